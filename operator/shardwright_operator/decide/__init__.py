@@ -1,0 +1,1 @@
+"""Pure policy: what should be done next in the world that was observed."""

@@ -1,0 +1,121 @@
+"""The observed world of one resource: the only input of a decision besides the clock and the configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shardwright_operator.api.spec import Spec
+from shardwright_operator.api.status import Status
+from shardwright_worker.contract.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A ShardedCheckpoint. `spec` is None if it cannot be read; `invalid` then says why. `uid` is the API server's."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    requested_at: str | None
+    spec: Spec | None
+    status: Status
+    invalid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A Job that carries our label for this resource, or has a name we want. `owned`: its controller is this resource.
+
+    `failed` and `failure_target` are (reason, message) of the Job's conditions Failed and FailureTarget.
+    """
+
+    name: str
+    uid: str
+    created_at: datetime
+    owned: bool
+    labels: Mapping[str, str]
+    suspended: bool = False
+    deleting: bool = False
+    complete: bool = False
+    failed: tuple[str, str] | None = None
+    failure_target: tuple[str, str] | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    active: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the Job has its final condition: no pod of it runs any more."""
+        return self.complete or self.failed is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of one of our Jobs, reduced to what decisions need. `waiting` and `unscheduled` are (reason, message)."""
+
+    name: str
+    uid: str
+    job_name: str
+    phase: str
+    created_at: datetime
+    deleting: bool = False
+    unscheduled: tuple[str, str] | None = None
+    waiting: tuple[str, str] | None = None
+    exit_code: int | None = None
+    terminated_reason: str = ""
+    termination_message: str = ""
+    disruption: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim. `owned_by_us`: it carries our label for this resource's uid. `capacity` in bytes."""
+
+    name: str
+    uid: str
+    phase: str
+    access_modes: tuple[str, ...]
+    deleting: bool = False
+    capacity: int | None = None
+    owned_by_us: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001 - the field's word
+    """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about."""
+
+    kind: str
+    name: str
+    reason: str
+    message: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything about one resource. `claims` has None for a claim that a live look did not find."""
+
+    resource: Resource
+    jobs: tuple[Job, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    claims: Mapping[str, Claim | None] = field(default_factory=dict)
+    warnings: tuple[Warning, ...] = ()
+    progress: Mapping[str, Progress] = field(default_factory=dict)  # pod name -> its last progress line
+    claim_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # claim -> subPaths ("" is the whole volume) that running pods not of ours mount
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The operator's own settings that decisions depend on. Times in seconds."""
+
+    engine_image: str
+    prepare_image: str
+    retry_base: float = 10.0
+    retry_cap: float = 600.0
+    progress_interval: float = 5.0

@@ -1,0 +1,1 @@
+"""The API server: client, cache, apply, events."""

@@ -1,0 +1,1 @@
+"""The running process: watch, queue, workers, election, metrics, health."""

@@ -1,0 +1,1 @@
+"""The Shardwright worker: saves, proves and publishes vLLM sharded-state checkpoints."""

@@ -1,0 +1,79 @@
+"""The engine settings that decide an artifact's bytes, and the command line they become."""
+
+import json
+
+from pydantic import Field
+
+from shardwright_worker.contract.model import Wire
+
+# vLLM engine arguments (snake_case) beside the named ones that may decide bytes, or that help to load. Everything else is refused.
+ALLOWED_EXTRA_ARGS: dict[str, str] = {
+    "code_revision": "revision of the model's code on the hub",
+    "config_format": "auto, hf or mistral",
+    "convert": "auto, none, embed, classify, reward or mm_encoder_only",
+    "distributed_timeout_seconds": "how long ranks wait for each other",
+    "language_model_only": "true: leave multimodal encoders out",
+    "limit_mm_per_prompt": "JSON",
+    "linear_backend": "kernel family of linear layers",
+    "load_format": "how the source is read: auto, safetensors, pt, runai_streamer, fastsafetensors",
+    "max_parallel_loading_workers": "ranks that load at a time",
+    "model_impl": "auto, vllm or transformers",
+    "moe_backend": "kernel family of expert layers",
+    "runner": "auto, generate, pooling or draft",
+    "safetensors_load_strategy": "lazy, eager or prefetch",
+}
+
+
+class EngineSettings(Wire):
+    """vLLM's argument names; what is not given is vLLM's default."""
+
+    tensor_parallel_size: int = Field(1, ge=1)
+    pipeline_parallel_size: int = Field(1, ge=1)
+    enable_expert_parallel: bool = False
+    dtype: str = "auto"
+    quantization: str = ""
+    trust_remote_code: bool = False
+    hf_overrides: str = ""
+    extra_args: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def world_size(self) -> int:
+        """Number of ranks: tensor times pipeline parallel size."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size
+
+    def to_arguments(self) -> list[str]:
+        """The worker's command line flags for these settings."""
+        arguments = ["--tensor-parallel-size", str(self.tensor_parallel_size)]
+        if self.pipeline_parallel_size != 1:
+            arguments += ["--pipeline-parallel-size", str(self.pipeline_parallel_size)]
+        if self.enable_expert_parallel:
+            arguments += ["--enable-expert-parallel"]
+        if self.dtype != "auto":
+            arguments += ["--dtype", self.dtype]
+        if self.quantization:
+            arguments += ["--quantization", self.quantization]
+        if self.trust_remote_code:
+            arguments += ["--trust-remote-code"]
+        if self.hf_overrides:
+            arguments += ["--hf-overrides", self.hf_overrides]
+        for name, value in sorted(self.extra_args.items()):
+            arguments += ["--engine-arg", f"{name}={value}"]
+        return arguments
+
+    def serving_arguments(self) -> list[str]:
+        """The flags that a stock `vllm serve` needs to load an artifact of these settings."""
+        arguments = [*self.to_arguments()]
+        while "--engine-arg" in arguments:
+            index = arguments.index("--engine-arg")
+            name, _, value = arguments[index + 1].partition("=")
+            flag = "--" + name.replace("_", "-")
+            skipped = name in ("load_format", "safetensors_load_strategy", "max_parallel_loading_workers")
+            switch = [flag] if value.lower() == "true" else [flag, value]
+            arguments[index : index + 2] = [] if skipped else switch
+        return arguments
+
+    def identity(self) -> dict[str, object]:
+        """What of these settings belongs to an artifact's identity, as JSON types."""
+        values = self.model_dump(mode="json")
+        values["hf_overrides"] = json.loads(self.hf_overrides) if self.hf_overrides else {}
+        return values

@@ -1,0 +1,110 @@
+"""The closed list of reasons: what each means, whether a retry can help, and what a person should do."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Reason(StrEnum):
+    """Every reason that a condition, an Event or a worker's report may carry."""
+
+    # Progress
+    PROGRESSING = "Progressing"
+    PROGRESSING_WITH_RETRY = "ProgressingWithRetry"
+    SUCCEEDED = "Succeeded"
+    SUSPENDED = "Suspended"
+    QUEUED = "Queued"
+    # Specification
+    INVALID_SPEC = "InvalidSpec"
+    NAME_CONFLICT = "NameConflict"
+    # Volume
+    VOLUME_NOT_FOUND = "VolumeNotFound"
+    VOLUME_PENDING = "VolumePending"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
+    INSUFFICIENT_SPACE = "InsufficientSpace"
+    ACCESS_MODE_UNSUPPORTED = "AccessModeUnsupported"
+    # Source
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    SOURCE_UNAUTHORIZED = "SourceUnauthorized"
+    SOURCE_GATED = "SourceGated"
+    SOURCE_UNAVAILABLE = "SourceUnavailable"
+    REVISION_NOT_FOUND = "RevisionNotFound"
+    TRANSFER_FAILED = "TransferFailed"
+    SOURCE_INCOMPLETE = "SourceIncomplete"
+    SOURCE_CORRUPT = "SourceCorrupt"
+    # Engine
+    UNSUPPORTED_MODEL = "UnsupportedModel"
+    UNSUPPORTED_QUANTIZATION = "UnsupportedQuantization"
+    INVALID_ENGINE_ARGUMENTS = "InvalidEngineArguments"
+    DEVICE_UNAVAILABLE = "DeviceUnavailable"
+    OUT_OF_DEVICE_MEMORY = "OutOfDeviceMemory"
+    OUT_OF_MEMORY = "OutOfMemory"
+    COMMUNICATION_FAILED = "CommunicationFailed"
+    # Pod and Job
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    UNSCHEDULABLE = "Unschedulable"
+    POD_NOT_CREATED = "PodNotCreated"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    DISRUPTED = "Disrupted"
+    ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
+    # Artifact
+    VERIFICATION_FAILED = "VerificationFailed"
+    ARTIFACT_DAMAGED = "ArtifactDamaged"
+    WORKER_PROTOCOL_ERROR = "WorkerProtocolError"
+
+
+class Meaning(NamedTuple):
+    """One row of the table: what a person reads and what the operator does."""
+
+    summary: str
+    advice: str
+    retry: bool
+    exit_code: int | None = None
+
+
+# fmt: off
+MEANINGS: dict[Reason, Meaning] = {
+    Reason.PROGRESSING: Meaning("Work is going on.", "Wait; status.progress shows how far it is.", True),
+    Reason.PROGRESSING_WITH_RETRY: Meaning("An attempt failed and another one follows.", "Read status.lastFailure; the next attempt starts by itself.", True),
+    Reason.SUCCEEDED: Meaning("The artifact is published and proven.", "Serve it with status.serving.", False),
+    Reason.SUSPENDED: Meaning("spec.suspend is true.", "Set spec.suspend to false to go on.", True),
+    Reason.QUEUED: Meaning("The Job waits for its queue to admit it.", "Look at the queue named in spec.job.queueName.", True),
+    Reason.INVALID_SPEC: Meaning("The resource cannot be read.", "Correct the field named in the message.", False),
+    Reason.NAME_CONFLICT: Meaning("An object of the name that is needed belongs to something else.", "Delete or rename the object named in the message, or rename this resource.", False),
+    Reason.VOLUME_NOT_FOUND: Meaning("The PersistentVolumeClaim does not exist.", "Create the claim, or let the operator do it with spec.output.persistentVolumeClaim.create.", True),
+    Reason.VOLUME_PENDING: Meaning("The PersistentVolumeClaim is not bound.", "Check its StorageClass and `kubectl describe pvc`.", True),
+    Reason.VOLUME_NOT_WRITABLE: Meaning("The pod may not write to the volume.", "Set spec.job.podSecurityContext.fsGroup, or give the folder to the pod's user.", False, 40),
+    Reason.INSUFFICIENT_SPACE: Meaning("The volume has too little free space.", "Enlarge the claim or delete old artifacts.", False, 41),
+    Reason.ACCESS_MODE_UNSUPPORTED: Meaning("The claim cannot be mounted as it is needed.", "Use a claim with ReadWriteOnce or ReadWriteMany.", False),
+    Reason.SOURCE_NOT_FOUND: Meaning("The source does not exist.", "Check spec.source: repository, claim and path.", False, 20),
+    Reason.SOURCE_UNAUTHORIZED: Meaning("The hub refused the token, or asks for one.", "Put a valid token in the Secret named by tokenSecretRef.", False, 21),
+    Reason.SOURCE_GATED: Meaning("The repository is gated and the token's owner has no access.", "Accept the terms on the hub's page of the model, or use another token.", False, 22),
+    Reason.SOURCE_UNAVAILABLE: Meaning("The hub does not answer.", "Check the endpoint, the proxy and the network policy; it is tried again.", True, 23),
+    Reason.REVISION_NOT_FOUND: Meaning("The repository has no such branch, tag or commit.", "Correct spec.source.huggingFace.revision.", False, 24),
+    Reason.TRANSFER_FAILED: Meaning("A download broke off.", "Nothing: the next attempt goes on where this one stopped.", True, 25),
+    Reason.SOURCE_INCOMPLETE: Meaning("A file or a tensor of the source is missing.", "Complete the source; the message names what is missing.", False, 26),
+    Reason.SOURCE_CORRUPT: Meaning("A file of the source is damaged.", "Download the file named in the message again.", False, 27),
+    Reason.UNSUPPORTED_MODEL: Meaning("vLLM in this image, or its sharded_state format, cannot hold this model.", "Use a newer engine image, or serve the model unsharded.", False, 30),
+    Reason.UNSUPPORTED_QUANTIZATION: Meaning("This quantisation cannot be saved as shards, or not on this device.", "Use a checkpoint that is already quantised in a supported way.", False, 31),
+    Reason.INVALID_ENGINE_ARGUMENTS: Meaning("vLLM refuses these engine arguments for this model.", "Correct spec.engine as the message says.", False, 32),
+    Reason.DEVICE_UNAVAILABLE: Meaning("The accelerators of the node cannot be used, or are too few.", "Check driver and device plugin of the node; it is tried again.", True, 50),
+    Reason.OUT_OF_DEVICE_MEMORY: Meaning("The model does not fit into the memory of the accelerators.", "Raise tensorParallelSize or use larger accelerators.", False, 51),
+    Reason.OUT_OF_MEMORY: Meaning("The pod needed more memory than its limit.", "Raise spec.job.resources.limits.memory.", False, 52),
+    Reason.COMMUNICATION_FAILED: Meaning("The ranks lost each other.", "It is tried again; if it stays so, check the node's links and drivers.", True, 53),
+    Reason.IMAGE_PULL_FAILED: Meaning("The container image cannot be pulled.", "Correct spec.engine.image or spec.job.imagePullSecrets.", True),
+    Reason.UNSCHEDULABLE: Meaning("No node can take the pod now.", "Free or add accelerators, or relax nodeSelector, affinity and tolerations.", True),
+    Reason.POD_NOT_CREATED: Meaning("Kubernetes does not create or start the Job's pod.", "Remove what the message names: a quota, an admission rule, or a missing Secret.", True),
+    Reason.DEADLINE_EXCEEDED: Meaning("The Job ran longer than spec.job.deadline.", "Raise spec.job.deadline, or find out why the stage in the message hangs.", True),
+    Reason.DISRUPTED: Meaning("The pod was evicted, preempted or lost with its node.", "Nothing: it starts again and the attempt does not count.", True, 70),
+    Reason.ATTEMPTS_EXHAUSTED: Meaning("The last of spec.job.maxAttempts attempts failed.", "Mend what status.lastFailure says, then set the annotation reconcile.fluxcd.io/requestedAt.", False),
+    Reason.VERIFICATION_FAILED: Meaning("The saved shards do not load to the same weights.", "Report it with the message: the artifact was not published.", False, 60),
+    Reason.ARTIFACT_DAMAGED: Meaning("The published artifact is incomplete or changed.", "Restore it, or let it be built anew with the annotation reconcile.fluxcd.io/requestedAt.", False, 61),
+    Reason.WORKER_PROTOCOL_ERROR: Meaning("The worker ended without a report that can be read.", "Read the pod's log; it is tried again.", True, 80),
+}
+# fmt: on
+
+_BY_EXIT_CODE = {meaning.exit_code: reason for reason, meaning in MEANINGS.items() if meaning.exit_code is not None}
+
+
+def reason_of_exit_code(exit_code: int) -> Reason | None:
+    """The reason that a worker's exit code stands for, None if it is none of ours."""
+    return _BY_EXIT_CODE.get(exit_code)
