@@ -1,0 +1,1 @@
+"""Everything that proves Shardwright, and the local cluster it is proven on."""

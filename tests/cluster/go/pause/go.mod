@@ -1,0 +1,3 @@
+module shardwright.io/tests/cluster/pause
+
+go 1.26

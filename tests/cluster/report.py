@@ -1,0 +1,26 @@
+"""Says on standard error what the cluster is doing, one line a step, with the seconds each took."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def say(text: str) -> None:
+    """One line for the person who waits."""
+    print(f"cluster: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Announce a step that takes a while, and tell how long it took once it is done."""
+    say(f"{text} ...")
+    started = time.monotonic()
+    yield
+    say(f"{text}: {time.monotonic() - started:.1f} s")
+
+
+class ClusterError(Exception):
+    """Something a person must know, said in words; shown without a traceback."""

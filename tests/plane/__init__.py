@@ -1,0 +1,1 @@
+"""A control plane without nodes: etcd and kube-apiserver on loopback ports, for tests of the API."""
