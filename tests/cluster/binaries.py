@@ -118,7 +118,7 @@ def _build(family: Family, name: str, target: Path) -> None:
             done = subprocess.run(command, cwd=SOURCES / family.folder, env=environment, capture_output=True, text=True)
             if done.returncode == 0:
                 break
-            if attempt == 3 or "download" not in done.stderr and "dial" not in done.stderr:
+            if attempt == 3 or ("download" not in done.stderr and "dial" not in done.stderr):
                 raise ClusterError(f"building {name} failed:\n{done.stderr.strip()[-2000:]}")
             time.sleep(5)
     partial.rename(target)

@@ -64,15 +64,19 @@ def make_credentials(folder: Path, addresses: list[str]) -> Credentials:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     _openssl(folder, "ca", "/CN=shardwright-local", ["basicConstraints=critical,CA:TRUE"], signed=False)
-    names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
     alternatives = ",".join([f"DNS:{name}" for name in names] + [f"IP:{address}" for address in addresses])
     _openssl(folder, "apiserver", "/CN=kube-apiserver", [f"subjectAltName={alternatives}"])
     _openssl(folder, "kubelet-client", "/O=system:masters/CN=kube-apiserver", ["extendedKeyUsage=clientAuth"])
     _run(["openssl", "genrsa", "-out", str(folder / "accounts.key"), "2048"])
     tokens = {person: secrets.token_hex(16) for person in _PEOPLE}
-    lines = [
-        f'{tokens[person]},{user},{person},"{",".join(groups)}"' for person, (user, groups) in _PEOPLE.items()
-    ]
+    lines = [f'{tokens[person]},{user},{person},"{",".join(groups)}"' for person, (user, groups) in _PEOPLE.items()]
     credentials = Credentials(folder, tokens)
     credentials.token_file.write_text("\n".join(lines) + "\n")
     return credentials

@@ -1,4 +1,4 @@
-"""The command lines of etcd, kube-apiserver, kube-controller-manager and kube-scheduler, for clusters and planes alike."""
+"""The command lines of the control plane's programs, for clusters and planes alike."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ class ControlPlane:
             f"--tls-private-key-file={keys / 'apiserver.key'}",
             f"--client-ca-file={self.credentials.ca}",
             f"--cert-dir={self.folder / 'apiserver'}",
+            f"--requestheader-client-ca-file={self.credentials.ca}",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--kubelet-client-certificate={keys / 'kubelet-client.crt'}",
             f"--kubelet-client-key={keys / 'kubelet-client.key'}",
             "--kubelet-preferred-address-types=InternalIP",
@@ -92,6 +97,7 @@ class ControlPlane:
             f"--bind-address={self.address}",
             f"--secure-port={self.controllers_port}",
             "--use-service-account-credentials",
+            "--authentication-tolerate-lookup-failure",
             "--leader-elect=false",
             *(extra or []),
         ]
@@ -106,5 +112,6 @@ class ControlPlane:
             f"--authorization-kubeconfig={config}",
             f"--cert-dir={self.folder / 'scheduler'}",
             f"--bind-address={self.address}",
+            "--authentication-tolerate-lookup-failure",
             "--leader-elect=false",
         ]

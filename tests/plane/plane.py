@@ -105,8 +105,13 @@ class Plane:
 
     def _dead(self) -> str:
         for name, process in self._processes.items():
-            if process.poll() is not None:
+            if process.poll() is None:
+                continue
+            if name != "kube-controller-manager":
                 return f"{name} ended ({self.log(name).strip()[-600:]})"
+            # It gives up when the API server leaves it during its own start, as a restarting container would.
+            self.start(name)
+            break
         return ""
 
 

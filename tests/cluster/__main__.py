@@ -1,0 +1,58 @@
+"""The command line: `python3 -m tests.cluster up|down|images|load|status|kubeconfig|prerequisites`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.cluster.backend import backend
+from tests.cluster.description import IMAGES
+from tests.cluster.images import build
+from tests.cluster.places import KUBECONFIG
+from tests.cluster.report import ClusterError
+
+
+def main() -> int:
+    """Do what was asked; a failure is one sentence, not a traceback."""
+    parser = argparse.ArgumentParser(prog="python3 -m tests.cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("up", "bring the cluster up"),
+        ("down", "take it down"),
+        ("status", "say which parts run"),
+        ("kubeconfig", "print the path of the kubeconfig"),
+        ("prerequisites", "install and build what `up` needs"),
+    ):
+        commands.add_parser(name, help=text)
+    for name, text in (("images", "build images"), ("load", "build images and bring them into the cluster")):
+        commands.add_parser(name, help=text).add_argument("image", nargs="*", choices=[*IMAGES, []], default=[])
+    asked = parser.parse_args()
+    try:
+        return _do(asked)
+    except ClusterError as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return 1
+
+
+def _do(asked: argparse.Namespace) -> int:
+    names = getattr(asked, "image", None) or list(IMAGES)
+    if asked.command == "kubeconfig":
+        print(KUBECONFIG)
+        return 0
+    if asked.command == "images":
+        build(names)
+        return 0
+    cluster = backend()
+    if asked.command == "status":
+        parts = cluster.status()
+        print("\n".join(f"{part:26}{state}" for part, state in parts.items()))
+        return 0 if parts.get("API server") == "ready" else 1
+    if asked.command == "load":
+        cluster.load(names)
+    else:
+        {"up": cluster.up, "down": cluster.down, "prerequisites": cluster.prerequisites}[asked.command]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

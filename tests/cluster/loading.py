@@ -1,0 +1,107 @@
+"""Brings built images into the node's container runtime, layer by layer, each only once."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import buildah, images
+from tests.cluster.binaries import binary
+from tests.cluster.description import IMAGES
+from tests.cluster.namespaces import Holder, inside
+from tests.cluster.oci import envelope
+from tests.cluster.places import CACHE, CONTAINERD
+from tests.cluster.report import ClusterError, say, step
+from tests.cluster.runtime import SOCKET, ctr
+
+_LAYOUT = CACHE / "layout"
+_STORED = CONTAINERD / "io.containerd.content.v1.content" / "blobs" / "sha256"
+
+
+def load(holder: Holder, names: list[str]) -> None:
+    """Build what changed and import what the runtime lacks."""
+    for name, built in images.build(names).items():
+        manifest = _manifest(built)
+        if manifest and manifest["digest"] in _present(holder, IMAGES[name]):
+            say(f"image {name} is in the cluster")
+            continue
+        with step(f"bringing image {name} into the cluster"):
+            if manifest is None:
+                buildah.push(built, _LAYOUT, _reference(built))
+                manifest = _manifest(built)
+            if manifest is None:
+                raise ClusterError(f"{built} is missing from {_LAYOUT} after buildah push")
+            _import(holder, IMAGES[name], manifest)
+
+
+def _reference(image: str) -> str:
+    return image.rsplit("/", 1)[1].replace(":", "-")
+
+
+def _manifest(image: str) -> dict[str, Any] | None:
+    """The descriptor of an image that was written into the layout earlier, if its layers are still there."""
+    index = _LAYOUT / "index.json"
+    if not index.exists():
+        return None
+    for entry in json.loads(index.read_text())["manifests"]:
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == _reference(image):
+            found = {key: entry[key] for key in ("mediaType", "digest", "size")}
+            return found if all(_blob(digest).exists() for digest in _blobs(found)) else None
+    return None
+
+
+def _blobs(manifest: dict[str, Any]) -> list[str]:
+    content = json.loads(_blob(manifest["digest"]).read_text())
+    return [manifest["digest"], content["config"]["digest"], *(layer["digest"] for layer in content["layers"])]
+
+
+def _blob(digest: str) -> Path:
+    return _LAYOUT / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def _present(holder: Holder, image: str) -> str:
+    lines = ctr(holder, "images", "list", f"name=={image}").splitlines()
+    return " ".join(lines[1:])
+
+
+def _import(holder: Holder, image: str, manifest: dict[str, Any]) -> None:
+    """Stream an archive of what is missing; a layer that containerd has is left out."""
+    known = set(ctr(holder, "content", "list", "--quiet").split())
+    wanted = [digest for digest in _blobs(manifest) if digest not in known]
+    command = [str(binary("ctr")), f"--address={SOCKET}", "--namespace=k8s.io", "images", "import", "-"]
+    importer = subprocess.Popen(
+        inside(holder, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert importer.stdin is not None
+    assert importer.stdout is not None
+    try:
+        with tarfile.open(fileobj=importer.stdin, mode="w|") as archive:
+            for file in envelope(image, manifest):
+                archive.addfile(file.header(), io.BytesIO(file.content))
+            for digest in wanted:
+                archive.add(_blob(digest), f"blobs/sha256/{digest.removeprefix('sha256:')}")
+        importer.stdin.close()
+    except BrokenPipeError:
+        pass
+    said = importer.stdout.read().decode(errors="replace")
+    if importer.wait():
+        raise ClusterError(f"importing {image} failed: {said.strip()[-800:]}")
+    _share(wanted)
+
+
+def _share(digests: list[str]) -> None:
+    """Let the layout and containerd share the bytes of a blob instead of keeping them twice."""
+    for digest in digests:
+        stored, ours = _STORED / digest.removeprefix("sha256:"), _blob(digest)
+        if stored.exists() and ours.exists() and not os.path.samefile(stored, ours):
+            spare = ours.with_suffix(".shared")
+            try:
+                os.link(stored, spare)
+            except OSError:
+                continue
+            spare.rename(ours)
