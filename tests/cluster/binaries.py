@@ -111,7 +111,16 @@ def folder(names: tuple[str, ...], into: Path) -> Path:
 def _build(family: Family, name: str, target: Path) -> None:
     toolchain = go()
     partial = target.with_suffix(".partial")
-    command = [toolchain, "build", "-buildvcs=false", "-ldflags", family.ldflags, "-o", partial, family.programs[name]]
+    command: list[str | Path] = [
+        toolchain,
+        "build",
+        "-buildvcs=false",
+        "-ldflags",
+        family.ldflags,
+        "-o",
+        partial,
+        family.programs[name],
+    ]
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
     with step(f"building {name} ({family.programs[name]})"):
         for attempt in (1, 2, 3):

@@ -69,7 +69,8 @@ def build(dockerfile: str, ignored: str, target: str, image: str, arguments: dic
     for path in _SITE_FILES:
         if Path(path).exists():
             command += ["--volume", f"{path}:{path}:ro"]
-    downloads = CACHE / "uv"
+    # The same downloads as for the development environment.
+    downloads = Path(os.environ.get("UV_CACHE_DIR") or CACHE.parent / "uv")
     downloads.mkdir(parents=True, exist_ok=True)
     command += ["--volume", f"{downloads}:/root/.cache/uv", "--tag", image, str(ROOT)]
     _run(command)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import sys
 import urllib.request
 from pathlib import Path
 
-from tests.cluster import loading, node, volumes
+from tests.cluster import kernel, loading, node, volumes
 from tests.cluster.api import Api, wait_until
 from tests.cluster.binaries import CLUSTER, ensure, folder
 from tests.cluster.certificates import Credentials, make_credentials
@@ -68,6 +69,7 @@ class LocalCluster:
         if not holders():
             disconnect()
             node.remove_folders()
+            kernel.restore()
         for name in ("etcd", "node", "volumes", "keys", "kubeconfigs", "pids", "bin", "apiserver", "controllers"):
             shutil.rmtree(STATE / name, ignore_errors=True)
         for file in (KUBECONFIG, DESCRIPTION, STATE / "holder.ready"):
@@ -90,6 +92,7 @@ class LocalCluster:
         for log in LOG.glob("*.log"):
             log.unlink()
         folder(CLUSTER, STATE / "bin")
+        kernel.remember()
         holder = open_namespaces()
         connect(holder)
         node.prepare_folders(holder)
@@ -126,10 +129,11 @@ class LocalCluster:
 
     def _make_room(self) -> None:
         for holder in holders():
-            if holder.root != ROOT and (holder.root / ".cluster").exists() and _answers():
+            replace = os.environ.get("CLUSTER_REPLACE") == "1"
+            if not replace and holder.root != ROOT and (holder.root / ".cluster").exists() and _answers():
                 raise ClusterError(
                     f"the cluster of another checkout runs on this machine: process {holder.pid}, {holder.root}; "
-                    f"stop it there with `python3 -m tests.cluster down` first"
+                    f"stop it there with `python3 -m tests.cluster down`, or set CLUSTER_REPLACE=1 to end it"
                 )
             say(f"removing what is left of the cluster of {holder.root} (process {holder.pid})")
             close_namespaces(holder)

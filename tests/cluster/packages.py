@@ -19,7 +19,6 @@ NODE = {
     "conntrack": "conntrack",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "ip": "iproute2",
-    "ps": "procps",
     "openssl": "openssl",
     "mkfs.ext4": "e2fsprogs",
     "losetup": "mount",
