@@ -1,0 +1,119 @@
+"""What a simulated pod does: the outcomes a test may script, and the status each becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from shardwright_worker.contract.reasons import MEANINGS, Reason
+from shardwright_worker.contract.report import Report
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pod ends; or where it stays: `waiting`, `unscheduled`, `running` last until the script changes its mind."""
+
+    report: Report | None = None
+    exit_code: int = 0
+    message: str | None = None
+    terminated_reason: str = ""
+    disruption: str = ""
+    waiting: tuple[str, str] | None = None
+    unscheduled: str = ""
+    running: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Whether the pod ends with this outcome."""
+        return not (self.waiting or self.unscheduled or self.running)
+
+
+SUCCESS = Outcome()  # the simulated worker writes the report of its stage
+RUNNING = Outcome(running=True)
+
+
+def failure(reason: Reason, message: str, rank: int | None = None) -> Outcome:
+    """The worker ends with a reason of its own, as it tells it."""
+    exit_code = MEANINGS[reason].exit_code
+    assert exit_code is not None, f"{reason} is no worker's reason"
+    report = Report(stage="", succeeded=False, reason=reason, message=message, rank=rank, exit_code=exit_code)
+    return Outcome(report=report, exit_code=exit_code)
+
+
+def silent(exit_code: int, terminated_reason: str = "Error", message: str = "") -> Outcome:
+    """The container dies without a report."""
+    return Outcome(exit_code=exit_code, message=message, terminated_reason=terminated_reason)
+
+
+def out_of_memory() -> Outcome:
+    """The kernel kills the container."""
+    return silent(137, "OOMKilled")
+
+
+def disrupted(reason: str = "EvictionByEvictionAPI") -> Outcome:
+    """The pod is taken away and says so, as a worker does on SIGTERM."""
+    report = Report(stage="", succeeded=False, reason=Reason.DISRUPTED, message="Stopped by SIGTERM.", exit_code=70)
+    return Outcome(report=report, exit_code=70, disruption=reason)
+
+
+def waiting(reason: str, message: str = "") -> Outcome:
+    """The container cannot start, for example ImagePullBackOff or CreateContainerConfigError."""
+    return Outcome(waiting=(reason, message))
+
+
+def unscheduled(message: str) -> Outcome:
+    """No node takes the pod."""
+    return Outcome(unscheduled=message)
+
+
+def status_of(pod: Mapping[str, Any], outcome: Outcome, stage: str) -> dict[str, Any]:
+    """The pod status that a kubelet would write for this outcome."""
+    if outcome.unscheduled:
+        scheduled = _condition("PodScheduled", "False", "Unschedulable", outcome.unscheduled)
+        return {"phase": "Pending", "conditions": [scheduled]}
+    conditions = [_condition("PodScheduled", "True")]
+    if outcome.disruption:
+        conditions.append(_condition("DisruptionTarget", "True", outcome.disruption, "simulated"))
+    phase = "Pending" if outcome.waiting else "Running" if outcome.running else "Failed"
+    if outcome.final and outcome.exit_code == 0:
+        phase = "Succeeded"
+    started = pod.get("status", {}).get("startTime") or _now()
+    containers = [_container(one, outcome, stage, started) for one in pod["spec"]["containers"]]
+    return {"phase": phase, "startTime": started, "conditions": conditions, "containerStatuses": containers}
+
+
+def _container(container: Mapping[str, Any], outcome: Outcome, stage: str, started: str) -> dict[str, Any]:
+    image = container.get("image", "")
+    common = {"name": container["name"], "image": image, "imageID": image, "restartCount": 0}
+    if outcome.waiting:
+        reason, message = outcome.waiting
+        return {**common, "ready": False, "state": {"waiting": {"reason": reason, "message": message}}}
+    if outcome.running:
+        return {**common, "ready": True, "state": {"running": {"startedAt": started}}}
+    terminated = {
+        "exitCode": outcome.exit_code,
+        "reason": outcome.terminated_reason or ("Completed" if outcome.exit_code == 0 else "Error"),
+        "message": _message(outcome, stage),
+        "startedAt": started,
+        "finishedAt": _now(),
+    }
+    return {**common, "ready": False, "state": {"terminated": terminated}}
+
+
+def _message(outcome: Outcome, stage: str) -> str:
+    if outcome.message is not None:
+        return outcome.message
+    if outcome.report is None:
+        return ""
+    return outcome.report.model_copy(update={"stage": stage.capitalize()}).to_text()
+
+
+def _condition(kind: str, status: str, reason: str = "", message: str = "") -> dict[str, str]:
+    told = {"type": kind, "status": status, "lastTransitionTime": _now(), "reason": reason, "message": message}
+    return {name: value for name, value in told.items() if value}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
