@@ -8,8 +8,8 @@ import sys
 from tests.cluster.backend import backend
 from tests.cluster.description import IMAGES
 from tests.cluster.images import build
-from tests.cluster.places import KUBECONFIG
-from tests.cluster.report import ClusterError
+from tests.cluster.places import CACHE, KUBECONFIG
+from tests.cluster.report import ClusterError, alone
 
 
 def main() -> int:
@@ -39,18 +39,18 @@ def _do(asked: argparse.Namespace) -> int:
     if asked.command == "kubeconfig":
         print(KUBECONFIG)
         return 0
-    if asked.command == "images":
-        build(names)
-        return 0
     cluster = backend()
     if asked.command == "status":
         parts = cluster.status()
         print("\n".join(f"{part:26}{state}" for part, state in parts.items()))
         return 0 if parts.get("API server") == "ready" else 1
-    if asked.command == "load":
-        cluster.load(names)
-    else:
-        {"up": cluster.up, "down": cluster.down, "prerequisites": cluster.prerequisites}[asked.command]()
+    with alone(CACHE / "cluster.lock", "another command for a cluster is running"):
+        if asked.command == "images":
+            build(names)
+        elif asked.command == "load":
+            cluster.load(names)
+        else:
+            {"up": cluster.up, "down": cluster.down, "prerequisites": cluster.prerequisites}[asked.command]()
     return 0
 
 

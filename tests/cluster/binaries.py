@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from tests.cluster.packages import go
 from tests.cluster.places import BINARIES, SOURCES
-from tests.cluster.report import ClusterError, say, step
+from tests.cluster.report import ClusterError, alone, step
 
 _VERSION = "k8s.io/component-base/version"
 _KUBERNETES = f"-s -w -X {_VERSION}.gitVersion=v1.36.3 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36"
@@ -81,12 +80,7 @@ def binary(name: str) -> Path:
         os.utime(target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open(BINARIES / f"{family.folder}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another build of {family.folder} is running: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(BINARIES / f"{family.folder}.lock", f"another build of {family.folder} is running"):
         if not target.exists():
             _build(family, name, target)
     return target

