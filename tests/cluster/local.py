@@ -33,6 +33,9 @@ from tests.cluster.places import (
 from tests.cluster.report import ClusterError, say, step
 from tests.cluster.runtime import start_runtime
 
+_OWN = (
+    "apiserver", "bin", "controllers", "etcd", "keys", "kubeconfigs", "node", "pids", "scheduler", "volumes",
+)  # fmt: skip
 _URL = f"https://{NODE_ADDRESS}:{API_PORT}"
 
 
@@ -66,11 +69,12 @@ class LocalCluster:
         if holder:
             with step("stopping Kubernetes"):
                 close_namespaces(holder)
+                wait_until(volumes.detached, "the small volumes being released", 20)
         if not holders():
             disconnect()
             node.remove_folders()
             kernel.restore()
-        for name in ("etcd", "node", "volumes", "keys", "kubeconfigs", "pids", "bin", "apiserver", "controllers"):
+        for name in _OWN:
             shutil.rmtree(STATE / name, ignore_errors=True)
         for file in (KUBECONFIG, DESCRIPTION, STATE / "holder.ready"):
             file.unlink(missing_ok=True)

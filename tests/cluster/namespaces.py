@@ -73,7 +73,7 @@ def close_namespaces(holder: Holder) -> None:
         return
     os.kill(holder.pid, signal.SIGKILL)
     give_up = time.monotonic() + 30
-    while Path(f"/proc/{holder.pid}").exists() and holder.alive:
+    while runs(holder.pid):
         if time.monotonic() > give_up:
             raise ClusterError(f"process {holder.pid} does not end")
         time.sleep(0.05)

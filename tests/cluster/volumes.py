@@ -72,6 +72,12 @@ def recycle(api: Api) -> int:
     return len(released)
 
 
+def detached() -> bool:
+    """Whether the kernel has let go of the files behind the small volumes; it does so a little late."""
+    behind = Path("/sys/block").glob("loop*/loop/backing_file")
+    return not any(file.read_text().startswith(str(VOLUMES)) for file in behind)
+
+
 def _declare_volume(api: Api, node: str, storage_class: str, number: int, size: str) -> None:
     name, folder = f"{storage_class}-{number:02d}", VOLUMES / storage_class / str(number)
     terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}]
