@@ -27,6 +27,14 @@ def has(image: str) -> bool:
     return _run(["inspect", "--type", "image", "--format", "{{.FromImageID}}", image], check=False) == 0
 
 
+def forget_others(image: str) -> None:
+    """Remove earlier images of the same name: each holds a copy of what changed."""
+    name, tag = image.rsplit(":", 1)
+    for line in _ask(["images", "--format", "{{.Name}} {{.Tag}}"]).splitlines():
+        if line.split()[0] == name and line.split()[1] not in (tag, "<none>"):
+            _run(["rmi", f"{name}:{line.split()[1]}"], check=False)
+
+
 def debian(content: tuple[str, ...]) -> str:
     """A minimal Debian of one release with some packages, made once."""
     release, *packages = content
@@ -89,12 +97,23 @@ def export(image: str, layout: Path, name: str) -> None:
 
 def _run(arguments: list[str], check: bool = True) -> int:
     """Run buildah on our own store, with its output in a log file."""
-    _STORE.mkdir(parents=True, exist_ok=True)
-    places = ["--root", str(_STORE / "root"), "--runroot", str(_STORE / "run"), "--storage-driver", "overlay"]
     log = _STORE / "buildah.log"
-    environment = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
+    log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w" if check else "a") as output:
-        done = subprocess.run(["buildah", *places, *arguments], env=environment, cwd=ROOT, stdout=output, stderr=output)
+        done = subprocess.run(_command(arguments), env=_environment(), cwd=ROOT, stdout=output, stderr=output)
     if check and done.returncode:
         raise ClusterError(f"buildah {arguments[0]} failed (log {log}):\n{log.read_text().strip()[-1500:]}")
     return done.returncode
+
+
+def _ask(arguments: list[str]) -> str:
+    return subprocess.run(_command(arguments), env=_environment(), capture_output=True, text=True).stdout
+
+
+def _command(arguments: list[str]) -> list[str]:
+    places = ["--root", str(_STORE / "root"), "--runroot", str(_STORE / "run"), "--storage-driver", "overlay"]
+    return ["buildah", *places, *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "BUILDAH_ISOLATION": "chroot"}

@@ -72,6 +72,9 @@ def _build(name: str, recipe: Recipe, base: str) -> str:
     if not buildah.has(image):
         with step(f"building image {name}"):
             buildah.build(recipe.dockerfile, f"{recipe.dockerfile}.dockerignore", recipe.target, image, arguments)
+        buildah.forget_others(image)
+        if engine := arguments.get("ENGINE_BASE"):
+            buildah.forget_others(engine)
     return image
 
 

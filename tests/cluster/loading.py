@@ -26,7 +26,8 @@ _STORED = CONTAINERD / "io.containerd.content.v1.content" / "blobs" / "sha256"
 
 def load(holder: Holder, names: list[str]) -> None:
     """Build what changed and import what the runtime lacks."""
-    for name, built in images.build(names).items():
+    images_by_name = images.build(names)
+    for name, built in images_by_name.items():
         manifest = _manifest(built)
         if manifest and manifest["digest"] in _present(holder, IMAGES[name]):
             say(f"image {name} is in the cluster")
@@ -38,6 +39,7 @@ def load(holder: Holder, names: list[str]) -> None:
             if manifest is None:
                 raise ClusterError(f"{built} is missing from {_LAYOUT} after it was written there")
             _import(holder, IMAGES[name], manifest)
+    _forget_others(list(images_by_name.values()))
 
 
 def _reference(image: str) -> str:
@@ -54,6 +56,25 @@ def _manifest(image: str) -> dict[str, Any] | None:
             found = {key: entry[key] for key in ("mediaType", "digest", "size")}
             return found if all(_blob(digest).exists() for digest in _blobs(found)) else None
     return None
+
+
+def _forget_others(built: list[str]) -> None:
+    """Remove earlier versions of these images from the layout, and the blobs that only they had."""
+    index = _LAYOUT / "index.json"
+    if not index.exists():
+        return
+    content = json.loads(index.read_text())
+    names = {_reference(image).rsplit("-", 1)[0]: _reference(image) for image in built}
+    kept = []
+    for entry in content["manifests"]:
+        reference = entry.get("annotations", {}).get("org.opencontainers.image.ref.name", "")
+        if names.get(reference.rsplit("-", 1)[0], reference) == reference and _blob(entry["digest"]).exists():
+            kept.append(entry)
+    used = {digest.removeprefix("sha256:") for entry in kept for digest in _blobs(entry)}
+    index.write_text(json.dumps({**content, "manifests": kept}))
+    for blob in (_LAYOUT / "blobs" / "sha256").iterdir():
+        if blob.name not in used:
+            blob.unlink()
 
 
 def _blobs(manifest: dict[str, Any]) -> list[str]:
