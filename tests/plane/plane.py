@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from tests.cluster.certificates import make_credentials
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.packages import install
 
+_PREFIX = "shardwright-plane-"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 # The kernel kills a child when the *thread* that started it ends, so one thread starts them all and never ends early.
@@ -36,7 +38,8 @@ class Plane:
     def __enter__(self) -> Self:
         install({"openssl": "openssl"})
         ensure(PLANE)
-        self.folder = Path(tempfile.mkdtemp(prefix="shardwright-plane-"))
+        _sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         credentials = make_credentials(self.folder / "keys", ["127.0.0.1"])
         api, etcd, peer, controllers = _free_ports(4)
         parts = ControlPlane(self.folder, credentials, "127.0.0.1", api, etcd, peer, controllers, advertise=False)
@@ -113,6 +116,13 @@ class Plane:
             self.start(name)
             break
         return ""
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if not Path("/proc", folder.name.removeprefix(_PREFIX).split("-")[0]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _die_with_parent() -> None:
