@@ -45,7 +45,7 @@ class LocalCluster:
     def prerequisites(self) -> None:
         """Debian packages, Go toolchain and programs, so that `up` takes seconds."""
         install(NODE)
-        ensure(CLUSTER)
+        ensure((*CLUSTER, "kubectl", "helm"))
 
     def up(self) -> None:
         """Bring the cluster up, or make sure that it is."""
