@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.cluster import volumes
@@ -50,8 +50,7 @@ class KindCluster:
         volumes.declare(api, _NODE, root_owned=False)
         offer_accelerators(api, _NODE)
         wait_until(lambda: api.answers("/api/v1/namespaces/default/serviceaccounts/default"), "service accounts", 60)
-        description = Description.of_local("kind")
-        DESCRIPTION.write_text(json.dumps({**vars(description), "root_owned_storage_class": ""}, indent=2) + "\n")
+        replace(Description.of_local("kind"), root_owned_storage_class="").write()
 
     def down(self) -> None:
         """Delete the cluster."""
