@@ -1,4 +1,4 @@
-"""A simulated kubelet: gives pods of our Jobs the life a test scripts; the real Job controller draws its conclusions."""
+"""A simulated kubelet: gives pods of our Jobs the life a test scripts; the real Job controller judges them."""
 
 from __future__ import annotations
 

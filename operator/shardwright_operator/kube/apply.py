@@ -1,0 +1,139 @@
+"""Carries out a plan: its actions in order, then the status, then the events; a failure stops what follows it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
+from shardwright_operator.decide.world import Resource, Warning
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.client import Client, Raw
+from shardwright_operator.kube.convert import CONVERT
+from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.errors import ApiError, Conflict, NotFound, Unavailable
+from shardwright_operator.kube.events import Recorder
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, Kind
+from shardwright_operator.kube.memory import Memory
+from shardwright_operator.kube.observe import Observer, Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was carried out: names of the actions, and whether status was written."""
+
+    actions: tuple[str, ...] = ()
+    wrote_status: bool = False
+
+
+class Refused(Exception):  # noqa: N818 - the field's word
+    """The API server will not let us do an action, and says why; trying again at once would not help."""
+
+
+class Executor:
+    """Carries out plans. Every write is guarded, so that a stale view, or a second leader, changes nothing."""
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        memory: Memory,
+        observer: Observer,
+        recorder: Recorder,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client, self._cache, self._memory = client, cache, memory
+        self._observer, self._recorder, self._now = observer, recorder, now
+
+    async def execute(self, sight: Sight, plan: Plan) -> Done:
+        """Do what the plan says."""
+        resource = sight.observed.resource
+        done: list[str] = []
+        for action in plan.actions:
+            await self._perform(sight, action)
+            done.append(type(action).__name__)
+        wrote = plan.status != resource.status
+        if wrote:
+            await self._write_status(resource, plan)
+        if wrote or done:
+            for event in plan.events:
+                self._recorder.record(resource, event)
+        return Done(tuple(done), wrote)
+
+    async def _perform(self, sight: Sight, action: Action) -> None:
+        resource = sight.observed.resource
+        match action:
+            case CreateJob(body):
+                await self._create_job(sight, body)
+            case CreateClaim(body):
+                await self._create(resource, CLAIMS, body)
+            case DeleteJob(name, uid):
+                await self._delete_job(resource, name, uid)
+            case SuspendJob(name, uid, suspend):
+                body = {"metadata": {"uid": uid}, "spec": {"suspend": suspend}}
+                await self._guarded(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
+
+    async def _create_job(self, sight: Sight, body: Mapping[str, Any]) -> None:
+        name = body["metadata"]["name"]
+        known_absent = name in sight.absent_jobs
+        if not known_absent and await self._observer.look_at_job(sight.observed.resource, name) is not None:
+            return  # it is there: the next look finds it in the cache, or in the notes if it is not ours
+        await self._create(sight.observed.resource, JOBS, body)
+
+    async def _create(self, resource: Resource, kind: Kind, body: Mapping[str, Any]) -> None:
+        name, notes = body["metadata"]["name"], self._memory.of(Key(resource.namespace, resource.name))
+        try:
+            raw = await self._client.create(kind, resource.namespace, body)
+        except Conflict:
+            if kind is JOBS:
+                await self._observer.look_at_job(resource, name)
+            else:
+                self._take(kind, await self._client.get(kind, resource.namespace, name))
+            return
+        except ApiError as error:
+            if isinstance(error, Unavailable):
+                raise
+            notes.refused[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
+            raise Refused(str(error)) from error
+        notes.refused.pop(name, None)
+        self._take(kind, raw)
+
+    async def _delete_job(self, resource: Resource, name: str, uid: str) -> None:
+        try:
+            answer = await self._client.delete(JOBS, resource.namespace, name, uid)
+        except NotFound:
+            self._cache.remove(JOBS, Key(resource.namespace, name), uid)
+            return
+        except Conflict:
+            await self._observer.look_at_job(resource, name)
+            return
+        if answer.get("kind") == "Job":
+            self._take(JOBS, answer)
+        else:
+            self._cache.remove(JOBS, Key(resource.namespace, name), uid)
+
+    async def _guarded(self, resource: Resource, name: str, call: Any) -> None:
+        try:
+            self._take(JOBS, await call)
+        except (NotFound, Conflict):
+            await self._observer.look_at_job(resource, name)
+
+    async def _write_status(self, resource: Resource, plan: Plan) -> None:
+        guard = {"name": resource.name, "uid": resource.uid, "resourceVersion": resource.resource_version}
+        body = {
+            "apiVersion": CHECKPOINTS.api_version,
+            "kind": CHECKPOINTS.kind,
+            "metadata": guard,
+            "status": plan.status.to_wire(),
+        }
+        try:
+            raw = await self._client.apply_status(CHECKPOINTS, resource.namespace, resource.name, body)
+        except ApiError as error:
+            # It may have taken effect, or somebody wrote before us: look before the next decision.
+            if isinstance(error, Conflict | NotFound | Unavailable):
+                self._memory.of(Key(resource.namespace, resource.name)).doubtful = True
+            raise
+        self._take(CHECKPOINTS, raw)
+
+    def _take(self, kind: Kind, raw: Raw) -> None:
+        self._cache.put(kind, CONVERT[kind](raw))

@@ -1,0 +1,101 @@
+"""What the operator knows of the cluster: fed by watches, lists and own writes; tells which resources to look at."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from typing import Any
+
+from shardwright_operator.decide.world import Claim, Pod
+from shardwright_operator.kube.entries import AnyEntry, Entry, Key, Stored, StoredJob
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
+from shardwright_operator.kube.store import Store
+
+
+class Cache:
+    """One store per kind, and the two questions across them: whose object is this, and who uses that claim."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.resources: Store[Stored] = Store(clock)
+        self.jobs: Store[StoredJob] = Store(clock)
+        self.pods: Store[Pod] = Store(clock)
+        self.claims: Store[Claim] = Store(clock)
+        self._by_uid: dict[str, Key] = {}
+        self._users: defaultdict[Key, set[Key]] = defaultdict(set)  # claim -> resources that name it
+        self._stores: dict[Kind, Store[Any]] = {
+            CHECKPOINTS: self.resources,
+            JOBS: self.jobs,
+            PODS: self.pods,
+            CLAIMS: self.claims,
+        }
+
+    def knows(self, kind: Kind, key: Key, uid: str, version: int) -> bool:
+        """Whether this very version, or a newer one, is known. Any thread may ask."""
+        known = self._stores[kind].get(key)
+        return known is not None and known.uid == uid and known.version >= version
+
+    def put(self, kind: Kind, entry: AnyEntry) -> set[Key]:
+        """Take one version of an object; gives the resources that should be looked at because of it."""
+        if kind is CLAIMS and not self._wanted(entry):
+            return set()
+        before = self._stores[kind].get(entry.key)
+        if not self._stores[kind].put(entry):
+            return set()
+        return self._note(kind, before, entry)
+
+    def remove(self, kind: Kind, key: Key, uid: str) -> set[Key]:
+        """Take away a deleted object; gives the resources that should be looked at because of it."""
+        gone = self._stores[kind].remove(key, uid)
+        return self._note(kind, gone, None) if gone else set()
+
+    def reconcile(
+        self, kind: Kind, listed: Collection[AnyEntry], started: float, namespaces: Collection[str]
+    ) -> set[Key]:
+        """Make the cache agree with a complete list of these namespaces (none: all); gives whom that concerns."""
+        if kind is CLAIMS:
+            listed = [entry for entry in listed if self._wanted(entry)]
+        store, affected = self._stores[kind], set()
+        before = {entry.key: store.get(entry.key) for entry in listed}
+        for entry in store.reconcile(listed, started, lambda key: not namespaces or key.namespace in namespaces):
+            now = store.get(entry.key)
+            affected |= self._note(kind, before.get(entry.key, entry), now)
+        return affected
+
+    def claims_missing(self) -> list[Key]:
+        """Claims that resources name and that are not known."""
+        return [key for key, users in self._users.items() if users and self.claims.get(key) is None]
+
+    def size(self) -> dict[str, int]:
+        """Number of cached objects by plural name."""
+        return {kind.plural: len(store) for kind, store in self._stores.items()}
+
+    def _wanted(self, entry: Entry[Any]) -> bool:
+        return bool(entry.owner) or bool(self._users.get(entry.key))
+
+    def _note(self, kind: Kind, before: AnyEntry | None, after: AnyEntry | None) -> set[Key]:
+        changed = after or before
+        if changed is None:
+            return set()
+        if kind is CHECKPOINTS:
+            self._refer(before, after)
+            return {changed.key}
+        affected = {self._by_uid[one.owner] for one in (before, after) if one is not None and one.owner in self._by_uid}
+        return affected | self._users.get(changed.key, set()) if kind is CLAIMS else affected
+
+    def _refer(self, before: AnyEntry | None, after: AnyEntry | None) -> None:
+        for entry, present in ((before, False), (after, True)):
+            if entry is None:
+                continue
+            assert isinstance(entry.value, Stored)
+            if present:
+                self._by_uid[entry.uid] = entry.key
+            else:
+                self._by_uid.pop(entry.uid, None)
+            for name in entry.value.claims:
+                claim = Key(entry.key.namespace, name)
+                if present:
+                    self._users[claim].add(entry.key)
+                else:
+                    self._users[claim].discard(entry.key)
+                    if not self._users[claim]:
+                        del self._users[claim]

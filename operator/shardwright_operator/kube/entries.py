@@ -1,0 +1,56 @@
+"""What the cache holds of an object: its identity and the few fields that decisions use, as small as can be."""
+
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from shardwright_operator.decide.world import Claim, Job, Pod
+
+T = TypeVar("T")
+
+
+class Key(NamedTuple):
+    """Names an object of a known kind."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One object. `version` orders the writes of an object; `owner` is the uid of the resource that it works for."""
+
+    key: Key
+    uid: str
+    version: int
+    owner: str
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A ShardedCheckpoint as JSON text: parsed objects are several times larger, and most resources are settled."""
+
+    generation: int
+    deleting: bool
+    requested_at: str | None
+    spec: bytes
+    status: bytes
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A Job, and the uid of its controller."""
+
+    job: Job
+    controller: str
+
+
+ResourceEntry = Entry[Stored]
+JobEntry = Entry[StoredJob]
+PodEntry = Entry[Pod]
+ClaimEntry = Entry[Claim]
+AnyEntry = ResourceEntry | JobEntry | PodEntry | ClaimEntry

@@ -1,0 +1,47 @@
+"""The kinds of objects that the operator talks about, and their paths on the API server."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind: where the API server serves it, and which label or field selector narrows it to what is ours."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    selector: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """As `apiVersion` is written."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """The URL path of the collection, of one object, or of its subresource; no namespace means all of them."""
+        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        if namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts += [self.plural]
+        if name:
+            parts += [quote(name, safe="")]
+        if subresource:
+            parts += [subresource]
+        return "/".join(parts)
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+LABEL_UID = "shardwright.io/checkpoint-uid"
+
+CHECKPOINTS = Kind("shardwright.io", "v1alpha1", "shardedcheckpoints", "ShardedCheckpoint")
+JOBS = Kind("batch", "v1", "jobs", "Job", LABEL_UID)
+PODS = Kind("", "v1", "pods", "Pod", LABEL_UID)
+CLAIMS = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease")
+EVENTS = Kind("events.k8s.io", "v1", "events", "Event")
+
+WATCHED = (CHECKPOINTS, JOBS, PODS, CLAIMS)

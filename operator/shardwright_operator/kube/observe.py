@@ -1,0 +1,177 @@
+"""Gathers the world of one resource for a decision: from the cache, with live reads where a wrong answer is expensive.
+
+what is missing in the cache           what is done about it
+the resource, after a doubtful write   read live: our own write may have taken effect
+the Job that status names              read live: absence must be certain before another one is made
+a claim that the spec names            read live: it may be older than the resource
+a finished Job's ended pod             list live, once: its report may only be late
+a foreign Job under our name           read live each time: it is not watched
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from shardwright_operator.decide.world import Claim, Config, Job, Observed, Pod, Resource
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.convert import claim as claim_entry
+from shardwright_operator.kube.convert import job as job_entry
+from shardwright_operator.kube.convert import pod as pod_entry
+from shardwright_operator.kube.convert import resource as resource_entry
+from shardwright_operator.kube.entries import Key, ResourceEntry
+from shardwright_operator.kube.errors import NotFound
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
+from shardwright_operator.kube.memory import Memory, Notes
+from shardwright_operator.kube.parse import is_settled, parse, wants_claim_users
+from shardwright_operator.kube.reading import read_claim_users, read_progress_lines, read_warnings
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was observed, which Jobs are certainly absent, and when a look may show more without any event."""
+
+    observed: Observed
+    absent_jobs: frozenset[str] = frozenset()
+    look_again: float | None = None
+
+
+class Observer:
+    """Turns a key into a `Sight`."""
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        memory: Memory,
+        config: Config,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client, self._cache, self._memory, self._config, self._now = client, cache, memory, config, now
+
+    async def observe(self, key: Key) -> Sight | None:
+        """The world of this resource, None if it is gone."""
+        entry = await self._resource(key)
+        if entry is None:
+            self._memory.forget(key)
+            return None
+        resource = parse(entry)
+        if resource.deleting:
+            return Sight(Observed(resource))
+        settled = is_settled(resource)
+        if settled:
+            self._memory.forget(key)
+        notes = self._memory.of(key) if not settled else Notes()
+        jobs, absent = await self._jobs(resource, notes, settled)
+        pods = await self._pods(resource, jobs, notes, settled)
+        claims = await self._claims(entry)
+        clock = self._cache.clock()
+        waiting = [*_waiting(jobs, pods), *(one for one in claims.values() if one and one.phase == "Pending")]
+        pauses = [
+            await read_warnings(self._client, key.namespace, notes, waiting, clock),
+            await read_progress_lines(self._client, key.namespace, notes, pods, clock, self._config.progress_interval),
+        ]
+        users: Mapping[str, tuple[str, ...]] = {}
+        if wants_claim_users(resource) and not settled and all(job.finished for job in jobs):
+            users = await read_claim_users(self._client, key.namespace)
+        observed = Observed(
+            resource=resource,
+            jobs=jobs,
+            pods=pods,
+            claims=claims,
+            warnings=(*notes.warnings, *notes.refused.values()),
+            progress=dict(notes.progress),
+            claim_users=users,
+        )
+        return Sight(observed, frozenset(absent), min((one for one in pauses if one is not None), default=None))
+
+    async def _resource(self, key: Key) -> ResourceEntry | None:
+        if self._memory.doubts(key):
+            try:
+                raw = await self._client.get(CHECKPOINTS, key.namespace, key.name)
+            except NotFound:
+                if known := self._cache.resources.get(key):
+                    self._cache.remove(CHECKPOINTS, key, known.uid)
+                return None
+            self._cache.put(CHECKPOINTS, resource_entry(raw))
+            self._memory.of(key).doubtful = False
+        return self._cache.resources.get(key)
+
+    async def _jobs(self, resource: Resource, notes: Notes, settled: bool) -> tuple[tuple[Job, ...], set[str]]:
+        absent: set[str] = set()
+        for name in self._names_to_confirm(resource, notes, settled):
+            found = await self.look_at_job(resource, name)
+            if found is None:
+                absent.add(name)
+        entries = self._cache.jobs.of(resource.uid).values()
+        ours = [replace(one.value.job, owned=one.value.controller == resource.uid) for one in entries]
+        jobs = sorted([*ours, *notes.foreign.values()], key=lambda one: (one.created_at, one.name))
+        return tuple(jobs), absent
+
+    def _names_to_confirm(self, resource: Resource, notes: Notes, settled: bool) -> set[str]:
+        names = set(notes.foreign)
+        named = resource.status.job.name if resource.status.job else ""
+        if named and not settled and self._cache.jobs.get(Key(resource.namespace, named)) is None:
+            names.add(named)
+        return names
+
+    async def look_at_job(self, resource: Resource, name: str) -> Job | None:
+        """The Job of this name as it is now; the cache takes ours, the notes a foreign one."""
+        key = Key(resource.namespace, name)
+        notes = self._memory.of(Key(resource.namespace, resource.name))
+        notes.foreign.pop(name, None)
+        try:
+            entry = job_entry(await self._client.get(JOBS, key.namespace, name))
+        except NotFound:
+            if known := self._cache.jobs.get(key):
+                self._cache.remove(JOBS, key, known.uid)
+            return None
+        job = replace(entry.value.job, owned=entry.value.controller == resource.uid)
+        if entry.owner == resource.uid:
+            self._cache.put(JOBS, entry)
+        else:
+            notes.foreign[name] = job
+        return job
+
+    async def _pods(self, resource: Resource, jobs: tuple[Job, ...], notes: Notes, settled: bool) -> tuple[Pod, ...]:
+        for job in jobs:
+            unexplained = job.owned and job.finished and not settled and job.uid not in notes.podless
+            if unexplained and not any(pod.exit_code is not None for pod in self._pods_of(resource, job)):
+                labels = f"batch.kubernetes.io/job-name={job.name}"
+                for raw in await self._client.list(PODS, resource.namespace, labels=labels):
+                    self._cache.put(PODS, pod_entry(raw))
+                notes.podless.add(job.uid)
+        entries = self._cache.pods.of(resource.uid).values()
+        return tuple(sorted((entry.value for entry in entries), key=lambda pod: (pod.created_at, pod.name)))
+
+    def _pods_of(self, resource: Resource, job: Job) -> list[Pod]:
+        entries = self._cache.pods.of(resource.uid).values()
+        return [entry.value for entry in entries if entry.value.job_name == job.name]
+
+    async def _claims(self, entry: ResourceEntry) -> dict[str, Claim | None]:
+        claims: dict[str, Claim | None] = {}
+        for name in entry.value.claims:
+            key = Key(entry.key.namespace, name)
+            if self._cache.claims.get(key) is None:
+                try:
+                    self._cache.put(CLAIMS, claim_entry(await self._client.get(CLAIMS, key.namespace, name)))
+                except NotFound:
+                    pass
+            known = self._cache.claims.get(key)
+            claims[name] = replace(known.value, owned_by_us=known.owner == entry.uid) if known else None
+        return claims
+
+
+def _waiting(jobs: tuple[Job, ...], pods: tuple[Pod, ...]) -> list[Job | Pod]:
+    """Jobs without a pod, and pods that do not start and do not say why."""
+    live = {job.name: job for job in jobs if job.owned and not (job.finished or job.suspended or job.deleting)}
+    housed = {pod.job_name for pod in pods if not pod.deleting}
+    silent = [
+        pod
+        for pod in pods
+        if pod.job_name in live
+        and pod.phase == "Pending"
+        and not pod.unscheduled
+        and (pod.waiting is None or pod.waiting[0] in ("ContainerCreating", "PodInitializing"))
+    ]
+    return [*(job for name, job in live.items() if name not in housed), *silent]

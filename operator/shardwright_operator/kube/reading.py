@@ -1,0 +1,97 @@
+"""Reads that only working resources need: warnings about what waits, progress of what runs, pods that mount a claim."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from shardwright_operator.decide.world import Claim, Job, Pod, Warning
+from shardwright_operator.kube.client import Client, Raw
+from shardwright_operator.kube.convert import warning
+from shardwright_operator.kube.errors import ApiError
+from shardwright_operator.kube.kinds import EVENTS, LABEL_UID, PODS
+from shardwright_operator.kube.memory import Notes
+from shardwright_worker.contract.progress import Progress, read_progress
+
+PATIENCE = 5.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
+_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 60.0
+_TAIL = 20
+
+
+async def read_warnings(
+    client: Client, namespace: str, notes: Notes, waiting: Sequence[Job | Pod | Claim], now: float
+) -> float | None:
+    """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits."""
+    if not waiting:
+        notes.waiting_since, notes.warnings, notes.warnings_pause = None, (), 0.0
+        return None
+    if notes.waiting_since is None:
+        notes.waiting_since = now
+    due = max(notes.waiting_since + PATIENCE, notes.warnings_read + notes.warnings_pause)
+    if now < due:
+        return due - now
+    notes.warnings_read = now
+    notes.warnings_pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, notes.warnings_pause * 2))
+    found: list[Warning] = []
+    for one in waiting:
+        fields = f"regarding.uid={one.uid},type=Warning"
+        try:
+            found += [warning(raw) for raw in await client.list(EVENTS, namespace, fields=fields)]
+        except ApiError:
+            continue  # an explanation is welcome, not needed
+    notes.warnings = tuple(sorted(found, key=lambda one: one.time))
+    return notes.warnings_pause
+
+
+async def read_progress_lines(
+    client: Client, namespace: str, notes: Notes, pods: Sequence[Pod], now: float, interval: float
+) -> float | None:
+    """Refresh the last progress line of running pods; gives seconds until the next look, None if nothing runs."""
+    running = [pod for pod in pods if pod.phase == "Running" and not pod.deleting]
+    notes.progress = {pod.name: notes.progress[pod.name] for pod in running if pod.name in notes.progress}
+    if not running:
+        return None
+    young = min(_age(pod) for pod in running) < PATIENCE
+    due = notes.progress_read + interval
+    if young or now < due:
+        return PATIENCE if young else due - now
+    notes.progress_read = now
+    for pod in running:
+        try:
+            text = await client.log_tail(namespace, pod.name, _TAIL)
+        except ApiError:
+            continue  # the node may not answer; the pod's end will be seen all the same
+        if line := last_progress(text):
+            notes.progress[pod.name] = line
+    return interval
+
+
+def last_progress(text: str) -> Progress | None:
+    """The last progress line in a piece of a log."""
+    for line in reversed(text.splitlines()):
+        if progress := read_progress(line):
+            return progress
+    return None
+
+
+async def read_claim_users(client: Client, namespace: str) -> Mapping[str, tuple[str, ...]]:
+    """Which folders of which claims are mounted by pods that are not ours and have not ended ("" is a whole volume)."""
+    users: dict[str, set[str]] = {}
+    for raw in await client.list(PODS, namespace):
+        ended = raw.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        if ended or LABEL_UID in (raw["metadata"].get("labels") or {}):
+            continue
+        for claim, path in _mounts(raw["spec"]):
+            users.setdefault(claim, set()).add(path)
+    return {claim: tuple(sorted(paths)) for claim, paths in users.items()}
+
+
+def _mounts(spec: Raw) -> list[tuple[str, str]]:
+    volumes = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in spec.get("volumes") or []}
+    containers = [*(spec.get("initContainers") or []), *spec["containers"]]
+    mounts = [mount for container in containers for mount in container.get("volumeMounts") or []]
+    # A path made from variables is not known here: take it for the whole volume.
+    named = [(volumes.get(mount["name"]), mount.get("subPath", "")) for mount in mounts]
+    return [(claim, path.strip("/")) for claim, path in named if claim]
+
+
+def _age(pod: Pod) -> float:
+    return (datetime.now(UTC) - (pod.started_at or pod.created_at)).total_seconds()

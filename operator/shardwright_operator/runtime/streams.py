@@ -1,0 +1,185 @@
+"""kopf, and the only place that knows it: one run of its watches in a thread and an event loop of their own.
+
+kopf ends all tasks of its loop when it ends, hence the loop; and it ends on many answers of an API server in trouble,
+hence a run is something that may end at any time: `supervisor` starts the next one.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import kopf
+
+from shardwright_operator.kube.convert import CONVERT
+from shardwright_operator.kube.entries import AnyEntry, Key
+from shardwright_operator.kube.kinds import WATCHED, Kind
+from shardwright_operator.kube.login import Login
+
+log = logging.getLogger(__name__)
+
+_STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A watch told of an object: `entry` is its content, None if it was deleted."""
+
+    kind: Kind
+    key: Key
+    uid: str
+    entry: AnyEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a watch is opened anew, in seconds: regularly, and after silence."""
+
+    timeout: float = 300.0
+    silence: float = 70.0
+
+    @property
+    def dead(self) -> float:
+        """Without a sign of life for so long, a watch is not only quiet."""
+        return self.timeout + self.silence + 60.0
+
+
+# Called in the run's thread.
+Knows = Callable[[Kind, Key, str, int], bool]
+Deliver = Callable[[Seen], None]
+Notify = Callable[[], None]
+
+
+class Streams:
+    """One run of all watches. `deliver` gets what is news to `knows`; `on_watching` is called whenever watches are open
+    after lists, that is when a complete list will miss nothing."""
+
+    def __init__(
+        self,
+        login: Login,
+        namespaces: Sequence[str],
+        times: Times,
+        knows: Knows,
+        deliver: Deliver,
+        on_watching: Notify,
+        on_end: Notify,
+    ) -> None:
+        self._login, self._namespaces, self._times = login, tuple(namespaces), times
+        self._knows, self._deliver, self._on_watching, self._on_end = knows, deliver, on_watching, on_end
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
+        self._paths = {kind.path(space): kind for kind in WATCHED for space in self._namespaces or (None,)}
+        self._listing = set(self._paths)  # paths that are not watched since their last list
+        self.error: BaseException | None = None
+        self.alive = {kind: time.monotonic() for kind in WATCHED}
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; `join` waits for that."""
+        self._stop.set()
+
+    def join(self, seconds: float = _STOP_SECONDS) -> bool:
+        """Wait until the thread ends; whether it did. One that hangs is left behind: all it can do is cost memory."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def silence(self) -> float:
+        """Seconds since the watch that is quiet for longest gave a sign of life."""
+        return time.monotonic() - min(self.alive.values())
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._on_end()
+
+    async def _serve(self) -> None:
+        settings = kopf.OperatorSettings()
+        settings.scanning.disabled = True
+        settings.posting.enabled = False
+        settings.watching.server_timeout = self._times.timeout
+        settings.watching.client_timeout = self._times.timeout + 30.0
+        settings.watching.inactivity_timeout = self._times.silence
+        settings.watching.connect_timeout = 10.0
+        settings.watching.chunk_size = 500
+        settings.networking.request_timeout = 60.0
+        settings.networking.connect_timeout = 10.0
+        settings.networking.error_backoffs = (0.5, 1.0)  # the supervisor has longer ones
+        settings.queueing.idle_timeout = 0.5
+        settings.queueing.exit_timeout = 0.5
+        settings.process.ultimate_exiting_timeout = None
+        for kind in WATCHED:
+            if kind.selector:
+                settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
+        scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
+        await kopf.operator(
+            registry=self._handlers(), settings=settings, standalone=True, stop_flag=self._stop, **scope
+        )
+
+    def _handlers(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._login.server, aiohttp_session=self._session())
+
+        for kind in WATCHED:
+            kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(self._handler(kind))
+        return registry
+
+    def _handler(self, kind: Kind) -> Callable[..., Awaitable[None]]:
+        convert = CONVERT[kind]
+
+        async def seen(event: dict[str, Any], **_: Any) -> None:
+            raw = event["object"]
+            metadata = raw["metadata"]
+            key, uid = Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"]
+            self.alive[kind] = time.monotonic()
+            if event["type"] == "DELETED":
+                self._deliver(Seen(kind, key, uid, None))
+                return
+            version = metadata.get("resourceVersion", "")
+            if version.isdigit() and self._knows(kind, key, uid, int(version)):
+                return
+            try:
+                entry = convert(raw)
+            except (KeyError, TypeError, ValueError) as error:
+                log.error("%s %s cannot be read: %r", kind.kind, key, error)
+                return
+            self._deliver(Seen(kind, key, uid, entry))
+
+        return seen
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._login.ssl_context()),
+            proxy=self._login.proxy,
+            middlewares=(self._authorise,),
+        )
+
+    async def _authorise(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Puts the current token on each request, and notes which lists and watches are open."""
+        if token := self._login.token():
+            request.headers["Authorization"] = f"Bearer {token}"
+        response = await handler(request)
+        path, watching = request.url.path, "watch" in request.url.query
+        if response.status == 200 and (kind := self._paths.get(path)):
+            self.alive[kind] = time.monotonic()
+            if not watching:
+                self._listing.add(path)
+            elif path in self._listing:
+                self._listing.discard(path)
+                if not self._listing:
+                    self._on_watching()
+        return response

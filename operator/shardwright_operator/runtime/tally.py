@@ -1,0 +1,53 @@
+"""Counts resources by condition, and what status changes tell: attempts that ended, durations, bytes published."""
+
+from collections import Counter
+
+from shardwright_operator.api.status import Status
+from shardwright_operator.kube.entries import Key
+from shardwright_operator.runtime.metrics import Metrics
+
+
+class Tally:
+    """Keeps the metrics about resources up to date, one decision at a time."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._states: dict[Key, tuple[str, str]] = {}
+        self._numbers: Counter[tuple[str, str]] = Counter()
+
+    def seen(self, key: Key, before: Status, after: Status) -> None:
+        """A decision turned the status from `before` to `after`."""
+        state = _ready(after)
+        self._move(key, state)
+        if after.last_failure and after.last_failure != before.last_failure:
+            self._metrics.count("attempts", str(after.last_failure.reason))
+        if state[0] == "True" and after.artifact and after.artifact != before.artifact:
+            self._metrics.count("attempts", "Succeeded")
+            self._metrics.count("artifact_bytes", by=float(after.artifact.bytes))
+            for stage, seconds in (after.durations.to_wire() if after.durations else {}).items():
+                if isinstance(seconds, int | float):
+                    self._metrics.observe("stage_seconds", float(seconds), stage)
+
+    def gone(self, key: Key) -> None:
+        """The resource is deleted."""
+        self._move(key, None)
+
+    def reset(self) -> None:
+        """Another replica works now: what this one knows of conditions grows old."""
+        self._states.clear()
+        self._numbers.clear()
+        self._metrics.clear("resources")
+
+    def _move(self, key: Key, state: tuple[str, str] | None) -> None:
+        old = self._states.pop(key, None)
+        if state is not None:
+            self._states[key] = state
+        for one, step in ((old, -1), (state, 1)):
+            if one is not None and old != state:
+                self._numbers[one] += step
+                self._metrics.set("resources", self._numbers[one], *one)
+
+
+def _ready(status: Status) -> tuple[str, str]:
+    ready = next((one for one in status.conditions if one.type == "Ready"), None)
+    return (str(ready.status), str(ready.reason)) if ready else ("Unknown", "")

@@ -1,0 +1,152 @@
+"""Keeps the cache fed by watches: starts them, brings their news in, and starts them again when they end or hang."""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.kinds import CHECKPOINTS, Kind
+from shardwright_operator.kube.login import Login
+from shardwright_operator.runtime.metrics import Metrics
+from shardwright_operator.runtime.preflight import Preflight
+from shardwright_operator.runtime.streams import Seen, Streams, Times
+
+log = logging.getLogger(__name__)
+
+_BATCH = 200  # news taken in before other work gets its turn
+_CALM = 120.0  # a run that lasted so long was a good one: the next restart is quick again
+_LONGEST_PAUSE = 60.0
+_LOOK_PERIOD = 5.0
+_MISSING_PERIOD = 60.0
+
+Enqueue = Callable[[Key, bool], None]
+
+
+class Watch:
+    """Supervises the watches. `on_watching` is called in our loop when a complete list would miss nothing."""
+
+    def __init__(
+        self,
+        login: Login,
+        preflight: Preflight,
+        cache: Cache,
+        enqueue: Enqueue,
+        on_watching: Callable[[], None],
+        metrics: Metrics,
+        times: Times,
+    ) -> None:
+        self._login, self._preflight, self._cache, self._enqueue = login, preflight, cache, enqueue
+        self._on_watching, self._metrics, self._times = on_watching, metrics, times
+        self._news: deque[Seen] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduled = False
+        self._streams: Streams | None = None
+        self._ended = asyncio.Event()
+        self._doubt = ""
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        pause = 1.0
+        try:
+            while True:
+                namespaces = await self._preflight.wait()
+                started = time.monotonic()
+                why = await self._one_run(namespaces)
+                pause = 1.0 if time.monotonic() - started > _CALM else min(_LONGEST_PAUSE, pause * 2)
+                self._metrics.count("watch_restarts", why.partition(":")[0])
+                log.warning("the watches ended: %s", why, extra={"fields": {"again_in": round(pause, 1)}})
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        finally:
+            await self._end()
+
+    def distrust(self, why: str) -> None:
+        """Something was missed: start the watches anew."""
+        self._doubt = why
+
+    def age(self, kind: Kind) -> float:
+        """Seconds since this kind's watch gave a sign of life."""
+        return time.monotonic() - self._streams.alive[kind] if self._streams else 0.0
+
+    def health(self) -> str:
+        """What is wrong if the watches hang and could not be started anew either."""
+        silence = self._streams.silence() if self._streams else 0.0
+        return f"no watch has given a sign of life for {silence:.0f} s" if silence > 2 * self._times.dead else ""
+
+    async def _one_run(self, namespaces: tuple[str, ...]) -> str:
+        self._ended.clear()
+        self._doubt = ""
+        self._streams = Streams(
+            self._login,
+            namespaces,
+            self._times,
+            self._cache.knows,
+            self._deliver,
+            lambda: self._call(self._on_watching),
+            lambda: self._call(self._ended.set),
+        )
+        self._streams.start()
+        why = await self._until_over(self._streams)
+        await self._end()
+        return why
+
+    async def _until_over(self, streams: Streams) -> str:
+        """Wait for the end of a run, or for a reason to end it; gives the reason, its kind before a colon."""
+        looked = time.monotonic()
+        while True:
+            try:
+                await asyncio.wait_for(self._ended.wait(), _LOOK_PERIOD)
+                return f"error: {streams.error!r}" if streams.error else "error: kopf ended"
+            except TimeoutError:
+                pass
+            if self._doubt:
+                return f"missed: {self._doubt}"
+            if streams.silence() > self._times.dead:
+                return f"silent: no sign of life for {streams.silence():.0f} s"
+            if not self._preflight.complete and time.monotonic() - looked > _MISSING_PERIOD:
+                looked, before = time.monotonic(), self._preflight.readable
+                await self._preflight.look()
+                if self._preflight.readable != before:
+                    return "namespaces: other namespaces can be read now"
+
+    async def _end(self) -> None:
+        if (streams := self._streams) is not None:
+            streams.stop()
+            if not await asyncio.to_thread(streams.join):
+                log.error("the watches hang and were left behind")
+
+    def _call(self, function: Callable[[], None]) -> None:
+        """From the watches' thread: call this in our loop."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            pass  # our loop is closed: the process is ending
+
+    def _deliver(self, seen: Seen) -> None:
+        self._news.append(seen)
+        if not self._scheduled:
+            self._scheduled = True
+            self._call(self._take_in)
+
+    def _take_in(self) -> None:
+        # Cleared first: what is appended from here on either is seen below or schedules another round.
+        self._scheduled = False
+        for _ in range(_BATCH):
+            if not self._news:
+                return
+            seen = self._news.popleft()
+            self._metrics.count("watch_events", seen.kind.plural)
+            if seen.entry is None:
+                affected, fresh = self._cache.remove(seen.kind, seen.key, seen.uid), False
+            else:
+                fresh = seen.kind is CHECKPOINTS and self._cache.resources.get(seen.key) is None
+                affected = self._cache.put(seen.kind, seen.entry)
+            for key in affected:
+                self._enqueue(key, fresh)
+        self._scheduled = True
+        self._call(self._take_in)
