@@ -73,13 +73,16 @@ class Elector:
 
     async def release(self) -> None:
         """Let another replica take over at once."""
-        if not self.leading or self._lease is None:
+        if not self.leading:
             return
         self.leading = False
-        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
         try:
             async with asyncio.timeout(self._terms.renew_deadline / 2):
-                await self._write({**self._lease, "spec": spec})
+                if not self._current:  # a renewal was broken off
+                    self._observe(await self._client.get(LEASES, self._terms.namespace, self._terms.name))
+                if self._lease is not None and self._holder() == self.identity:
+                    spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+                    await self._write({**self._lease, "spec": spec})
         except (ApiError, TimeoutError) as error:
             log.warning("the Lease could not be released: %s", error)
 
@@ -134,6 +137,7 @@ class Elector:
         return True
 
     async def _write(self, lease: Raw) -> None:
+        self._current = False  # until the answer is there
         # The resourceVersion within makes a lost race a Conflict.
         self._observe(await self._client.replace(LEASES, self._terms.namespace, self._terms.name, lease))
 
