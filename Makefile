@@ -35,10 +35,10 @@ test: ## Everything, from nothing: fast tests, real API server, vLLM, then the c
 	@$(MAKE) test-e2e
 	@echo "make test: all passed"
 test-fast: .venv/.synced ## Pure code only: no cluster, no vLLM, under a minute
-	@$(LIGHT) -m pytest -q tests/unit tests/property $(ARGS)
+	@$(LIGHT) -m pytest -q tests/unit tests/property tests/docs $(ARGS)
 test-plane: .venv/.synced ## Pure code, then operator, resource and chart against a real etcd and kube-apiserver
 	@echo "--- unit, property, plane, runtime, api, chart"
-	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/plane tests/runtime tests/api tests/chart $(ARGS)
+	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/plane tests/runtime tests/api tests/chart $(ARGS)
 test-engine: .venv-engine/.synced ## The worker with vLLM's CPU build
 	@echo "--- the worker with vLLM"
 	@$(ENGINE) -m pytest -q -m "not long" tests/engine $(ARGS)
@@ -64,12 +64,14 @@ lint: .venv/.synced ## Style, types, layering, the chart, and whether generated 
 	@$(LIGHT) -m mypy
 	@.venv/bin/lint-imports
 	@$(LIGHT) -m tests.chart lint
-	@$(LIGHT) -m tests.generate --check
+	@$(LIGHT) -m shardwright_operator.api.generate --check
+	@$(LIGHT) -m tests.docs --check
 format: .venv/.synced ## Put the style right
 	@$(LIGHT) -m ruff check --fix .
 	@$(LIGHT) -m ruff format .
 generate: .venv/.synced ## Write the CRD, its reference page and the table of reasons from the types
-	@$(LIGHT) -m tests.generate
+	@$(LIGHT) -m shardwright_operator.api.generate
+	@$(LIGHT) -m tests.docs
 images: ## Build the operator's and the worker's images with buildah
 	@$(CLUSTER_CLI) images
 

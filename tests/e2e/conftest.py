@@ -1,0 +1,99 @@
+"""The operator, a namespace with models in it, and all the resources that the chosen tests mark, begun side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.description import Description
+from tests.cluster.places import DESCRIPTION, STATE
+from tests.harness import release
+from tests.harness.checkpoints import Checkpoint, manifest
+from tests.harness.kubectl import Kubectl, KubectlError
+from tests.harness.models import put_models
+from tests.harness.pod_shape import claim
+from tests.harness.tiny_llama import DAMAGES
+
+NAMESPACE = "shardwright-e2e"
+_NOTES = STATE / "e2e"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark that tests begin their resource with."""
+    config.addinivalue_line(
+        "markers",
+        "begins(name='', also=(), **spec): this ShardedCheckpoint, and `also` these objects, exist from the start",
+    )
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Description:
+    """The cluster that is up."""
+    if not DESCRIPTION.exists():
+        pytest.exit("no cluster is up: `make test-e2e` does it all, or `make cluster-up` and load the images", 3)
+    return Description.read()
+
+
+@pytest.fixture(scope="session")
+def system(cluster: Description) -> Kubectl:
+    """The operator, installed by the chart; kubectl in its namespace."""
+    return release.install(cluster)
+
+
+@pytest.fixture(scope="session")
+def kubectl(request: pytest.FixtureRequest, cluster: Description, system: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a fresh namespace that has the claims `models` (whole and damaged ones) and `shards`."""
+    here = Kubectl(cluster.kubeconfig, NAMESPACE)
+    here.delete("namespace", NAMESPACE, "--timeout=300s")
+    here.create_namespace()
+    here.apply(*(claim(name, storage_class=cluster.storage_class) for name in ("models", "shards")))
+    put_models(here, "models", cluster.images["worker-prepare"], {"tiny-llama": "", **{d: d for d in DAMAGES}})
+    yield here
+    if request.session.testsfailed:
+        _take_notes(here, system)
+    else:
+        here.delete("namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def begun(request: pytest.FixtureRequest, kubectl: Kubectl) -> None:
+    """Every resource that a chosen test marks, created at once: most of their time is waiting."""
+    things: dict[str, Any] = {}
+    for item in request.session.items:
+        for mark in item.iter_markers("begins"):
+            details = dict(mark.kwargs)
+            things.update({str(one["metadata"]["name"]) + one["kind"]: one for one in details.pop("also", ())})
+            name = details.pop("name", "") or name_of(item.name)
+            things[name] = manifest(name, **details)
+    kubectl.apply(*things.values())
+
+
+@pytest.fixture
+def checkpoint(request: pytest.FixtureRequest, begun: None, kubectl: Kubectl) -> Checkpoint:
+    """The resource that this test's mark has begun."""
+    mark = request.node.get_closest_marker("begins")
+    return Checkpoint(kubectl, mark.kwargs.get("name") or name_of(request.node.name))
+
+
+def name_of(test: str) -> str:
+    """A resource's name from a test's name."""
+    return re.sub(r"[^a-z0-9]+", "-", test.removeprefix("test_").lower()).strip("-")[:60]
+
+
+def _take_notes(here: Kubectl, system: Kubectl) -> None:
+    """What a person would want to see afterwards."""
+    _NOTES.mkdir(parents=True, exist_ok=True)
+    kinds = "sckpt,jobs,pods,pvc,events"
+    for name, where, arguments in (
+        ("objects.yaml", here, ["get", kinds, "--output=yaml"]),
+        ("described.txt", here, ["describe", "sckpt,jobs,pods,pvc"]),
+        ("workers.log", here, ["logs", "--selector=app.kubernetes.io/component=worker", "--prefix", "--tail=-1"]),
+        ("operator.log", system, ["logs", release.DEPLOYMENT, "--tail=-1"]),
+    ):
+        try:
+            (_NOTES / name).write_text(where.run(*arguments))
+        except KubectlError as error:
+            (_NOTES / name).write_text(str(error))

@@ -1,0 +1,51 @@
+"""Output volumes that are missing, full, or somebody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cluster.description import Description
+from tests.harness.checkpoints import Checkpoint, condition, holds, manifest
+from tests.harness.kubectl import Kubectl, Object, wait_for
+from tests.harness.models import run_to_end
+from tests.harness.pod_shape import claim, claim_volume, pod
+
+
+def _output(name: str) -> Object:
+    return {"persistentVolumeClaim": {"claimName": name}}
+
+
+@pytest.mark.begins(output=_output("not-yet"))
+def test_a_claim_that_does_not_exist_is_waited_for(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
+    assert "not-yet" in checkpoint.wait_reason("VolumeNotFound")["message"]
+    assert not checkpoint.jobs()
+    kubectl.apply(claim("not-yet"))
+    wait_for(lambda: checkpoint.jobs("prepare"), bool, "a prepare Job once the claim is there")
+    kubectl.delete("sckpt", checkpoint.name)
+
+
+def test_a_folder_of_root_is_not_writable(begun: None, kubectl: Kubectl, cluster: Description) -> None:
+    kubectl.apply(claim("of-root", storage_class=cluster.root_owned_storage_class, modes=("ReadWriteOnce",)))
+    kubectl.apply(manifest("of-root", output=_output("of-root")))
+    checkpoint = Checkpoint(kubectl, "of-root")
+    ready = checkpoint.wait_stalled()
+    assert ready["reason"] == "VolumeNotWritable", ready
+    assert "fsGroup" in ready["message"]
+    assert condition(checkpoint.read(), "VolumeReady")["reason"] == "VolumeNotWritable"
+    assert not checkpoint.jobs("shard")
+
+
+def test_a_full_volume_has_too_little_space(begun: None, kubectl: Kubectl, cluster: Description) -> None:
+    kubectl.apply(claim("full", storage_class=cluster.small_storage_class))
+    fill: Object = {
+        "image": cluster.images["worker-prepare"],
+        "command": ["sh", "-uc", "cat /dev/zero > /full/filler; test -s /full/filler"],
+        "volumeMounts": [{"name": "full", "mountPath": "/full"}],
+    }
+    run_to_end(kubectl, pod("fill", [fill], [claim_volume("full")]))
+    kubectl.apply(manifest("full", output=_output("full")))
+    checkpoint = Checkpoint(kubectl, "full")
+    ready = checkpoint.wait_stalled()
+    assert ready["reason"] == "InsufficientSpace", ready
+    assert not holds(checkpoint.read(), "VolumeReady")
+    assert not checkpoint.jobs("shard")
