@@ -9,15 +9,16 @@ _HEAD = """\
 # Failure modes
 
 Every reason that a condition, an Event or a worker's report can carry. `kubectl get sckpt` shows the reason of the
-condition `Ready`; its message names the field, file or object in question, and `status.lastFailure` keeps what the worker
-said: reason, message, exit code, rank and attempt.
+condition `Ready`; its message names the field, file or object in question, and `status.lastFailure` keeps what the
+worker said: reason, message, exit code, rank and attempt.
 
-- **Tried again: yes** means that the operator goes on by itself (`Reconciling` is true): it waits for what is missing, or
-  makes another attempt with exponential backoff, up to `spec.job.maxAttempts`.
-- **Tried again: no** means that a person is needed (`Stalled` is true). The operator looks again when source, engine or job
-  fields change, or at once with `kubectl annotate --overwrite sckpt NAME reconcile.fluxcd.io/requestedAt="$(date +%s)"`.
-- The exit code is that of `shardwright-worker`, in a Job or on the command line. Where there is none, the operator finds
-  the reason itself.
+- **Tried again: yes** means that the operator goes on by itself (`Reconciling` is true): it waits for what is missing,
+  or makes another attempt with exponential backoff, up to `spec.job.maxAttempts`.
+- **Tried again: no** means that a person is needed (`Stalled` is true). The operator looks again when source, engine
+  or job fields change, or at once with
+  `kubectl annotate --overwrite sckpt NAME reconcile.fluxcd.io/requestedAt="$(date +%s)"`.
+- The exit code is that of `shardwright-worker`, in a Job or on the command line. Where there is none, the operator
+  finds the reason itself.
 
 """
 

@@ -1,0 +1,70 @@
+"""What nobody planned: pods that vanish, a drained node, an operator that dies, a run that hangs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness import release
+from tests.harness.checkpoints import Checkpoint, manifest
+from tests.harness.kubectl import Kubectl, Object, wait_for
+
+
+def _running(checkpoint: Checkpoint, stage: str) -> Object:
+    """The pod of this stage, once its container runs."""
+
+    def look() -> list[Object]:
+        return [pod for pod in checkpoint.pods(stage) if pod["status"].get("phase") == "Running"]
+
+    return wait_for(look, bool, f"a running {stage} pod of {checkpoint.name}", 600)[0]
+
+
+def _begin(kubectl: Kubectl, name: str) -> Checkpoint:
+    kubectl.apply(manifest(name))
+    return Checkpoint(kubectl, name)
+
+
+def test_a_pod_deleted_while_it_shards_is_made_again(begun: None, kubectl: Kubectl) -> None:
+    checkpoint = _begin(kubectl, "pod-deleted")
+    first = _running(checkpoint, "shard")
+    kubectl.delete("pod", first["metadata"]["name"])
+    checkpoint.wait_ready()
+    assert first["metadata"]["uid"] not in {pod["metadata"]["uid"] for pod in checkpoint.pods("shard")}
+    kubectl.delete("sckpt", checkpoint.name)
+
+
+def test_a_drained_node_does_not_cost_an_attempt(begun: None, kubectl: Kubectl) -> None:
+    kubectl.apply(manifest("drained", job={"maxAttempts": 1}))
+    checkpoint = Checkpoint(kubectl, "drained")
+    node = _running(checkpoint, "shard")["spec"]["nodeName"]
+    chosen = f"--pod-selector=shardwright.io/checkpoint={checkpoint.name}"
+    try:
+        kubectl.run("drain", node, chosen, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=300s")
+    finally:
+        kubectl.run("uncordon", node)
+    checkpoint.wait_ready()
+    kubectl.delete("sckpt", checkpoint.name)
+
+
+def test_an_operator_that_dies_does_not_start_the_work_twice(begun: None, kubectl: Kubectl, system: Kubectl) -> None:
+    checkpoint = _begin(kubectl, "operator-killed")
+    pod = _running(checkpoint, "shard")
+    system.run("delete", "pod", "--selector=app.kubernetes.io/component=operator", "--force", "--grace-period=0")
+    system.run("rollout", "status", release.DEPLOYMENT, "--timeout=300s")
+    checkpoint.wait_ready()
+    assert [one["metadata"]["uid"] for one in checkpoint.pods("shard")] == [pod["metadata"]["uid"]]
+    assert len(checkpoint.jobs("prepare")) == 1
+    kubectl.delete("sckpt", checkpoint.name)
+
+
+# The source has a module of this folder sleep for ever when Python starts; the worker never gets to its first line.
+_HANG = {"name": "PYTHONPATH", "value": "/source/hangs"}
+
+
+@pytest.mark.begins(path="hangs", job={"deadline": "15s", "maxAttempts": 1, "env": [_HANG]})
+def test_a_run_that_hangs_ends_at_its_deadline(checkpoint: Checkpoint) -> None:
+    ready = checkpoint.wait_stalled()
+    failure = checkpoint.status["lastFailure"]
+    assert failure["reason"] == "DeadlineExceeded", failure
+    assert "15" in failure["message"]
+    assert ready["reason"] in ("AttemptsExhausted", "DeadlineExceeded")
+    assert len(checkpoint.jobs()) == 1
