@@ -1,1 +1,5 @@
 """Pure policy: what should be done next in the world that was observed."""
+
+from shardwright_operator.decide.policy import decide
+
+__all__ = ["decide"]

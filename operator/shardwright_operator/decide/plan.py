@@ -53,7 +53,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of a decision. `execute` performs the actions in order, stops at the first that fails, then writes status.
+    """The outcome of a decision: actions in their order, then the status; the first action that fails stops the rest.
 
     `requeue_after` in seconds, None if only a change of the world can matter.
     """

@@ -87,7 +87,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001 - the field's word
+class Warning:
     """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about."""
 
     kind: str
@@ -99,7 +99,10 @@ class Warning:  # noqa: A001 - the field's word
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Everything about one resource. `claims` has None for a claim that a live look did not find."""
+    """Everything about one resource. `claims` has None for a claim that a live look did not find.
+
+    `claim_users`: claim -> subPaths ("" is the whole volume) that running pods which are not ours mount.
+    """
 
     resource: Resource
     jobs: tuple[Job, ...] = ()
@@ -107,7 +110,7 @@ class Observed:
     claims: Mapping[str, Claim | None] = field(default_factory=dict)
     warnings: tuple[Warning, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)  # pod name -> its last progress line
-    claim_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # claim -> subPaths ("" is the whole volume) that running pods not of ours mount
+    claim_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Health:
 
     def __init__(self, metrics: Metrics, alive: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
         self._metrics, self._alive, self._ready = metrics, alive, ready
+        self._wrong: set[str] = set()
         self._runner: web.AppRunner | None = None
 
     async def start(self, address: str) -> None:
@@ -40,14 +41,22 @@ class Health:
             await self._runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return _answer(self._alive)
+        return self._answer(self._alive)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return _answer(self._ready)
+        return self._answer(self._ready)
 
     async def _serve_metrics(self, request: web.Request) -> web.Response:
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
+
+    def _answer(self, checks: Mapping[str, Check]) -> web.Response:
+        wrong = {name: told for name, check in checks.items() if (told := check())}
+        for name in wrong.keys() - self._wrong:
+            log.warning("not well: %s: %s", name, wrong[name])
+        self._wrong = (self._wrong - checks.keys()) | wrong.keys()
+        text = "\n".join(f"{name}: {told}" for name, told in wrong.items()) or "ok"
+        return web.Response(status=503 if wrong else 200, text=text + "\n")
 
 
 async def measure_lag(set_lag: Callable[[float], None], period: float = 1.0) -> None:
@@ -56,10 +65,3 @@ async def measure_lag(set_lag: Callable[[float], None], period: float = 1.0) -> 
         due = time.monotonic() + period
         await asyncio.sleep(period)
         set_lag(max(0.0, time.monotonic() - due))
-
-
-def _answer(checks: Mapping[str, Check]) -> web.Response:
-    wrong = [f"{name}: {told}" for name, check in checks.items() if (told := check())]
-    if wrong:
-        log.warning("unhealthy: %s", "; ".join(wrong))
-    return web.Response(status=503 if wrong else 200, text="\n".join(wrong or ["ok"]) + "\n")

@@ -5,6 +5,7 @@ hence a run is something that may end at any time: `supervisor` starts the next 
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -70,7 +71,8 @@ class Streams:
     ) -> None:
         self._login, self._namespaces, self._times = login, tuple(namespaces), times
         self._knows, self._deliver, self._on_watching, self._on_end = knows, deliver, on_watching, on_end
-        self._stop = threading.Event()
+        self._stop = False
+        self._cancel: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
         self._paths = {kind.path(space): kind for kind in WATCHED for space in self._namespaces or (None,)}
         self._listing = set(self._paths)  # paths that are not watched since their last list
@@ -83,7 +85,9 @@ class Streams:
 
     def stop(self) -> None:
         """Ask it to end; `join` waits for that."""
-        self._stop.set()
+        self._stop = True
+        if self._cancel is not None:
+            self._cancel()
 
     def join(self, seconds: float = _STOP_SECONDS) -> bool:
         """Wait until the thread ends; whether it did. One that hangs is left behind: all it can do is cost memory."""
@@ -103,10 +107,27 @@ class Streams:
             self._on_end()
 
     async def _serve(self) -> None:
+        loop, operator = asyncio.get_running_loop(), asyncio.current_task()
+        assert operator is not None
+        # A watch's end is told by the supervisor; that kopf lets go of some of its tasks' errors is of no interest.
+        loop.set_exception_handler(lambda _, context: log.debug("watches: %s", context.get("exception")))
+
+        # kopf's own stop flag would be waited for in a thread that then keeps a failed run from ending.
+        def cancel() -> None:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                loop.call_soon_threadsafe(operator.cancel)
+
+        self._cancel = cancel
+        if self._stop:
+            return
+        scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
+        await kopf.operator(registry=self._handlers(), settings=self._settings(), standalone=True, **scope)
+
+    def _settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
         settings.scanning.disabled = True
         settings.posting.enabled = False
-        settings.watching.server_timeout = self._times.timeout
+        settings.watching.server_timeout = int(self._times.timeout)  # the API server refuses "300.0"
         settings.watching.client_timeout = self._times.timeout + 30.0
         settings.watching.inactivity_timeout = self._times.silence
         settings.watching.connect_timeout = 10.0
@@ -120,10 +141,7 @@ class Streams:
         for kind in WATCHED:
             if kind.selector:
                 settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
-        scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
-        await kopf.operator(
-            registry=self._handlers(), settings=settings, standalone=True, stop_flag=self._stop, **scope
-        )
+        return settings
 
     def _handlers(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

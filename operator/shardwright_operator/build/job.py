@@ -1,0 +1,173 @@
+"""What both Jobs have in common: a restricted pod that runs once, without a token, under a deadline."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shardwright_operator.api.duration import seconds
+from shardwright_operator.api.spec import JobSettings, Spec
+from shardwright_operator.build.labels import labels_of, owner_of
+from shardwright_worker.contract.naming import digest_of
+
+TEMPLATE = "shardwright.io/template"
+REPORT = "/dev/termination-log"
+OUTPUT, SOURCE, SCRATCH, TOKEN = "/output", "/source", "/tmp", "/token"  # noqa: S108 - paths in the container
+NOBODY = 65532
+DISRUPTION = {"type": "DisruptionTarget", "status": "True"}
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """Whose Job it is, its name, and what its labels say. `stage` is Prepare or Shard."""
+
+    namespace: str
+    resource: str
+    uid: str
+    job: str
+    stage: str
+    attempt: int
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What differs between the Jobs: image, arguments, resources, further volumes and their mounts."""
+
+    image: str
+    args: list[str]
+    resources: dict[str, Any]
+    volumes: list[dict[str, Any]]
+    mounts: list[dict[str, Any]]
+
+
+def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = "") -> dict[str, Any]:
+    """The Job. Its template label is a hash of the pod, so that a change of job fields can be seen.
+
+    With `queue` it is created suspended: Kueue lets it go.
+    """
+    labels = {
+        **labels_of(facts.resource, facts.uid),
+        "shardwright.io/stage": facts.stage.lower(),
+        "shardwright.io/attempt": str(facts.attempt),
+        "shardwright.io/inputs": facts.inputs,
+    }
+    pod = _pod(spec, container)
+    body: dict[str, Any] = {
+        "backoffLimit": 0,
+        "completions": 1,
+        "parallelism": 1,
+        "activeDeadlineSeconds": seconds(spec.job.deadline),
+        "ttlSecondsAfterFinished": seconds(spec.job.ttl_after_finished),
+        "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [DISRUPTION]}]},
+        "podReplacementPolicy": "Failed",
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    template = digest_of([pod, body["activeDeadlineSeconds"], body["ttlSecondsAfterFinished"], queue])[:8]
+    if queue:
+        body["suspend"] = True
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": facts.job,
+            "namespace": facts.namespace,
+            "labels": {**labels, TEMPLATE: template, **({"kueue.x-k8s.io/queue-name": queue} if queue else {})},
+            "ownerReferences": [owner_of(facts.resource, facts.uid)],
+        },
+        "spec": body,
+    }
+
+
+def _pod(spec: Spec, container: Container) -> dict[str, Any]:
+    job = spec.job
+    claim = spec.output.persistent_volume_claim.claim_name
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": _security(job),
+        "terminationGracePeriodSeconds": 30,
+        "containers": [
+            {
+                "name": "worker",
+                "image": container.image,
+                "command": ["shardwright-worker"],
+                "args": container.args,
+                "env": _env(job),
+                "resources": container.resources,
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "terminationMessagePath": REPORT,
+                "volumeMounts": [
+                    {"name": "output", "mountPath": OUTPUT},
+                    {"name": "scratch", "mountPath": SCRATCH},
+                    *container.mounts,
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "output", "persistentVolumeClaim": {"claimName": claim}},
+            {"name": "scratch", "emptyDir": {}},
+            *container.volumes,
+        ],
+    }
+    return {**pod, **_scheduling(job)}
+
+
+def _security(job: JobSettings) -> dict[str, Any]:
+    given = job.pod_security_context
+    context: dict[str, Any] = {
+        "runAsNonRoot": True,
+        "runAsUser": given.run_as_user or NOBODY,
+        "runAsGroup": NOBODY if given.run_as_group is None else given.run_as_group,
+        "fsGroup": NOBODY if given.fs_group is None else given.fs_group,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    if given.supplemental_groups:
+        context["supplementalGroups"] = list(given.supplemental_groups)
+    return context
+
+
+def _env(job: JobSettings) -> list[dict[str, str]]:
+    ours = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "PYTHONUNBUFFERED": "1"}
+    theirs = {one.name: one.value for one in job.env}
+    return [{"name": name, "value": value} for name, value in {**ours, **theirs}.items()]
+
+
+def _scheduling(job: JobSettings) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "nodeSelector": dict(job.node_selector),
+        "tolerations": [one.model_dump(by_alias=True, exclude_defaults=True) for one in job.tolerations],
+        "priorityClassName": job.priority_class_name,
+        "runtimeClassName": job.runtime_class_name,
+        "schedulerName": job.scheduler_name,
+        "imagePullSecrets": [{"name": one.name} for one in job.image_pull_secrets],
+    }
+    if job.affinity and job.affinity.node_requirements:
+        terms = [one.model_dump(by_alias=True, exclude_defaults=True) for one in job.affinity.node_requirements]
+        required = {"nodeSelectorTerms": [{"matchExpressions": terms}]}
+        fields["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    return {name: value for name, value in fields.items() if value}
+
+
+def output_folder(facts: JobFacts, spec: Spec) -> str:
+    """Folder of the resource on the output volume, as the container sees it."""
+    return f"{OUTPUT}/{spec.output.path.strip('/') or f'{facts.namespace}/{facts.resource}'}"
+
+
+def layout_arguments(spec: Spec, image: str) -> list[str]:
+    """Flags that both stages need, since they are part of the artifact's key."""
+    engine = spec.engine.settings().to_arguments()
+    arguments = [*engine, "--image", image, "--max-file-size", spec.output.max_shard_size]
+    if spec.output.file_pattern:
+        arguments += ["--file-pattern", spec.output.file_pattern]
+    return arguments
+
+
+def source_mount(claim: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Volume and mount of a source claim, read-only."""
+    volume = {"name": "source", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+    return volume, {"name": "source", "mountPath": SOURCE, "readOnly": True}

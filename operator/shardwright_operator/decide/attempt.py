@@ -1,0 +1,81 @@
+"""Attempts: numbers that only grow, names that follow from them, and the Jobs that carry them."""
+
+import re
+
+from shardwright_operator.api.status import JobStatus, Status
+from shardwright_operator.decide.inputs import short_hash
+from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.world import Claim, Job, Observed, Resource
+
+ATTEMPT = "shardwright.io/attempt"
+INPUTS = "shardwright.io/inputs"
+STAGE = "shardwright.io/stage"
+NAME_LIMIT = 63
+
+
+def job_name(resource: Resource, need: Need, attempt: int) -> str:
+    """`<resource>-<stage>-<hash8>-<attempt>`, at most 63 characters: the resource's name is cut, never the rest."""
+    tail = f"-{need.stage.lower()}-{short_hash(resource.uid, need.inputs)}-{attempt}"
+    head = resource.name[: NAME_LIMIT - len(tail)].replace(".", "-").rstrip("-")
+    return f"{head}{tail}"
+
+
+def highest(observed: Observed) -> int:
+    """The highest attempt number that was ever given out, as far as status and Jobs tell."""
+    numbers = [_number(job) for job in observed.jobs if job.owned]
+    return max([observed.resource.status.attempt, *numbers])
+
+
+def next_attempt(observed: Observed, need: Need, claim: Claim) -> JobStatus:
+    """The attempt that comes next. It is written to status before its Job is created."""
+    number = highest(observed) + 1
+    name = job_name(observed.resource, need, number)
+    return JobStatus(name=name, stage=need.stage, attempt=number, inputs=need.inputs, claim_uid=claim.uid)
+
+
+def adopt(observed: Observed, status: Status, need: Need, claim: Claim) -> JobStatus | None:
+    """The attempt that runs for this need already: the one in status, or a live Job that status does not know of."""
+    known = status.job
+    if known and (known.stage, known.inputs, known.claim_uid) == (need.stage, need.inputs, claim.uid):
+        return known
+    for job in live_jobs(observed):
+        if serves(job, need) and not job.deleting:
+            return attempt_of(job, need, claim)
+    return None
+
+
+def attempt_of(job: Job, need: Need, claim: Claim) -> JobStatus:
+    """The attempt that a Job carries."""
+    return JobStatus(
+        name=job.name,
+        stage=need.stage,
+        attempt=_number(job),
+        inputs=need.inputs,
+        claim_uid=claim.uid,
+        started_at=job.created_at,
+    )
+
+
+def serves(job: Job, need: Need) -> bool:
+    """Whether the Job was made for this need."""
+    return (job.labels.get(STAGE), job.labels.get(INPUTS)) == (need.stage.lower(), need.inputs)
+
+
+def live_jobs(observed: Observed) -> list[Job]:
+    """Our Jobs that have not ended; one that is being deleted lives until it is gone."""
+    return [job for job in observed.jobs if job.owned and not job.finished]
+
+
+def find(observed: Observed, name: str) -> Job | None:
+    """The Job of this name, ours or not."""
+    return next((job for job in observed.jobs if job.name == name), None)
+
+
+def _number(job: Job) -> int:
+    label = job.labels.get(ATTEMPT, "")
+    return int(label) if re.fullmatch(r"[0-9]{1,9}", label) else 0
+
+
+def seen(attempt: JobStatus, job: Job) -> JobStatus:
+    """The attempt with the time of its Job: from now on its absence means that it was deleted."""
+    return attempt if attempt.started_at else attempt.model_copy(update={"started_at": job.created_at})

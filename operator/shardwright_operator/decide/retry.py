@@ -1,0 +1,62 @@
+"""Whether and when a failed stage runs again."""
+
+from datetime import datetime, timedelta
+
+from shardwright_operator.api.spec import Spec
+from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
+from shardwright_operator.decide.inputs import short_hash
+from shardwright_operator.decide.verdict import Verdict, stalled, waiting
+from shardwright_operator.decide.world import Config
+from shardwright_worker.contract.reasons import MEANINGS, Reason
+
+
+def current(status: Status, inputs: str) -> Retry:
+    """The record of failures for these inputs; other inputs start afresh."""
+    return status.retry if status.retry and status.retry.inputs == inputs else Retry(inputs=inputs)
+
+
+def record(
+    status: Status, spec: Spec, config: Config, retry: Retry, failure: Failure, uid: str, now: datetime
+) -> Status:
+    """The status after a failed attempt."""
+    counts = failure.reason != Reason.DISRUPTED
+    failures, disruptions = retry.failures + counts, retry.disruptions + (not counts)
+    permanent = not MEANINGS[failure.reason].retry
+    pause = backoff(config, failures + disruptions, f"{uid}/{failure.attempt}")
+    return status.model_copy(
+        update={
+            "retry": Retry(
+                inputs=retry.inputs,
+                failures=failures,
+                disruptions=disruptions,
+                next_attempt_at=None if permanent else now + timedelta(seconds=pause),
+                stopped=permanent or failures >= spec.job.max_attempts,
+            ),
+            "last_failure": failure,
+            "attempts": [*status.attempts, failure][-HISTORY:],
+            "job": None,
+            "progress": None,
+        }
+    )
+
+
+def backoff(config: Config, failures: int, seed: str) -> float:
+    """Seconds to wait: doubles with each failure, with a jitter of up to a quarter that is the same at each look."""
+    jitter = int(short_hash(seed), 16) / 0xFFFFFFFF
+    return float(min(config.retry_cap, config.retry_base * 2 ** max(0, failures - 1)) * (1 + 0.25 * jitter))
+
+
+def hold(status: Status, spec: Spec, retry: Retry, now: datetime) -> Verdict | None:
+    """Why no attempt may start now, None if one may."""
+    failure = status.last_failure
+    if failure is None or not (retry.failures or retry.disruptions):
+        return None
+    if retry.stopped and MEANINGS[failure.reason].retry:
+        tried = f"{retry.failures} of {spec.job.max_attempts} attempts failed"
+        message = f"{tried}; the last: {failure.reason}: {failure.message}"
+        return stalled(Reason.ATTEMPTS_EXHAUSTED, message)
+    if retry.stopped:
+        return stalled(failure.reason, f"{failure.message}. {MEANINGS[failure.reason].advice}")
+    if retry.next_attempt_at and now < retry.next_attempt_at:
+        return waiting(failure.reason, f"{failure.message}; attempt {status.attempt + 1} follows")
+    return None

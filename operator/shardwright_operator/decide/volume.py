@@ -1,0 +1,56 @@
+"""The claims: there, bound or able to be bound, and of a kind that can be written to."""
+
+from shardwright_operator.api.spec import Spec
+from shardwright_operator.decide.verdict import Verdict, stalled, waiting
+from shardwright_operator.decide.world import Claim, Observed
+from shardwright_worker.contract.reasons import Reason
+
+WRITABLE = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})
+
+
+def output_claim(observed: Observed, spec: Spec) -> Claim | None:
+    """The claim of the artifacts as it is now."""
+    return observed.claims.get(spec.output.persistent_volume_claim.claim_name)
+
+
+def check_output(observed: Observed, spec: Spec) -> Verdict | None:
+    """What is wrong with the output claim, None if Jobs may use it."""
+    name = spec.output.persistent_volume_claim.claim_name
+    claim = output_claim(observed, spec)
+    if claim is None:
+        if spec.output.persistent_volume_claim.create:
+            refused = next((one.message for one in observed.warnings if one.name == name), "")
+            return waiting(Reason.VOLUME_PENDING, refused or f"Creating the claim {name}")
+        return waiting(
+            Reason.VOLUME_NOT_FOUND,
+            f"spec.output.persistentVolumeClaim.claimName: there is no PersistentVolumeClaim {name} in this namespace; "
+            "create it, or give `create` with a size",
+        )
+    if problem := _unusable(claim, "spec.output.persistentVolumeClaim.claimName"):
+        return problem
+    if not WRITABLE & set(claim.access_modes):
+        modes = ", ".join(claim.access_modes) or "no access mode"
+        message = f"The claim {name} allows {modes}; it must be writable: use ReadWriteOnce or ReadWriteMany"
+        return stalled(Reason.ACCESS_MODE_UNSUPPORTED, message)
+    return None
+
+
+def check_source(observed: Observed, spec: Spec) -> Verdict | None:
+    """What is wrong with the source's claim, None if there is none or Jobs may use it."""
+    source = spec.source.persistent_volume_claim
+    if source is None:
+        return None
+    claim = observed.claims.get(source.claim_name)
+    field = "spec.source.persistentVolumeClaim.claimName"
+    if claim is None:
+        message = f"{field}: there is no PersistentVolumeClaim {source.claim_name} in this namespace"
+        return waiting(Reason.VOLUME_NOT_FOUND, message)
+    return _unusable(claim, field)
+
+
+def _unusable(claim: Claim, field: str) -> Verdict | None:
+    if claim.deleting:
+        return waiting(Reason.VOLUME_NOT_FOUND, f"{field}: the PersistentVolumeClaim {claim.name} is being deleted")
+    if claim.phase == "Lost":
+        return waiting(Reason.VOLUME_NOT_FOUND, f"{field}: the volume of {claim.name} is lost; restore or replace it")
+    return None
