@@ -5,12 +5,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from shardwright_operator.api import rules
 from shardwright_worker.contract.engine import EngineSettings
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
-RelativePath = Annotated[str, Field(max_length=512)]
-Quantity = Annotated[str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$")]
-Duration = Annotated[str, Field(max_length=16, pattern=r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", min_length=2)]
+Text = Annotated[str, Field(max_length=253)]
+RelativePath = Annotated[str, Field(max_length=512, json_schema_extra=rules.PATH)]
+Quantity = Annotated[str, Field(max_length=32, json_schema_extra=rules.QUANTITY)]
+Duration = Annotated[str, Field(max_length=16, json_schema_extra=rules.DURATION)]
+Pattern = Annotated[str, Field(max_length=200)]
 
 
 class Api(BaseModel):
@@ -34,9 +37,13 @@ class HuggingFace(Api):
         "main", description="Branch, tag or commit; resolved to a commit once."
     )
     token_secret_ref: SecretKey | None = Field(None, description="Mounted into the prepare pod only.")
-    endpoint: Annotated[str, Field(max_length=512)] = Field("", description="Empty: the public hub.")
-    include: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=32)] = []
-    exclude: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=32)] = []
+    endpoint: Annotated[str, Field(max_length=512, json_schema_extra=rules.ENDPOINT)] = Field(
+        "", description="Empty: the public hub."
+    )
+    include: Annotated[list[Pattern], Field(max_length=32)] = Field(
+        [], description="Globs of files to fetch; empty: a sensible selection."
+    )
+    exclude: Annotated[list[Pattern], Field(max_length=32)] = Field([], description="Globs of files to leave out.")
 
 
 class SourceClaim(Api):
@@ -48,6 +55,8 @@ class SourceClaim(Api):
 
 class Source(Api):
     """Where the checkpoint is: exactly one of the two."""
+
+    model_config = ConfigDict(json_schema_extra=rules.SOURCE)
 
     hugging_face: HuggingFace | None = None
     persistent_volume_claim: SourceClaim | None = None
@@ -63,10 +72,14 @@ class Engine(Api):
     pipeline_parallel_size: Annotated[int, Field(ge=1, le=1024)] = 1
     enable_expert_parallel: bool = False
     dtype: Literal["auto", "half", "float16", "bfloat16", "float", "float32"] = "auto"
-    quantization: Annotated[str, Field(max_length=64)] = ""
+    quantization: Annotated[str, Field(max_length=64, json_schema_extra=rules.QUANTIZATION)] = ""
     trust_remote_code: bool = False
-    hf_overrides: Annotated[str, Field(max_length=8192)] = Field("", description="JSON object, as text.")
-    extra_args: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=16)] = {}
+    hf_overrides: Annotated[str, Field(max_length=8192, json_schema_extra=rules.OVERRIDES)] = Field(
+        "", description="JSON object, as text."
+    )
+    extra_args: Annotated[
+        dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=16, json_schema_extra=rules.EXTRA_ARGS)
+    ] = Field({}, description="Further vLLM engine arguments, snake_case name to value.")
 
     def settings(self) -> EngineSettings:
         """The same settings as the worker reads them."""
@@ -76,9 +89,9 @@ class Engine(Api):
 class ClaimTemplate(Api):
     """A claim that the operator creates."""
 
-    storage_class_name: Annotated[str, Field(max_length=253)] = Field(
-        "", description="Empty: the cluster's default class."
-    )
+    model_config = ConfigDict(json_schema_extra=rules.CREATE)
+
+    storage_class_name: Text = Field("", description="Empty: the cluster's default class.")
     size: Quantity
     access_modes: Annotated[
         list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]], Field(min_length=1, max_length=3)
@@ -100,10 +113,12 @@ class OutputClaim(Api):
 class Output(Api):
     """Where the artifacts go."""
 
+    model_config = ConfigDict(json_schema_extra=rules.OUTPUT)
+
     persistent_volume_claim: OutputClaim
     path: RelativePath = Field("", description="Folder in the volume; empty: <namespace>/<name>.")
     max_shard_size: Quantity = "5Gi"
-    file_pattern: Annotated[str, Field(max_length=200)] = Field(
+    file_pattern: Annotated[str, Field(max_length=200, json_schema_extra=rules.FILE_PATTERN)] = Field(
         "", description="vLLM's pattern with {rank}, {tp_rank}, {pp_rank}, {part}; empty: vLLM's default."
     )
     keep: Annotated[int, Field(ge=1, le=100)] | None = Field(
@@ -123,6 +138,8 @@ class Toleration(Api):
 
 class EnvVar(Api):
     """A plain environment variable; secrets are not passed this way."""
+
+    model_config = ConfigDict(json_schema_extra=rules.ENV)
 
     name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     value: Annotated[str, Field(max_length=4096)] = ""
@@ -167,14 +184,16 @@ class Affinity(Api):
 class JobSettings(Api):
     """How the Jobs run. A change never rebuilds a Ready artifact."""
 
+    model_config = ConfigDict(json_schema_extra=rules.JOB)
+
     accelerator_resource: Annotated[str, Field(max_length=253)] = "nvidia.com/gpu"
     resources: Resources = Resources()
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = {}
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
     affinity: Affinity | None = None
-    priority_class_name: Annotated[str, Field(max_length=253)] = ""
-    runtime_class_name: Annotated[str, Field(max_length=253)] = ""
-    scheduler_name: Annotated[str, Field(max_length=253)] = ""
+    priority_class_name: Text = ""
+    runtime_class_name: Text = ""
+    scheduler_name: Text = ""
     queue_name: Annotated[str, Field(max_length=63)] = Field("", description="Kueue's local queue for the shard Job.")
     image_pull_secrets: Annotated[list[LocalName], Field(max_length=8)] = []
     env: Annotated[list[EnvVar], Field(max_length=32)] = []
@@ -193,6 +212,8 @@ class Recheck(Api):
 
 class Spec(Api):
     """A model and how it will be served."""
+
+    model_config = ConfigDict(json_schema_extra=rules.SPEC)
 
     source: Source
     engine: Engine = Engine()

@@ -25,6 +25,7 @@ class Condition(Api):
 class ResolvedSource(Api):
     """What prepare found. `inputs` is the hash of the spec it was resolved for; `key` names the artifact to come."""
 
+    name: str = Field("", description="The source for people: repository and commit, or claim and path.")
     digest: str
     revision: str
     path: str
@@ -45,6 +46,7 @@ class Artifact(Api):
     manifest_digest: str
     source_revision: str = ""
     bytes: int
+    size: str = Field("", description="The bytes for people.")
     files: int
     tensor_parallel_size: int
     pipeline_parallel_size: int

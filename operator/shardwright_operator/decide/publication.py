@@ -31,7 +31,7 @@ def take_report(
     seconds = {name: round(value, 1) for name, value in report.durations.items() if name in Durations.model_fields}
     update["durations"] = status.durations.model_copy(update=seconds)
     if need.stage == "Prepare" and report.source:
-        update["source"] = _source_of(report, need, claim.uid)
+        update["source"] = _source_of(spec, report, need, claim.uid)
     if report.artifact:
         update["artifact"] = artifact_of(spec, claim, image, wanted, report.artifact, now)
         update["serving"] = serving_of(spec, report.artifact)
@@ -41,11 +41,30 @@ def take_report(
     return status.model_copy(update=update)
 
 
-def _source_of(report: Report, need: Need, claim_uid: str) -> ResolvedSource | None:
+def _source_of(spec: Spec, report: Report, need: Need, claim_uid: str) -> ResolvedSource | None:
     if report.source is None:
         return None
     values = report.source.model_dump()
-    return ResolvedSource(**values, key=report.key, inputs=need.source_inputs, claim_uid=claim_uid)
+    name = source_name(spec, report.source.revision)
+    return ResolvedSource(**values, name=name, key=report.key, inputs=need.source_inputs, claim_uid=claim_uid)
+
+
+def source_name(spec: Spec, revision: str) -> str:
+    """The source in a word for people: repository and commit, or claim and path."""
+    if hub := spec.source.hugging_face:
+        return f"{hub.repo}@{revision[:8]}"
+    claim = spec.source.persistent_volume_claim
+    return f"{claim.claim_name}:{claim.path or '/'}" if claim else ""
+
+
+def size_text(count: int) -> str:
+    """Bytes with a binary unit: 14.9Gi."""
+    value, unit = float(count), ""
+    for unit in ("", "Ki", "Mi", "Gi", "Ti"):
+        if value < 1024 or unit == "Ti":
+            break
+        value /= 1024
+    return f"{value:.1f}{unit}" if unit else str(count)
 
 
 def is_damage(status: Status, need: Need, report: Report) -> bool:
@@ -61,7 +80,7 @@ def take_damage(status: Status, spec: Spec, need: Need, report: Report, inputs: 
     """
     assert status.artifact is not None
     asked = status.source is None or status.source.inputs != need.source_inputs
-    source = _source_of(report, need, status.artifact.claim_uid)
+    source = _source_of(spec, report, need, status.artifact.claim_uid)
     gone = {"job": None, "progress": None, "artifact": None, "serving": None, "source": source}
     if asked or (spec.recheck and spec.recheck.rebuild):
         return status.model_copy(update={**gone, "retry": None})
@@ -87,6 +106,7 @@ def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: Artif
         manifest_digest=report.manifest_digest,
         source_revision=report.source_revision,
         bytes=report.bytes,
+        size=size_text(report.bytes),
         files=report.files,
         tensor_parallel_size=spec.engine.tensor_parallel_size,
         pipeline_parallel_size=spec.engine.pipeline_parallel_size,

@@ -11,7 +11,7 @@ from shardwright_operator.kube.kinds import EVENTS, LABEL_UID, PODS
 from shardwright_operator.kube.memory import Notes
 from shardwright_worker.contract.progress import Progress, read_progress
 
-PATIENCE = 5.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
+PATIENCE = 10.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 60.0
 _TAIL = 20
 

@@ -1,0 +1,116 @@
+"""The admission rules: CEL, each with a message that says what to write instead."""
+
+from typing import Any
+
+from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS
+
+Rule = dict[str, str]
+
+
+def rule(expression: str, message: str) -> Rule:
+    """One entry of `x-kubernetes-validations`."""
+    return {"rule": expression, "message": message}
+
+
+def rules(*given: Rule) -> dict[str, Any]:
+    """Schema extras that carry these rules."""
+    return {"x-kubernetes-validations": list(given)}
+
+
+_NAMES = ", ".join(f"'{name}'" for name in sorted(ALLOWED_EXTRA_ARGS))
+_FORMATS = (
+    "auto",
+    "safetensors",
+    "pt",
+    "runai_streamer",
+    "fastsafetensors",
+    "instanttensor",
+    "mistral",
+    "hf",
+    "npcache",
+)
+
+DURATION = rules(
+    rule(
+        "self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && size(self) >= 2",
+        "must be a duration such as 2h, 90m or 1h30m",
+    )
+)
+QUANTITY = rules(rule("isQuantity(self)", "must be a quantity such as 5Gi or 500M"))
+PATH = rules(
+    rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /"),
+    rule("!self.split('/').exists(part, part.startsWith('.'))", "no part may start with a dot: those names are ours"),
+)
+ENDPOINT = rules(
+    rule(
+        "self == '' || (self.matches('^https?://[^@]+$'))",
+        "must be an http or https address without user and password; tokens go into tokenSecretRef",
+    )
+)
+SOURCE = rules(
+    rule(
+        "has(self.huggingFace) != has(self.persistentVolumeClaim)",
+        "give exactly one of huggingFace and persistentVolumeClaim",
+    )
+)
+QUANTIZATION = rules(
+    rule(
+        "!(self in ['bitsandbytes', 'gguf', 'experts_int8', 'fp8_per_tensor', 'fp8_per_block', 'mxfp8', 'torchao'])",
+        "this quantisation happens while loading and cannot be saved; use a checkpoint that is quantised already",
+    )
+)
+OVERRIDES = rules(
+    rule("self == '' || (self.startsWith('{') && self.endsWith('}'))", "must be a JSON object as text, such as '{}'")
+)
+EXTRA_ARGS = rules(
+    rule(f"self.all(name, name in [{_NAMES}])", f"allowed names: {', '.join(sorted(ALLOWED_EXTRA_ARGS))}"),
+    rule(
+        f"!('load_format' in self) || self['load_format'] in [{', '.join(repr(one) for one in _FORMATS)}]",
+        f"load_format says how the source is read: one of {', '.join(_FORMATS)}",
+    ),
+)
+CREATE = rules(rule("self == oldSelf", "is immutable once set: resize the PersistentVolumeClaim itself"))
+FILE_PATTERN = rules(
+    rule(
+        "self == '' || (self.matches('^([A-Za-z0-9._-]|[{](rank|tp_rank|pp_rank|part)[}])+$')"
+        " && self.contains('{part}') && self.endsWith('.safetensors'))",
+        "must hold {part}, may hold {rank}, {tp_rank} and {pp_rank}, and must end in .safetensors",
+    )
+)
+OUTPUT = rules(
+    rule(
+        "self.persistentVolumeClaim.claimName == oldSelf.persistentVolumeClaim.claimName",
+        "persistentVolumeClaim.claimName is immutable: create another ShardedCheckpoint for another claim",
+    ),
+    rule(
+        "(has(self.path) ? self.path : '') == (has(oldSelf.path) ? oldSelf.path : '')",
+        "path is immutable: create another ShardedCheckpoint for another path",
+    ),
+)
+ENV = rules(
+    rule(
+        "!(self.name in ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'])",
+        "tokens do not belong into env; use spec.source.huggingFace.tokenSecretRef",
+    )
+)
+JOB = rules(
+    rule(
+        "!has(self.resources) || !has(self.resources.limits) || "
+        "!((has(self.acceleratorResource) ? self.acceleratorResource : 'nvidia.com/gpu') in self.resources.limits)",
+        "resources.limits must not hold the accelerators: their number follows from spec.engine",
+    )
+)
+SPEC = rules(
+    rule(
+        "!has(self.output.filePattern) || self.output.filePattern == '' || !has(self.engine)"
+        " || !has(self.engine.tensorParallelSize) || self.engine.tensorParallelSize == 1"
+        " || self.output.filePattern.contains('{rank}') || self.output.filePattern.contains('{tp_rank}')",
+        "output.filePattern must hold {rank} or {tp_rank}, since engine.tensorParallelSize is larger than 1",
+    ),
+    rule(
+        "!has(self.output.filePattern) || self.output.filePattern == '' || !has(self.engine)"
+        " || !has(self.engine.pipelineParallelSize) || self.engine.pipelineParallelSize == 1"
+        " || (self.output.filePattern.contains('{pp_rank}') && self.output.filePattern.contains('{tp_rank}'))",
+        "output.filePattern must hold {pp_rank} and {tp_rank}, since engine.pipelineParallelSize is larger than 1",
+    ),
+)
