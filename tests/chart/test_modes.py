@@ -105,7 +105,7 @@ def test_the_selector_finds_the_pods() -> None:
 
 
 def test_the_definition_is_the_generated_one_and_survives_an_uninstall() -> None:
-    generated = yaml.safe_load((ROOT / "crds" / "shardedcheckpoints.yaml").read_text())
+    generated = yaml.safe_load((ROOT / "crds" / "shardwright.io_shardedcheckpoints.yaml").read_text())
     installed = only(render(), "CustomResourceDefinition")
     assert json.dumps(installed["spec"], sort_keys=True) == json.dumps(generated["spec"], sort_keys=True)
     assert installed["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
