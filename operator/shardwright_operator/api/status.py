@@ -161,4 +161,5 @@ class Status(Api):
 
     def to_wire(self) -> dict[str, Any]:
         """Plain JSON types, without what is empty."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {name: value for name, value in values.items() if value not in ([], {}, "")}

@@ -26,7 +26,7 @@ from shardwright_operator.runtime.preflight import Preflight
 from shardwright_operator.runtime.queue import WorkQueue
 from shardwright_operator.runtime.relist import Relister
 from shardwright_operator.runtime.settings import Settings
-from shardwright_operator.runtime.streams import Times
+from shardwright_operator.runtime.stateless import Times
 from shardwright_operator.runtime.tally import Tally
 from shardwright_operator.runtime.watch import Watch
 from shardwright_operator.runtime.worker import Workers

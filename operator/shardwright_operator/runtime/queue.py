@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -25,7 +26,8 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._timers: list[tuple[float, int, K]] = []
         self._serial = self._row = 0
-        self._ready, self._retimed = asyncio.Event(), asyncio.Event()
+        self._idle: deque[asyncio.Future[None]] = deque()  # workers that wait; one key wakes one
+        self._retimed = asyncio.Event()
 
     def add(self, key: K, fresh: bool = False) -> None:
         """Look at this key as soon as possible; a `fresh` one, never looked at before, goes ahead of others."""
@@ -33,7 +35,7 @@ class WorkQueue(Generic[K]):
             self._again.add(key)
         elif key not in self._fresh and key not in self._waiting:
             (self._fresh if fresh else self._waiting)[key] = self._clock()
-            self._ready.set()
+            self._wake()
 
     def add_after(self, key: K, seconds: float | None) -> None:
         """Look at this key after so many seconds; replaces what was asked for before, None takes it back."""
@@ -66,8 +68,7 @@ class WorkQueue(Generic[K]):
     async def get(self) -> tuple[K, float]:
         """The next key and how long it waited; `done` must follow."""
         while not (self._fresh or self._waiting):
-            self._ready.clear()
-            await self._ready.wait()
+            await self._wait()
         ahead = self._fresh and (self._row < _FRESH_IN_A_ROW or not self._waiting)
         line = self._fresh if ahead else self._waiting
         self._row = self._row + 1 if ahead else 0
@@ -83,6 +84,23 @@ class WorkQueue(Generic[K]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+
+    async def _wait(self) -> None:
+        woken = asyncio.get_running_loop().create_future()
+        self._idle.append(woken)
+        try:
+            await woken
+        except asyncio.CancelledError:
+            if woken.done() and not woken.cancelled():
+                self._wake()  # another worker takes what this one was woken for
+            raise
+
+    def _wake(self) -> None:
+        while self._idle:
+            one = self._idle.popleft()
+            if not one.done():
+                one.set_result(None)
+                return
 
     def release_due(self) -> float | None:
         """Add the keys whose time has come; gives the seconds until the next, None if no key waits for a time."""

@@ -1,4 +1,4 @@
-"""kopf, and the only place that knows it: one run of its watches in a thread and an event loop of their own.
+"""One run of kopf's watches, in a thread and an event loop of their own.
 
 kopf ends all tasks of its loop when it ends, hence the loop; and it ends on many answers of an API server in trouble,
 hence a run is something that may end at any time: `supervisor` starts the next one.
@@ -20,6 +20,7 @@ from shardwright_operator.kube.convert import CONVERT
 from shardwright_operator.kube.entries import AnyEntry, Key
 from shardwright_operator.kube.kinds import WATCHED, Kind
 from shardwright_operator.kube.login import Login
+from shardwright_operator.runtime.stateless import Times, kopf_settings
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +35,6 @@ class Seen:
     key: Key
     uid: str
     entry: AnyEntry | None
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When a watch is opened anew, in seconds: regularly, and after silence."""
-
-    timeout: float = 300.0
-    silence: float = 70.0
-
-    @property
-    def dead(self) -> float:
-        """Without a sign of life for so long, a watch is not only quiet."""
-        return self.timeout + self.silence + 60.0
 
 
 # Called in the run's thread.
@@ -121,27 +109,7 @@ class Streams:
         if self._stop:
             return
         scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
-        await kopf.operator(registry=self._handlers(), settings=self._settings(), standalone=True, **scope)
-
-    def _settings(self) -> kopf.OperatorSettings:
-        settings = kopf.OperatorSettings()
-        settings.scanning.disabled = True
-        settings.posting.enabled = False
-        settings.watching.server_timeout = int(self._times.timeout)  # the API server refuses "300.0"
-        settings.watching.client_timeout = self._times.timeout + 30.0
-        settings.watching.inactivity_timeout = self._times.silence
-        settings.watching.connect_timeout = 10.0
-        settings.watching.chunk_size = 500
-        settings.networking.request_timeout = 60.0
-        settings.networking.connect_timeout = 10.0
-        settings.networking.error_backoffs = (0.5, 1.0)  # the supervisor has longer ones
-        settings.queueing.idle_timeout = 0.5
-        settings.queueing.exit_timeout = 0.5
-        settings.process.ultimate_exiting_timeout = None
-        for kind in WATCHED:
-            if kind.selector:
-                settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
-        return settings
+        await kopf.operator(registry=self._handlers(), settings=kopf_settings(self._times), standalone=True, **scope)
 
     def _handlers(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

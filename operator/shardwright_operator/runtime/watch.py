@@ -13,7 +13,8 @@ from shardwright_operator.kube.kinds import CHECKPOINTS, Kind
 from shardwright_operator.kube.login import Login
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.preflight import Preflight
-from shardwright_operator.runtime.streams import Seen, Streams, Times
+from shardwright_operator.runtime.stateless import Times
+from shardwright_operator.runtime.streams import Seen, Streams
 
 log = logging.getLogger(__name__)
 
