@@ -1,4 +1,4 @@
-"""Carries out a plan: its actions in order, then the status, then the events; a failure stops what follows it."""
+"""Carries out a plan: its actions in order, then the status, then the events; an error stops what follows it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,11 @@ from shardwright_operator.kube.observe import Observer, Sight
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was carried out: names of the actions, and whether status was written."""
+    """What was carried out: names of the actions, whether status was written, and what the API server refused."""
 
     actions: tuple[str, ...] = ()
     wrote_status: bool = False
-
-
-class Refused(Exception):  # noqa: N818 - the field's word
-    """The API server will not let us do an action, and says why; trying again at once would not help."""
+    refused: str = ""
 
 
 class Executor:
@@ -46,11 +43,12 @@ class Executor:
         self._observer, self._recorder, self._now = observer, recorder, now
 
     async def execute(self, sight: Sight, plan: Plan) -> Done:
-        """Do what the plan says."""
+        """Do what the plan says. A refused action ends the actions, not the rest: status tells of it."""
         resource = sight.observed.resource
-        done: list[str] = []
+        done, refused = [], ""
         for action in plan.actions:
-            await self._perform(sight, action)
+            if refused := await self._perform(sight, action):
+                break
             done.append(type(action).__name__)
         wrote = plan.status != resource.status
         if wrote:
@@ -58,29 +56,31 @@ class Executor:
         if wrote or done:
             for event in plan.events:
                 self._recorder.record(resource, event)
-        return Done(tuple(done), wrote)
+        return Done(tuple(done), wrote, refused)
 
-    async def _perform(self, sight: Sight, action: Action) -> None:
+    async def _perform(self, sight: Sight, action: Action) -> str:
+        """Do one action; gives the API server's words if it will not let us, now and at the next try."""
         resource = sight.observed.resource
         match action:
             case CreateJob(body):
-                await self._create_job(sight, body)
+                return await self._create_job(sight, body)
             case CreateClaim(body):
-                await self._create(resource, CLAIMS, body)
+                return await self._create(resource, CLAIMS, body)
             case DeleteJob(name, uid):
                 await self._delete_job(resource, name, uid)
             case SuspendJob(name, uid, suspend):
                 body = {"metadata": {"uid": uid}, "spec": {"suspend": suspend}}
                 await self._guarded(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
+        return ""
 
-    async def _create_job(self, sight: Sight, body: Mapping[str, Any]) -> None:
+    async def _create_job(self, sight: Sight, body: Mapping[str, Any]) -> str:
         name = body["metadata"]["name"]
         known_absent = name in sight.absent_jobs
         if not known_absent and await self._observer.look_at_job(sight.observed.resource, name) is not None:
-            return  # it is there: the next look finds it in the cache, or in the notes if it is not ours
-        await self._create(sight.observed.resource, JOBS, body)
+            return ""  # it is there: the next look finds it in the cache, or in the notes if it is not ours
+        return await self._create(sight.observed.resource, JOBS, body)
 
-    async def _create(self, resource: Resource, kind: Kind, body: Mapping[str, Any]) -> None:
+    async def _create(self, resource: Resource, kind: Kind, body: Mapping[str, Any]) -> str:
         name, notes = body["metadata"]["name"], self._memory.of(Key(resource.namespace, resource.name))
         try:
             raw = await self._client.create(kind, resource.namespace, body)
@@ -89,14 +89,15 @@ class Executor:
                 await self._observer.look_at_job(resource, name)
             else:
                 self._take(kind, await self._client.get(kind, resource.namespace, name))
-            return
+            return ""
+        except Unavailable:
+            raise
         except ApiError as error:
-            if isinstance(error, Unavailable):
-                raise
             notes.refused[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
-            raise Refused(str(error)) from error
+            return str(error)
         notes.refused.pop(name, None)
         self._take(kind, raw)
+        return ""
 
     async def _delete_job(self, resource: Resource, name: str, uid: str) -> None:
         try:

@@ -38,7 +38,7 @@ def resource(raw: Raw) -> ResourceEntry:
         requested_at=(metadata.get("annotations") or {}).get(REQUESTED_AT),
         spec=_compact(spec),
         status=_compact(raw.get("status") or {}),
-        claims=_claims_of(spec, metadata["name"]),
+        claims=_claims_of(spec),
     )
     return _entry(metadata, metadata["uid"], stored)
 
@@ -161,10 +161,9 @@ def _compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _claims_of(spec: Raw, name: str) -> tuple[str, ...]:
-    places = ((spec.get(side) or {}).get("persistentVolumeClaim") for side in ("source", "output"))
-    # A claim that the operator is to make may go without a name; it then has the resource's.
-    return tuple({place.get("claimName") or name: None for place in places if isinstance(place, dict)})
+def _claims_of(spec: Raw) -> tuple[str, ...]:
+    places = [(spec.get(side) or {}).get("persistentVolumeClaim") or {} for side in ("source", "output")]
+    return tuple({place["claimName"]: None for place in places if place.get("claimName")})
 
 
 def _labels(metadata: Raw) -> dict[str, str]:

@@ -72,7 +72,7 @@ class Observer:
             await read_progress_lines(self._client, key.namespace, notes, pods, clock, self._config.progress_interval),
         ]
         users: Mapping[str, tuple[str, ...]] = {}
-        if wants_claim_users(resource) and not settled and all(job.finished for job in jobs):
+        if wants_claim_users(resource) and not any(pod.started_at and pod.exit_code is None for pod in pods):
             users = await read_claim_users(self._client, key.namespace)
         observed = Observed(
             resource=resource,

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
+from shardwright_operator.decide.need import wants_pruning
 from shardwright_operator.decide.world import Resource
 from shardwright_operator.kube.entries import ResourceEntry
 
@@ -30,18 +31,17 @@ def parse(entry: ResourceEntry) -> Resource:
 
 
 def is_settled(resource: Resource) -> bool:
-    """Whether the resource is Ready for its current generation and nothing new was asked for."""
-    status = resource.status
-    ready = any(
-        one.type == "Ready" and one.status == "True" and one.observed_generation == resource.generation
-        for one in status.conditions
-    )
-    return ready and resource.requested_at == status.last_handled_reconcile_at
+    """Whether the resource is Ready for its current generation, no Job is on record and nothing new was asked for."""
+    status, ready = resource.status, resource.status.condition("Ready")
+    if ready is None or (ready.status, ready.observed_generation) != ("True", resource.generation):
+        return False
+    return status.job is None and resource.requested_at == status.last_handled_reconcile_at
 
 
 def wants_claim_users(resource: Resource) -> bool:
-    """Whether older artifacts may be pruned, so that it matters who mounts them."""
-    return resource.spec is not None and bool(getattr(resource.spec.output, "keep", None))
+    """Whether older artifacts are to be pruned, so that it matters who mounts them."""
+    spec, artifact = resource.spec, resource.status.artifact
+    return spec is not None and artifact is not None and wants_pruning(spec, resource.status, artifact)
 
 
 def _status(text: bytes) -> Status:

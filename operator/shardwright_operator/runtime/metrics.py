@@ -31,7 +31,7 @@ TABLE = (
     Row(Histogram, "shardwright_api_call_seconds", "Calls to the API server.", ("verb", "resource", "code")),
     Row(Counter, "shardwright_status_writes", "Decisions by what became of the status.", ("result",)),
     Row(Counter, "shardwright_actions", "Actions carried out.", ("action",)),
-    Row(Counter, "shardwright_attempts", "Attempts that ended, by reason.", ("reason",)),
+    Row(Counter, "shardwright_attempts", "Attempts that ended, by stage and reason.", ("stage", "reason")),
     Row(Gauge, "shardwright_resources", "Resources by their condition Ready and its reason.", ("ready", "reason")),
     Row(Histogram, "shardwright_stage_seconds", "Duration of stages of successful runs.", ("stage",), _STAGE_SECONDS),
     Row(Counter, "shardwright_artifact_bytes", "Bytes of the artifacts that became Ready."),

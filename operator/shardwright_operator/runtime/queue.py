@@ -47,11 +47,11 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._timers, (when, self._serial, key))
         self._retimed.set()
 
-    def retry(self, key: K) -> float:
+    def retry(self, key: K, longest: float | None = None) -> float:
         """Look at this key again after its backoff, which doubles with each failure; gives the seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        pause = min(self._cap, self._base * 2.0 ** min(failures, 30))
+        pause = min(longest or self._cap, self._base * 2.0 ** min(failures, 30))
         pause *= random.uniform(0.75, 1.0)
         self.add_after(key, pause)
         return pause

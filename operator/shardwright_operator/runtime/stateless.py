@@ -46,7 +46,7 @@ def kopf_settings(times: Times) -> kopf.OperatorSettings:
 
 
 class _NoDifference(kopf.DiffBaseStorage):
-    """kopf compares each object with its last handled version, by deep copies: a third of its time, and of no use here."""
+    """kopf compares each object with its last handled version, by deep copies: much of its time, of no use here."""
 
     def build(self, **_: Any) -> Any:
         return {}

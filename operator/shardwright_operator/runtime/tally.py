@@ -20,13 +20,12 @@ class Tally:
         state = _ready(after)
         self._move(key, state)
         if after.last_failure and after.last_failure != before.last_failure:
-            self._metrics.count("attempts", str(after.last_failure.reason))
+            self._metrics.count("attempts", after.last_failure.stage, str(after.last_failure.reason))
         if state[0] == "True" and after.artifact and after.artifact != before.artifact:
-            self._metrics.count("attempts", "Succeeded")
+            self._metrics.count("attempts", "Shard", "Succeeded")
             self._metrics.count("artifact_bytes", by=float(after.artifact.bytes))
-            for stage, seconds in (after.durations.to_wire() if after.durations else {}).items():
-                if isinstance(seconds, int | float):
-                    self._metrics.observe("stage_seconds", float(seconds), stage)
+            for stage, seconds in after.durations.to_wire().items():
+                self._metrics.observe("stage_seconds", seconds, stage)
 
     def gone(self, key: Key) -> None:
         """The resource is deleted."""
@@ -49,5 +48,5 @@ class Tally:
 
 
 def _ready(status: Status) -> tuple[str, str]:
-    ready = next((one for one in status.conditions if one.type == "Ready"), None)
+    ready = status.condition("Ready")
     return (str(ready.status), str(ready.reason)) if ready else ("Unknown", "")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from shardwright_operator.decide.plan import Plan
 from shardwright_operator.decide.world import Config, Observed
-from shardwright_operator.kube.apply import Done, Executor, Refused
+from shardwright_operator.kube.apply import Done, Executor
 from shardwright_operator.kube.entries import Key
 from shardwright_operator.kube.errors import ApiError, Conflict, NotFound
 from shardwright_operator.kube.observe import Observer, Sight
@@ -65,9 +65,6 @@ class Workers:
         except NotFound as error:
             self._later(key, "gone", error, logging.DEBUG)
             return "gone"
-        except Refused as error:
-            self._later(key, "refused", error, logging.WARNING)
-            return "refused"
         except ApiError as error:
             self._later(key, "api", error, logging.WARNING)
             return "error"
@@ -89,8 +86,11 @@ class Workers:
             return "gone"
         plan = self.decide(datetime.now(UTC), self.config, sight.observed)
         done = await self.executor.execute(sight, plan)
-        self.queue.succeeded(key)
         self._note(key, sight, plan, done)
+        if done.refused:
+            self._later(key, "refused", done.refused, logging.WARNING, plan.requeue_after)
+            return "refused"
+        self.queue.succeeded(key)
         self._schedule(key, sight, plan, done)
         return "changed" if done.actions or done.wrote_status else "unchanged"
 
@@ -110,7 +110,7 @@ class Workers:
             self.metrics.count("actions", action)
         if not (done.actions or done.wrote_status):
             return
-        ready = next((one for one in after.conditions if one.type == "Ready"), None)
+        ready = after.condition("Ready")
         fields = {
             "resource": str(key),
             "generation": sight.observed.resource.generation,
@@ -122,7 +122,7 @@ class Workers:
         }
         log.info(ready.message if ready else "decided", extra={"fields": fields})
 
-    def _later(self, key: Key, reason: str, error: object, level: int) -> None:
-        pause = self.queue.retry(key)
+    def _later(self, key: Key, reason: str, error: object, level: int, longest: float | None = None) -> None:
+        pause = self.queue.retry(key, longest)
         self.metrics.count("retries", reason)
         log.log(level, "%s", error, extra={"fields": {"resource": str(key), "again_in": round(pause, 1)}})
