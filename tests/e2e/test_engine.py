@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.checkpoints import Checkpoint, condition
+from tests.harness.checkpoints import Checkpoint, holds
 from tests.harness.kubectl import Kubectl
 
 
@@ -19,7 +19,5 @@ def test_a_tensor_parallel_size_that_does_not_divide_the_heads(checkpoint: Check
 
 @pytest.mark.begins(engine={"tensorParallelSize": 2, "image": "shardwright.local/no-such-image:dev"})
 def test_an_engine_image_that_does_not_exist(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
-    ready = checkpoint.wait_reason("ImagePullFailed")
-    assert "shardwright.local/no-such-image:dev" in ready["message"]
-    assert condition(checkpoint.read(), "Reconciling")
+    assert holds(checkpoint.wait_reason("ImagePullFailed", "shardwright.local/no-such-image:dev"), "Reconciling")
     kubectl.delete("sckpt", checkpoint.name)

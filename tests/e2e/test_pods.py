@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.description import Description
-from tests.harness.checkpoints import Checkpoint, condition, manifest
+from tests.harness.checkpoints import Checkpoint, holds, manifest
 from tests.harness.kubectl import Kubectl
 
 
@@ -29,16 +29,14 @@ def test_a_quota_that_leaves_no_room_is_named(strict: Kubectl, cluster: Descript
     here = {"persistentVolumeClaim": {"claimName": "shards", "create": create}}
     strict.apply(manifest("quota", source={"persistentVolumeClaim": {"claimName": "shards", "path": "x"}}, output=here))
     checkpoint = Checkpoint(strict, "quota")
-    assert "no-pods" in checkpoint.wait_reason("PodNotCreated")["message"]
-    assert condition(checkpoint.read(), "Reconciling")
+    assert holds(checkpoint.wait_reason("PodNotCreated", "no-pods"), "Reconciling")
 
 
 @pytest.mark.begins(
     source={"huggingFace": {"repo": "org/model", "tokenSecretRef": {"name": "forgotten", "key": "token"}}}
 )
 def test_a_missing_secret_is_named(checkpoint: Checkpoint) -> None:
-    assert "forgotten" in checkpoint.wait_reason("PodNotCreated")["message"]
-    assert condition(checkpoint.read(), "Reconciling")
+    assert holds(checkpoint.wait_reason("PodNotCreated", "forgotten"), "Reconciling")
 
 
 @pytest.mark.begins(job={"resources": {"limits": {"memory": "150Mi"}}})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.checkpoints import Checkpoint, condition, holds
+from tests.harness.checkpoints import Checkpoint, holds
 from tests.harness.tiny_llama import FILES
 
 
@@ -45,6 +45,5 @@ def test_a_folder_that_does_not_exist(checkpoint: Checkpoint) -> None:
 
 @pytest.mark.begins(source={"persistentVolumeClaim": {"claimName": "nowhere", "path": ""}})
 def test_a_source_claim_that_does_not_exist(checkpoint: Checkpoint) -> None:
-    assert "nowhere" in checkpoint.wait_reason("VolumeNotFound")["message"]
-    assert condition(checkpoint.read(), "Reconciling")
+    assert holds(checkpoint.wait_reason("VolumeNotFound", "nowhere"), "Reconciling")
     assert not checkpoint.jobs()

@@ -17,7 +17,7 @@ def _output(name: str) -> Object:
 
 @pytest.mark.begins(output=_output("not-yet"))
 def test_a_claim_that_does_not_exist_is_waited_for(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
-    assert "not-yet" in checkpoint.wait_reason("VolumeNotFound")["message"]
+    checkpoint.wait_reason("VolumeNotFound", "not-yet")
     assert not checkpoint.jobs()
     kubectl.apply(claim("not-yet"))
     wait_for(lambda: checkpoint.jobs("prepare"), bool, "a prepare Job once the claim is there")

@@ -64,11 +64,14 @@ class Checkpoint:
         assert condition(found, "Stalled")["reason"] == ready["reason"]
         return ready
 
-    def wait_reason(self, reason: str, seconds: float = 600) -> Object:
-        """Wait until its condition Ready gives this reason, and give that condition."""
-        found = self._wait(lambda one: condition(one, "Ready").get("reason") == reason, f"reason {reason}", seconds)
-        ready: Object = condition(found, "Ready")
-        return ready
+    def wait_reason(self, reason: str, naming: str, seconds: float = 600) -> Object:
+        """Wait until its condition Ready gives this reason and names this object; gives the resource."""
+
+        def says_so(one: Object) -> bool:
+            ready = condition(one, "Ready")
+            return bool(ready) and ready["reason"] == reason and naming in ready["message"]
+
+        return self._wait(says_so, f"reason {reason} that names {naming}", seconds)
 
     def _wait(self, done: Any, what: str, seconds: float) -> Object:
         return wait_for(self.read, done, f"{self.name} {what}", seconds, told)
