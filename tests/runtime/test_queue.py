@@ -108,6 +108,23 @@ async def test_a_failing_key_does_not_delay_another(queue: WorkQueue[str]) -> No
     assert await take(queue) == "good"
 
 
+async def test_a_held_key_comes_once_when_the_hold_is_over(queue: WorkQueue[str], clock: Clock) -> None:
+    queue.add("a")
+    await take(queue)
+    queue.hold("a", 1.0)
+    queue.add("a")
+    queue.add_after("a", 300.0)
+    queue.done("a")
+    queue.add("a")
+    assert queue.depth == 0
+    clock.advance(1.0)
+    queue.release_due()
+    assert await take(queue) == "a"
+    queue.done("a")
+    queue.add("a")
+    assert queue.depth == 1
+
+
 async def test_a_forgotten_key_has_no_timer(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add_after("a", 1.0)
     queue.forget("a")

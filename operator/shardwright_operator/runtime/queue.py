@@ -24,6 +24,7 @@ class WorkQueue(Generic[K]):
         self._working: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._due: dict[K, float] = {}
+        self._held: dict[K, float] = {}
         self._timers: list[tuple[float, int, K]] = []
         self._serial = self._row = 0
         self._idle: deque[asyncio.Future[None]] = deque()  # workers that wait; one key wakes one
@@ -33,6 +34,8 @@ class WorkQueue(Generic[K]):
         """Look at this key as soon as possible; a `fresh` one, never looked at before, goes ahead of others."""
         if key in self._working:
             self._again.add(key)
+        elif (until := self._held.get(key)) is not None and until > self._clock():
+            self._set_timer(key, min(until, self._due.get(key, until)))
         elif key not in self._fresh and key not in self._waiting:
             (self._fresh if fresh else self._waiting)[key] = self._clock()
             self._wake()
@@ -42,10 +45,11 @@ class WorkQueue(Generic[K]):
         self._due.pop(key, None)
         if seconds is None:
             return
-        self._serial += 1
-        self._due[key] = when = self._clock() + seconds
-        heapq.heappush(self._timers, (when, self._serial, key))
-        self._retimed.set()
+        self._set_timer(key, self._clock() + seconds)
+
+    def hold(self, key: K, seconds: float) -> None:
+        """Do not look at this key for so long, whatever comes: several changes in a row become one look."""
+        self._held[key] = self._clock() + seconds
 
     def retry(self, key: K, longest: float | None = None) -> float:
         """Look at this key again after its backoff, which doubles with each failure; gives the seconds."""
@@ -64,6 +68,7 @@ class WorkQueue(Generic[K]):
         """The key is gone: no timer, no memory of failures."""
         self._failures.pop(key, None)
         self._due.pop(key, None)
+        self._held.pop(key, None)
 
     async def get(self) -> tuple[K, float]:
         """The next key and how long it waited; `done` must follow."""
@@ -76,6 +81,7 @@ class WorkQueue(Generic[K]):
         now, since = self._clock(), line.pop(key)
         self._working[key] = now
         self._due.pop(key, None)
+        self._held.pop(key, None)
         return key, now - since
 
     def done(self, key: K) -> None:
@@ -84,6 +90,12 @@ class WorkQueue(Generic[K]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+
+    def _set_timer(self, key: K, when: float) -> None:
+        self._serial += 1
+        self._due[key] = when
+        heapq.heappush(self._timers, (when, self._serial, key))
+        self._retimed.set()
 
     async def _wait(self) -> None:
         woken = asyncio.get_running_loop().create_future()
@@ -112,6 +124,7 @@ class WorkQueue(Generic[K]):
             heapq.heappop(self._timers)
             if self._due.get(key) == when:
                 del self._due[key]
+                self._held.pop(key, None)
                 self.add(key)
         return None
 

@@ -20,6 +20,7 @@ from shardwright_operator.runtime.tally import Tally
 log = logging.getLogger(__name__)
 
 Decide = Callable[[datetime, Config, Observed], Plan]
+_CALM = 1.0
 _SAFETY_LOOK = 300.0  # seconds after an action when a resource is looked at even if no event comes
 
 
@@ -99,6 +100,8 @@ class Workers:
             self.queue.add(key)  # what was written ahead may now be done
         pauses = [one for one in (plan.requeue_after, sight.look_again) if one is not None]
         if done.actions:
+            # A new Job changes several times at once: seen, with a pod, running. One look, and one status, will do.
+            self.queue.hold(key, _CALM)
             pauses.append(_SAFETY_LOOK)
         self.queue.add_after(key, min(pauses, default=None))
 

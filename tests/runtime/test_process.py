@@ -1,0 +1,186 @@
+"""The operator as a process, on a real API server and Job controller; only the pods are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from shardwright_worker.contract.reasons import Reason
+from tests.cluster.api import wait_until
+from tests.harness.kubelet import Kubelet, by_stage
+from tests.harness.operator import Operator
+from tests.harness.pods import RUNNING, failure
+from tests.harness.world import World, install_crd
+from tests.plane.plane import Plane
+
+WRITING = ('verb="create"', 'verb="apply"', 'verb="patch"', 'verb="delete"', 'verb="update"')
+
+QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
+
+
+@pytest.fixture(scope="module")
+def served(plane: Plane) -> Plane:
+    install_crd(plane.api)
+    return plane
+
+
+@pytest.fixture
+def world(served: Plane) -> World:
+    return World(served.api)
+
+
+@pytest.fixture
+def kubelet(served: Plane, world: World) -> Iterator[Kubelet]:
+    with Kubelet(served.api, namespace=world.namespace) as kubelet:
+        yield kubelet
+
+
+@pytest.fixture
+def operator(served: Plane, world: World) -> Iterator[Operator]:
+    options = (
+        f"--namespaces={world.namespace}",
+        f"--lease-namespace={world.namespace}",
+        "--retry-base=1",
+        *QUICK_LEASE,
+    )
+    with Operator(served.kubeconfig, *options) as operator:
+        operator.wait_ready()
+        yield operator
+
+
+def test_a_resource_becomes_ready_by_two_jobs(world: World, kubelet: Kubelet, operator: Operator) -> None:
+    world.create("model")
+    ready = world.wait("model")
+    stages = [job["metadata"]["labels"]["shardwright.io/stage"] for job in world.jobs("model")]
+    assert sorted(stages) == ["prepare", "shard"]
+    assert ready["status"]["artifact"]["path"] in kubelet.volumes.artifacts[(world.namespace, "shards")]
+    assert ready["status"]["observedGeneration"] == ready["metadata"]["generation"]
+    assert not ready["metadata"].get("finalizers")
+    assert not ready["metadata"].get("annotations")
+    managers = {one["manager"] for one in ready["metadata"]["managedFields"] if one.get("subresource") == "status"}
+    assert managers == {"shardwright"}
+    wait_until(lambda: any(one["reason"] == "Succeeded" for one in world.objects("events")), "the event", 30)
+
+
+def test_few_calls_are_needed_and_none_when_quiet(world: World, kubelet: Kubelet, operator: Operator) -> None:
+    world.create("first")
+    world.wait("first")
+    before = _calls(operator)
+    world.create("second")
+    world.wait("second")
+    calls = {name: value - before.get(name, 0) for name, value in _calls(operator).items()}
+    reads = sum(value for name, value in calls.items() if 'verb="get"' in name)
+    writes = sum(value for name, value in calls.items() if any(verb in name for verb in WRITING))
+    assert reads <= 2, calls
+    assert writes <= 8, calls
+
+
+def test_a_restart_writes_nothing(world: World, kubelet: Kubelet, operator: Operator) -> None:
+    world.create("model")
+    world.wait("model")
+    version = world.read("model")["metadata"]["resourceVersion"]
+    operator.stop()
+    operator.start()
+    operator.wait_ready()
+    wait_until(lambda: _handled(operator) >= 1, "a look at the resource", 60)
+    assert world.read("model")["metadata"]["resourceVersion"] == version
+    assert not [name for name in _calls(operator) if any(verb in name for verb in WRITING)]
+
+
+def test_killed_at_any_point_it_goes_on_and_does_nothing_twice(
+    world: World, kubelet: Kubelet, operator: Operator
+) -> None:
+    kubelet.script = by_stage(prepare=RUNNING, shard=RUNNING)
+    world.create("model")
+    for stage in ("prepare", "shard"):
+        wait_until(lambda stage=stage: bool(world.jobs("model", stage)), f"the {stage} Job", 120)  # type: ignore[misc]
+        operator.kill()
+        operator.start()
+        operator.wait_ready()
+        kubelet.script = by_stage(shard=RUNNING) if stage == "prepare" else by_stage()
+    world.wait("model")
+    assert len(world.jobs("model")) == 2
+
+
+def test_a_failure_is_told_in_the_workers_words_and_tried_again(
+    world: World, kubelet: Kubelet, operator: Operator
+) -> None:
+    kubelet.script = by_stage(shard=[failure(Reason.COMMUNICATION_FAILED, "rank 1 was lost", rank=1)])
+    world.create("model")
+    ready = world.wait("model")
+    assert len(world.jobs("model", "shard")) == 2
+    assert [one["reason"] for one in ready["status"]["attempts"]] == ["CommunicationFailed"]
+    assert "rank 1 was lost" in ready["status"]["attempts"][0]["message"]
+    reasons = {one["reason"] for one in world.objects("events")}
+    assert "CommunicationFailed" in reasons
+
+
+def test_a_permanent_failure_stops_until_a_person_asks(world: World, kubelet: Kubelet, operator: Operator) -> None:
+    kubelet.script = by_stage(prepare=[failure(Reason.SOURCE_INCOMPLETE, "model-00002.safetensors is missing")])
+    world.create("model")
+    stalled = world.wait("model", "Stalled")
+    assert "model-00002.safetensors is missing" in str(stalled["status"]["conditions"])
+    world.annotate("model", _requestedAt="now")
+    assert world.wait("model")["status"]["lastHandledReconcileAt"] == "now"
+
+
+def test_deleting_the_resource_takes_its_jobs_along(world: World, kubelet: Kubelet, operator: Operator) -> None:
+    kubelet.script = by_stage(prepare=RUNNING)
+    world.create("model")
+    wait_until(lambda: bool(world.jobs("model")), "the Job", 120)
+    world.delete("shardedcheckpoints", "model")
+    wait_until(lambda: not world.jobs("model"), "the Job being gone", 120)
+    assert operator.running
+
+
+def test_a_claim_that_comes_late_is_noticed(world: World, kubelet: Kubelet, operator: Operator) -> None:
+    world.create("model", output={"persistentVolumeClaim": {"claimName": "late"}})
+    world.wait("model", reason="VolumeNotFound")
+    world.create_claim("late")
+    world.wait("model")
+
+
+def test_two_replicas_hand_over_without_a_duplicate(served: Plane, world: World, kubelet: Kubelet) -> None:
+    options = (f"--namespaces={world.namespace}", f"--lease-namespace={world.namespace}")
+    kubelet.script = by_stage(shard=RUNNING)
+    with Operator(served.kubeconfig, *options) as first, Operator(served.kubeconfig, *options) as second:
+        for one in (first, second):
+            one.wait_ready()
+        wait_until(lambda: _leaders(first, second) == 1, "one leader", 60)
+        world.create("model")
+        wait_until(lambda: bool(world.jobs("model", "shard")), "the shard Job", 120)
+        leader, other = (first, second) if _leads(first) else (second, first)
+        assert leader.stop() == 0
+        wait_until(lambda: _leads(other), "the other leading", 60)
+        kubelet.script = by_stage()
+        world.wait("model")
+    assert len(world.jobs("model")) == 2
+
+
+def test_sigterm_ends_it_well_and_releases_the_lease(world: World, operator: Operator, served: Plane) -> None:
+    wait_until(lambda: _leads(operator), "leading", 60)
+    assert operator.stop() == 0
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{world.namespace}/leases/shardwright-operator"
+    assert served.api.call("GET", path)["spec"]["holderIdentity"] == ""
+
+
+def _leads(operator: Operator) -> bool:
+    return operator.metrics().get("shardwright_leader") == 1.0
+
+
+def _leaders(*operators: Operator) -> int:
+    return sum(_leads(one) for one in operators)
+
+
+def _calls(operator: Operator) -> dict[str, float]:
+    """Calls by verb, kind and code, without those of the election."""
+    start = "shardwright_api_call_seconds_count"
+    return {
+        name: value for name, value in operator.metrics().items() if name.startswith(start) and '"leases"' not in name
+    }
+
+
+def _handled(operator: Operator) -> float:
+    found = operator.metrics().items()
+    return sum(value for name, value in found if name.startswith("shardwright_reconcile_seconds_count"))
