@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 from shardwright_worker.contract.engine import EngineSettings
 
@@ -46,3 +47,14 @@ def default_file_pattern(pipeline_parallel_size: int) -> str:
 def staging_name(key: str, attempt: str) -> str:
     """Folder name of one attempt under the staging folder."""
     return f"{key}.{attempt}"
+
+
+def is_key(name: str) -> bool:
+    """Whether a folder's name is an artifact's key."""
+    return re.fullmatch(rf"[0-9a-f]{{{KEY_DIGITS}}}", name) is not None
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a file's relative name, read in a manifest, an index or a hub's answer, cannot leave its folder."""
+    parts = name.split("/")
+    return "\\" not in name and "\0" not in name and all(part not in ("", ".", "..") for part in parts)

@@ -23,7 +23,7 @@ class SourceReport(Wire):
 
 
 class ArtifactReport(Wire):
-    """A published artifact. `path` is relative to the root of the output volume; `manifest_digest` is SHA-256 of the manifest."""
+    """A published artifact. `path` is relative to the output volume; `manifest_digest` is the manifest's SHA-256."""
 
     key: str
     path: str
@@ -55,21 +55,37 @@ class Report(Wire):
     durations: dict[str, float] = Field(default_factory=dict)
 
     def to_text(self) -> str:
-        """JSON of at most 4096 bytes: the message is cut, everything else stays."""
-        text = self._dump(self.message)
+        """JSON of at most 4096 bytes: first the message is cut, then what only informs is left out."""
+        error_type = self.error_type[:100] if self.error_type else None
+        shorter = (
+            self,
+            self.model_copy(update={"upkeep": {}, "durations": {}, "error_type": error_type}),
+            Report(stage=self.stage[:40], succeeded=self.succeeded, reason=self.reason, exit_code=self.exit_code),
+        )
+        for report in shorter:
+            text = report._cut_to_fit(self.message)
+            if text is not None:
+                return text
+        raise AssertionError("a report without free text fits")
+
+    def _cut_to_fit(self, message: str) -> str | None:
+        text = self._dump(message)
         if len(text.encode()) <= LIMIT:
             return text
-        low, high = 0, len(self.message)
+        low, high = 0, len(message)
         while low < high:
             middle = (low + high + 1) // 2
-            if len(self._dump(self.message[:middle] + _CUT).encode()) <= LIMIT:
+            if len(self._dump(message[:middle] + _CUT).encode()) <= LIMIT:
                 low = middle
             else:
                 high = middle - 1
-        return self._dump(self.message[:low] + _CUT)
+        text = self._dump(message[:low] + _CUT)
+        return text if len(text.encode()) <= LIMIT else None
 
     def _dump(self, message: str) -> str:
-        return json.dumps({**self.to_wire(), "message": message}, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps({**self.to_wire(), "message": message}, ensure_ascii=False, separators=(",", ":"))
+        # File names may hold bytes that are no text; Python carries them as surrogates, which no encoder takes.
+        return text.encode(errors="replace").decode()
 
 
 def read_report(text: str) -> Report | None:

@@ -1,0 +1,142 @@
+"""Proves that an artifact is what its manifest says: sizes and headers in a moment, every byte if asked to."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shardwright_worker.artifact.find import damaged, read_manifest, wrong_sizes
+from shardwright_worker.contract.manifest import Manifest, Part
+from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header
+from shardwright_worker.terminal import Show
+
+_CHUNK = 4 * 1024 * 1024
+_THREADS = 4
+_NAMED = 5
+
+
+class Stopped(Exception):  # noqa: N818 - says that it was told to stop
+    """The check was called off because something else failed."""
+
+
+class Checked(NamedTuple):
+    """An artifact that passed. `note` says what could not be looked at."""
+
+    manifest: Manifest
+    note: str
+
+
+def check_artifact(folder: Path, deep: bool, show: Show) -> Checked:
+    """ArtifactDamaged names the bad files, and the bad tensors where that can be known."""
+    manifest = read_manifest(folder)
+    problems = wrong_sizes(folder, manifest)
+    if not problems:
+        problems = [line for part in manifest.parts for line in _wrong_header(folder, part)]
+    note = ""
+    if deep and not problems:
+        problems, note = _wrong_bytes(folder, manifest, show)
+    if problems:
+        more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise damaged(f"{folder}: {'; '.join(problems[:_NAMED])}{more}")
+    return Checked(manifest, note)
+
+
+def _wrong_header(folder: Path, part: Part) -> list[str]:
+    try:
+        entries = read_header(folder / part.file)
+    except (HeaderError, OSError) as error:
+        return [f"{part.file} {error}"]
+    recorded = {tensor.name: (tensor.dtype, tuple(tensor.shape)) for tensor in part.tensors}
+    there = {name: (entry.dtype, entry.shape) for name, entry in entries.items()}
+    lines = [f"{part.file} lacks tensor {name}" for name in sorted(recorded.keys() - there.keys())]
+    lines += [f"{part.file} holds an unknown tensor {name}" for name in sorted(there.keys() - recorded.keys())]
+    for name in sorted(recorded.keys() & there.keys()):
+        if recorded[name] != there[name]:
+            was, now = _form(*recorded[name]), _form(*there[name])
+            lines.append(f"{part.file}: tensor {name} is {now} instead of {was}")
+    return lines
+
+
+def _form(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{dtype} {list(shape)}"
+
+
+def _wrong_bytes(folder: Path, manifest: Manifest, show: Show) -> tuple[list[str], str]:
+    xxh3 = _xxh3()
+    total, done = manifest.bytes, 0
+    lock, stop = threading.Lock(), threading.Event()
+
+    def count(size: int) -> None:
+        nonlocal done
+        if stop.is_set():
+            raise Stopped
+        with lock:
+            done += size
+            show(Progress(stage=Stage.VERIFYING, bytes_done=done, bytes_total=total))
+
+    executor = ThreadPoolExecutor(_THREADS, "check")
+    try:
+        jobs = [executor.submit(_wrong_file, folder / file.name, file.sha256, count) for file in manifest.metadata]
+        jobs += [executor.submit(_wrong_part, folder, part, xxh3, count) for part in manifest.parts]
+        problems = [line for job in jobs for line in job.result()]
+    finally:
+        stop.set()
+        executor.shutdown(cancel_futures=True)
+    note = "" if xxh3 else "XXH3 digests of tensors were not compared: install the package xxhash for that"
+    return problems, note
+
+
+def _wrong_file(path: Path, sha256: str, count: Callable[[int], None]) -> list[str]:
+    hasher = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+            count(len(chunk))
+    return [] if hasher.hexdigest() == sha256 else [f"{path.name} has other bytes than recorded (SHA-256 differs)"]
+
+
+def _wrong_part(folder: Path, part: Part, xxh3: Callable[[], Any] | None, count: Callable[[int], None]) -> list[str]:
+    """One pass over the file for both digests."""
+    entries = sorted(read_header(folder / part.file).items(), key=lambda item: item[1].begin)
+    whole = hashlib.sha256()
+    recorded = {tensor.name: tensor.xxh3 for tensor in part.tensors}
+    bad = []
+    with (folder / part.file).open("rb", buffering=0) as file:
+
+        def read(length: int, *hashers: Any) -> None:
+            while length:
+                chunk = file.read(min(_CHUNK, length))
+                if not chunk:
+                    return  # shorter than it was a moment ago: the digests will tell
+                for hasher in (whole, *hashers):
+                    hasher.update(chunk)
+                count(len(chunk))
+                length -= len(chunk)
+
+        read(_data_start(entries, part.size))
+        for name, entry in entries:
+            hashers = [xxh3()] if xxh3 else []
+            read(entry.end - entry.begin, *hashers)
+            if hashers and hashers[0].hexdigest() != recorded[name]:
+                bad.append(name)
+    if bad:
+        return [f"{part.file}: tensor {name} has other bytes than recorded" for name in bad]
+    if part.sha256 and whole.hexdigest() != part.sha256:
+        return [f"{part.file} has other bytes than recorded (SHA-256 differs)"]
+    return []
+
+
+def _data_start(entries: list[tuple[str, TensorEntry]], size: int) -> int:
+    return entries[0][1].begin if entries else size
+
+
+def _xxh3() -> Callable[[], Any] | None:
+    try:
+        import xxhash
+    except ImportError:
+        return None
+    hasher: Callable[[], Any] = xxhash.xxh3_128
+    return hasher

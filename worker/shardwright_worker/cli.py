@@ -1,0 +1,99 @@
+"""The command line `shardwright-worker`: prepare, shard, check, inspect."""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shardwright_worker.arguments import build_parser
+from shardwright_worker.commands import COMMANDS
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import MEANINGS
+from shardwright_worker.contract.report import Report
+from shardwright_worker.ending import Told, report_of_failure, stopping, write_report
+from shardwright_worker.redaction import RedactingFormatter
+from shardwright_worker.terminal import progress_output
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code tells the reason of a failure."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    secrets: set[str] = set()
+    _log_without(secrets)
+    try:
+        arguments = build_parser().parse_args(words)
+    except WorkerFailure as failure:
+        stage = words[0].capitalize() if words and words[0] in COMMANDS else "Worker"
+        return _end(report_of_failure(stage, failure, secrets), _report_file(words))
+    if arguments.command == "inspect":
+        return _inspect(arguments)
+    return _run(arguments, secrets)
+
+
+def _run(arguments: argparse.Namespace, secrets: set[str]) -> int:
+    stage = arguments.command.capitalize()
+    started = time.monotonic()
+
+    def last_word() -> None:
+        write_report(report_of_failure(stage, Told(), secrets), arguments.report)
+
+    with stopping(last_word):
+        try:
+            with progress_output() as show:
+                report = COMMANDS[arguments.command](arguments, show, secrets)
+            seconds = round(time.monotonic() - started, 2)
+            durations = {arguments.command: seconds, **report.durations}
+            report = report.model_copy(update={"durations": durations})
+        except BaseException as error:
+            report = report_of_failure(stage, error, secrets)
+    return _end(report, arguments.report)
+
+
+def _end(report: Report, file: str) -> int:
+    if not report.succeeded:
+        print(f"{report.stage} failed, {report.reason}: {report.message}", file=sys.stderr)
+        print(f"What to do: {MEANINGS[report.reason].advice}", file=sys.stderr)
+    write_report(report, file)
+    return report.exit_code
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from shardwright_worker.artifact.find import read_manifest
+
+    try:
+        manifest = read_manifest(Path(arguments.folder))
+    except WorkerFailure as failure:
+        print(failure.message, file=sys.stderr)
+        return failure.exit_code
+    if arguments.json:
+        print(manifest.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+        return 0
+    from rich.console import Console
+
+    from shardwright_worker.artifact.show import show_artifact
+
+    show_artifact(manifest, Console())
+    return 0
+
+
+def _report_file(words: list[str]) -> str:
+    """The file named by --report on a command line that could not be read as a whole."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--report":
+            return following
+        if word.startswith("--report="):
+            return word.removeprefix("--report=")
+    return ""
+
+
+def _log_without(secrets: set[str]) -> None:
+    """All log records go to stderr, without secrets."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter(secrets))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

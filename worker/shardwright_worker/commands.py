@@ -1,0 +1,150 @@
+"""What the subcommands do with their arguments; each gives the report that is its last word."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.manifest import FileDigest
+from shardwright_worker.contract.naming import is_key
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.report import Report
+from shardwright_worker.engine_flags import engine_settings
+from shardwright_worker.part_pattern import check_pattern
+from shardwright_worker.terminal import Show
+
+if TYPE_CHECKING:
+    from shardwright_worker.prepare.hugging_face import HubRequest
+    from shardwright_worker.prepare.run import Layout
+
+Command = Callable[[argparse.Namespace, Show, set[str]], Report]
+
+
+def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Report:
+    """Make a source ready and look for its artifact."""
+    from shardwright_worker.prepare.run import Pruning, prepare_folder, prepare_repository, upkeep
+
+    layout = _layout(arguments)
+    if bool(arguments.source) == bool(arguments.repo):
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "give either --source DIR or --repo ORG/NAME")
+    if arguments.keep is not None and arguments.keep < 1:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--keep {arguments.keep}: keep at least 1")
+    if arguments.repo:
+        prepared = prepare_repository(_hub_request(arguments, secrets), layout, show)
+    else:
+        prepared = prepare_folder(Path(arguments.source), layout, show)
+    done = {}
+    if arguments.keep is not None:
+        pruning = Pruning(arguments.keep, {*arguments.published, *arguments.in_use})
+        done = upkeep(pruning, layout, prepared.key)
+    return Report(
+        stage="Prepare",
+        succeeded=True,
+        key=prepared.key,
+        source=prepared.source,
+        artifact=prepared.artifact,
+        upkeep=done,
+    )
+
+
+def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
+    """Load, save, verify, publish. Without --artifact-name it first finds out what prepare would."""
+    from shardwright_worker.prepare.run import prepare_folder
+
+    layout = _layout(arguments)
+    source = Path(arguments.source)
+    if not arguments.source or not source.is_dir():
+        raise WorkerFailure(
+            Reason.SOURCE_NOT_FOUND,
+            f"--source {arguments.source or '(not given)'} is no local directory: name the model's folder; "
+            "a repository of a hub is fetched with `shardwright-worker prepare --repo ORG/NAME`",
+        )
+    key, digest, files = arguments.artifact_name, arguments.source_digest, list[FileDigest]()
+    if not key:
+        prepared = prepare_folder(source, layout, show)
+        if prepared.artifact:
+            return Report(stage="Shard", succeeded=True, key=prepared.key, artifact=prepared.artifact)
+        key, digest, files = prepared.key, prepared.source.digest, prepared.files or []
+    elif not is_key(key):
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--artifact-name {key}: a key has 16 hex digits")
+    return _shard(arguments, show, layout.engine, key, digest, files)
+
+
+def _shard(
+    arguments: argparse.Namespace, show: Show, engine: EngineSettings, key: str, digest: str, files: list[FileDigest]
+) -> Report:
+    raise NotImplementedError
+
+
+def check(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
+    """Prove an artifact, and that a server may load it."""
+    from shardwright_worker.artifact.check import check_artifact
+    from shardwright_worker.artifact.find import artifact_report
+    from shardwright_worker.artifact.serving import check_for_serving, installed_vllm, visible_accelerator
+
+    folder = Path(arguments.folder)
+    checked = check_artifact(folder, arguments.deep, show)
+    if arguments.for_serving:
+        check_for_serving(checked.manifest, engine_settings(arguments), installed_vllm(), visible_accelerator())
+    if checked.note:
+        print(checked.note, file=sys.stderr)
+    manifest = checked.manifest
+    tensors = sum(len(part.tensors) for part in manifest.parts)
+    proven = "every byte is as recorded" if arguments.deep else "sizes and headers are as recorded"
+    fits = " and fits this server" if arguments.for_serving else ""
+    return Report(
+        stage="Check",
+        succeeded=True,
+        key=manifest.key,
+        message=f"{manifest.files} files, {tensors} tensors: {proven}{fits}",
+        artifact=artifact_report(folder, manifest, folder),
+    )
+
+
+def _layout(arguments: argparse.Namespace) -> "Layout":
+    from shardwright_worker.prepare.run import Layout
+
+    engine = engine_settings(arguments)
+    if arguments.ignored:
+        print("flags that do not change what shards hold are ignored", file=sys.stderr)
+    if arguments.file_pattern:
+        check_pattern(arguments.file_pattern, engine)
+    output = Path(arguments.output).absolute()
+    root = Path(arguments.volume_root).absolute() if arguments.volume_root else output
+    if not output.is_relative_to(root):
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--output {output} is not inside --volume-root {root}")
+    return Layout(engine, output, root, arguments.image, arguments.file_pattern, arguments.max_file_size)
+
+
+def _hub_request(arguments: argparse.Namespace, secrets: set[str]) -> "HubRequest":
+    from shardwright_worker.prepare.hugging_face import HubRequest, quiet_client
+
+    token = os.environ.get("HF_TOKEN", "").strip()
+    if arguments.token_file:
+        try:
+            token = Path(arguments.token_file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise WorkerFailure(
+                Reason.SOURCE_UNAUTHORIZED, f"the token in {arguments.token_file} cannot be read: {error}"
+            ) from None
+        if not token or len(token.split()) > 1:
+            raise WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{arguments.token_file} does not hold one token")
+    if token:
+        secrets.add(token)
+    quiet_client()
+    return HubRequest(
+        arguments.repo, arguments.revision, arguments.endpoint, arguments.include, arguments.exclude, token
+    )
+
+
+COMMANDS: dict[str, Command] = {"prepare": prepare, "shard": shard, "check": check}
+
+
+def attempt_name(given: str) -> str:
+    """Names a run's staging folder: the Job's name, or host and process of a person's run."""
+    return given or f"{socket.gethostname()}-{os.getpid()}"

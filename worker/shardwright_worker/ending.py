@@ -1,0 +1,95 @@
+"""How a worker ends: at once when it is told to, and always with a report as its last word."""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import MEANINGS, Reason
+from shardwright_worker.contract.report import Report
+from shardwright_worker.redaction import redact
+
+GRACE = 3.5  # seconds for an orderly stop; then the process ends wherever it is
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Told(BaseException):
+    """The process was told to stop. No Exception, so that nothing on the way takes it for a failure of its own."""
+
+
+@contextlib.contextmanager
+def stopping(last_word: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM or SIGINT raise Told inside; if that has not ended the process in time, say the last word and leave."""
+    told, ended = threading.Event(), threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if not told.is_set():
+            told.set()
+            raise Told
+
+    def guard() -> None:
+        told.wait()
+        if not ended.wait(GRACE):
+            last_word()
+            os._exit(exit_code(Reason.DISRUPTED))
+
+    threading.Thread(target=guard, name="guard", daemon=True).start()
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        # After a signal the guard stays awake: threads that still run could hold up the end of the process.
+        if not told.is_set():
+            ended.set()
+            told.set()
+
+
+def exit_code(reason: Reason) -> int:
+    """The process's exit code for a reason."""
+    return MEANINGS[reason].exit_code or 0
+
+
+def report_of_failure(stage: str, error: BaseException, secrets: set[str]) -> Report:
+    """The report of whatever ended a stage. What nobody foresaw also leaves its traceback on stderr."""
+    rank, error_type = None, type(error).__name__
+    if isinstance(error, WorkerFailure):
+        reason, message, rank, error_type = error.reason, error.message, error.rank, error.error_type or ""
+    elif isinstance(error, (Told, KeyboardInterrupt)):
+        reason, message, error_type = Reason.DISRUPTED, "the worker was told to stop", ""
+    elif isinstance(error, MemoryError):
+        reason, message = Reason.OUT_OF_MEMORY, "the worker ran out of memory"
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason, message = Reason.INSUFFICIENT_SPACE, f"{error.strerror}: {error.filename or 'the volume is full'}"
+    else:
+        print(redact("".join(traceback.format_exception(error)), secrets), file=sys.stderr)
+        reason, message = Reason.WORKER_PROTOCOL_ERROR, f"{type(error).__name__}: {error}"
+    return Report(
+        stage=stage,
+        succeeded=False,
+        reason=reason,
+        message=redact(message, secrets),
+        error_type=error_type or None,
+        rank=rank,
+        exit_code=exit_code(reason),
+    )
+
+
+def write_report(report: Report, file: str) -> None:
+    """The report as the last line of stdout, and into the file if one is given."""
+    text = report.to_text()
+    if file:
+        try:
+            with open(file, "w", encoding="utf-8") as opened:
+                opened.write(text)
+        except OSError as error:
+            print(f"cannot write the report to {file}: {error.strerror}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)

@@ -1,0 +1,40 @@
+"""Everything that can be known of a source without a GPU and without reading its weights."""
+
+from typing import NamedTuple
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.prepare.hugging_face import HubSource
+from shardwright_worker.prepare.json_files import configuration, read_json_files
+from shardwright_worker.prepare.listing import Listing
+from shardwright_worker.prepare.model_limits import check_limits
+from shardwright_worker.prepare.quantization import check_quantization
+from shardwright_worker.prepare.room import expected_bytes
+from shardwright_worker.prepare.weights import check_index, check_weights
+
+
+class Checked(NamedTuple):
+    """What a source that passed tells: its weight files, and about how many bytes its shards will take."""
+
+    weights: list[str]
+    expected_bytes: int
+
+
+def check_source(listing: Listing, engine: EngineSettings) -> Checked:
+    """Check the whole source, or end with the reason why it cannot be sharded like this."""
+    content = read_json_files(listing)
+    weights = check_weights(listing, content, engine.extra_args)
+    config = configuration(listing, content)
+    check_quantization(config, engine, listing)
+    check_limits(config, engine)
+    sizes = {file.name: file.size for file in listing.files}
+    stored = sum(sizes[name] for name in weights.files)
+    return Checked(weights.files, expected_bytes(weights.tensors, stored, config, engine))
+
+
+def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> None:
+    """Check what the small files tell, before a repository's large ones are fetched."""
+    content = read_json_files(listing)
+    config = configuration(listing, content)
+    check_quantization(config, engine, listing)
+    check_limits(config, engine)
+    check_index(content, [file.name for file in hub.files], engine.extra_args)

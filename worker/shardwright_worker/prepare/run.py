@@ -1,0 +1,156 @@
+"""The prepare stage: makes a source ready, names its artifact, and looks whether that is there already."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from shardwright_worker.artifact.find import artifact_keys, finished_artifact, relative_path
+from shardwright_worker.artifact.prune import prune
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.manifest import FileDigest
+from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, artifact_key, default_file_pattern
+from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.report import ArtifactReport, SourceReport
+from shardwright_worker.prepare import hugging_face
+from shardwright_worker.prepare.digests import digest_files, source_digest
+from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
+from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.prepare.preflight import check_hub_files, check_source
+from shardwright_worker.prepare.room import check_space, probe_writing
+from shardwright_worker.prepare.shipped_digests import check_shipped_digests
+from shardwright_worker.terminal import Show
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What decides an artifact's name beside its source, and where it goes."""
+
+    engine: EngineSettings
+    output: Path
+    volume_root: Path
+    image: str = ""
+    file_pattern: str = ""
+    max_file_size: int = DEFAULT_MAX_FILE_SIZE
+
+    @property
+    def pattern(self) -> str:
+        """The pattern of part files: vLLM's own unless one is given."""
+        return self.file_pattern or default_file_pattern(self.engine.pipeline_parallel_size)
+
+    def key(self, digest: str) -> str:
+        """The artifact's key for a source."""
+        return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size)
+
+    def finished(self, key: str) -> ArtifactReport | None:
+        """The artifact, if it is there and whole."""
+        return finished_artifact(self.output, key, self.volume_root)
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How many artifacts to keep, and which stay in any case."""
+
+    keep: int
+    protected: Collection[str] = field(default_factory=tuple)
+
+
+class Prepared(NamedTuple):
+    """A source that can be sharded. `files` is None if it need not be fetched since the artifact is there."""
+
+    key: str
+    source: SourceReport
+    folder: Path
+    files: list[FileDigest] | None
+    artifact: ArtifactReport | None
+
+
+def prepare_folder(folder: Path, layout: Layout, show: Show) -> Prepared:
+    """Check a source folder and compute its digest."""
+    show(Progress(stage=Stage.PREPARING))
+    listing = list_source(folder, layout.engine.extra_args)
+    checked = check_source(listing, layout.engine)
+    no_room = _lack_of_room(layout, checked.expected_bytes)
+    if no_room and not artifact_keys(layout.output):
+        raise no_room
+    files = digest_files(folder, listing.files, show)
+    check_shipped_digests(listing, files)
+    digest = source_digest(files)
+    key = layout.key(digest)
+    artifact = layout.finished(key)
+    if no_room and artifact is None:
+        raise no_room
+    inside = folder.resolve().is_relative_to(layout.volume_root.resolve())
+    source = SourceReport(
+        digest=digest,
+        revision=digest,
+        path=relative_path(folder, layout.volume_root if inside else mount_point(folder)),
+        volume="output" if inside else "source",
+        bytes=listing.bytes,
+        files=len(files),
+    )
+    return Prepared(key, source, folder, files, artifact)
+
+
+def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepared:
+    """Fetch a repository of a hub unless its artifact is there already."""
+    show(Progress(stage=Stage.PREPARING))
+    hub = hugging_face.resolve(request, layout.engine.extra_args)
+    key = layout.key(hub.digest)
+    artifact = layout.finished(key)
+    folder = hub.folder(layout.volume_root)
+    files = hugging_face.fetched(hub, layout.volume_root)
+    if artifact is None:
+        files = _check_fetched(folder, layout, files) if files else _fetch(hub, layout, show)
+    source = SourceReport(
+        digest=hub.digest,
+        revision=hub.commit,
+        path=relative_path(folder, layout.volume_root),
+        volume="output",
+        bytes=hub.bytes,
+        files=len(hub.files),
+    )
+    return Prepared(key, source, folder, files, artifact)
+
+
+def upkeep(pruning: Pruning, layout: Layout, key: str) -> dict[str, str]:
+    """Remove older artifacts; the one that was just asked for stays."""
+    return prune(layout.output, pruning.keep, {*pruning.protected, key})
+
+
+def mount_point(folder: Path) -> Path:
+    """Root of the volume that a folder is on."""
+    return next(each for each in (folder.resolve(), *folder.resolve().parents) if each.is_mount())
+
+
+def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> list[FileDigest]:
+    checked = check_source(list_source(folder, layout.engine.extra_args), layout.engine)
+    probe_writing(layout.output)
+    check_space(layout.output, checked.expected_bytes, "the shards")
+    return files
+
+
+def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
+    """Small files first: most of what can be wrong is known from them before the large ones come."""
+    probe_writing(layout.output)
+    with hugging_face.Fetching(hub, layout.volume_root, show) as fetching:
+        if fetching.found is not None:
+            return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
+        weights = hub.weights(layout.engine.extra_args)
+        missing = hub.bytes - fetching.bytes_there
+        check_space(layout.output, missing + sum(file.size for file in weights), "the source and its shards")
+        fetching.take([file for file in hub.files if file not in weights])
+        check_hub_files(list_source(fetching.folder, layout.engine.extra_args), hub, layout.engine)
+        fetching.take(weights)
+        check_source(list_source(fetching.folder, layout.engine.extra_args), layout.engine)
+        return fetching.publish()
+
+
+def _lack_of_room(layout: Layout, needed: int) -> WorkerFailure | None:
+    try:
+        probe_writing(layout.output)
+        check_space(layout.output, needed, "the shards")
+    except WorkerFailure as failure:
+        return failure
+    return None

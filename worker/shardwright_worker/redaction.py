@@ -1,0 +1,42 @@
+"""Takes tokens, passwords and signed URLs out of text before anybody sees it."""
+
+import logging
+import re
+from collections.abc import Iterable
+
+HIDDEN = "***"
+SHORTEST_SECRET = 8  # a shorter one would hide ordinary words
+
+# The first group of each is kept. A hub's token has 30 or more letters and digits: hf_overrides is none.
+_KEPT_AND_HIDDEN = [
+    re.compile(r"(?<![A-Za-z0-9_])()hf_[A-Za-z0-9]{30,}"),
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@:'\"]+(?::[^\s/@'\"]*)?@", re.IGNORECASE),
+    re.compile(r"(\b(?:bearer|basic)\s+)[A-Za-z0-9+/=_.~-]{8,}", re.IGNORECASE),
+    re.compile(
+        r"([?&;](?:[\w-]*(?:signature|credential|security-token|access-?key[\w-]*|password|secret)|sig|token|access_token"
+        r"|api_key|key-pair-id|policy)=)[^\s&'\"<>]+",
+        re.IGNORECASE,
+    ),
+]
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without what looks like a secret, and without these secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, HIDDEN)
+    for pattern in _KEPT_AND_HIDDEN:
+        text = pattern.sub(lambda match: match.group(1) + HIDDEN + ("@" if match.group().endswith("@") else ""), text)
+    return text
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats log records, tracebacks included, without secrets. `secrets` may grow while the worker runs."""
+
+    def __init__(self, secrets: set[str]) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line."""
+        return redact(super().format(record), self._secrets)
