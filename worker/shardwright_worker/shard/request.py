@@ -1,0 +1,26 @@
+"""What `shard` is asked to make."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
+
+
+@dataclass(frozen=True)
+class ShardRequest:
+    """A model, how it is cut, and where the artifact goes. What prepare found out may be left empty."""
+
+    source: Path
+    output: Path
+    settings: EngineSettings
+    image: str = ""
+    file_pattern: str = ""
+    max_file_size: int = DEFAULT_MAX_FILE_SIZE
+    verification: str = "load"  # digests, load or generate
+    artifact_name: str = ""  # empty: the key is computed
+    attempt: str = ""  # names the staging folder; empty: process id and time
+    volume_root: Path | None = None  # paths in the report are relative to it; None: to output
+    source_digest: str = ""  # empty: computed
+    source_revision: str = ""
+    source_repo: str = ""
