@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shardwright_worker.arguments import build_parser
-from shardwright_worker.commands import COMMANDS
+from shardwright_worker.commands import COMMANDS, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
 from shardwright_worker.contract.report import Report
@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace, secrets: set[str]) -> int:
     def last_word() -> None:
         write_report(report_of_failure(stage, Told(), secrets), arguments.report)
 
-    with stopping(last_word):
+    with stopping(stop_children, last_word):
         try:
             with progress_output() as show:
                 report = COMMANDS[arguments.command](arguments, show, secrets)

@@ -2,15 +2,12 @@
 
 import argparse
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
@@ -64,21 +61,47 @@ def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
             f"--source {arguments.source or '(not given)'} is no local directory: name the model's folder; "
             "a repository of a hub is fetched with `shardwright-worker prepare --repo ORG/NAME`",
         )
-    key, digest, files = arguments.artifact_name, arguments.source_digest, list[FileDigest]()
+    key, digest = arguments.artifact_name, arguments.source_digest
     if not key:
         prepared = prepare_folder(source, layout, show)
         if prepared.artifact:
             return Report(stage="Shard", succeeded=True, key=prepared.key, artifact=prepared.artifact)
-        key, digest, files = prepared.key, prepared.source.digest, prepared.files or []
+        key, digest = prepared.key, prepared.source.digest
     elif not is_key(key):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--artifact-name {key}: a key has 16 hex digits")
-    return _shard(arguments, show, layout.engine, key, digest, files)
+    return _make(arguments, layout, show, key, digest)
 
 
-def _shard(
-    arguments: argparse.Namespace, show: Show, engine: EngineSettings, key: str, digest: str, files: list[FileDigest]
-) -> Report:
-    raise NotImplementedError
+def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, key: str, digest: str) -> Report:
+    from shardwright_worker.artifact.find import read_manifest
+    from shardwright_worker.shard.request import ShardRequest
+    from shardwright_worker.shard.run import shard as make
+
+    request = ShardRequest(
+        source=Path(arguments.source).absolute(),
+        output=layout.output,
+        settings=layout.engine,
+        image=layout.image,
+        file_pattern=arguments.file_pattern,
+        max_file_size=layout.max_file_size,
+        verification=arguments.verification,
+        artifact_name=key,
+        attempt=arguments.attempt,
+        volume_root=layout.volume_root,
+        source_digest=digest,
+        source_revision=arguments.source_revision or digest,
+        source_repo=arguments.source_repo,
+    )
+    artifact = make(request, show)
+    durations = read_manifest(layout.output / artifact.key).durations
+    return Report(stage="Shard", succeeded=True, key=artifact.key, artifact=artifact, durations=durations)
+
+
+def stop_children() -> None:
+    """Kill the processes that a running shard stage has started."""
+    running = sys.modules.get("shardwright_worker.shard.run")
+    if running:
+        running.stop()
 
 
 def check(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
@@ -143,8 +166,3 @@ def _hub_request(arguments: argparse.Namespace, secrets: set[str]) -> "HubReques
 
 
 COMMANDS: dict[str, Command] = {"prepare": prepare, "shard": shard, "check": check}
-
-
-def attempt_name(given: str) -> str:
-    """Names a run's staging folder: the Job's name, or host and process of a person's run."""
-    return given or f"{socket.gethostname()}-{os.getpid()}"

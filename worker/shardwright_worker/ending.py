@@ -24,13 +24,14 @@ class Told(BaseException):
 
 
 @contextlib.contextmanager
-def stopping(last_word: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM or SIGINT raise Told inside; if that has not ended the process in time, say the last word and leave."""
+def stopping(at_once: Callable[[], None], last_word: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM or SIGINT do `at_once` and raise Told; a process that then does not end says its last word and leaves."""
     told, ended = threading.Event(), threading.Event()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if not told.is_set():
             told.set()
+            at_once()
             raise Told
 
     def guard() -> None:

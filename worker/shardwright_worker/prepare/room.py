@@ -75,14 +75,15 @@ def probe_writing(output: Path) -> None:
 
 
 def nearest_folder(path: Path) -> Path:
-    """The path, or the closest folder above it that exists."""
-    return next(each for each in (path, *path.parents) if each.is_dir())
+    """The path, or the closest folder above it that exists and may be looked at."""
+    # Path.is_dir raises where a folder above may not be entered; os.path.isdir says no.
+    return next(each for each in (path, *path.parents) if os.path.isdir(each))
 
 
 def make_folders(folder: Path) -> None:
     """Create a folder and those above it, readable for others whatever the umask."""
     for each in reversed([folder, *folder.parents]):
-        if not each.is_dir():
+        if not os.path.isdir(each):
             with contextlib.suppress(FileExistsError):
                 each.mkdir()
             with contextlib.suppress(OSError):

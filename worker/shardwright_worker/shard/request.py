@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
 
 
@@ -18,9 +19,10 @@ class ShardRequest:
     file_pattern: str = ""
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
     verification: str = "load"  # digests, load or generate
-    artifact_name: str = ""  # empty: the key is computed
+    artifact_name: str = ""  # empty: the key is computed from digest and settings
     attempt: str = ""  # names the staging folder; empty: process id and time
     volume_root: Path | None = None  # paths in the report are relative to it; None: to output
-    source_digest: str = ""  # empty: computed
+    source_digest: str = ""
     source_revision: str = ""
     source_repo: str = ""
+    source_files: tuple[FileDigest, ...] = ()  # recorded in the manifest where they are known

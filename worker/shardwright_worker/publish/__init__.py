@@ -1,0 +1,1 @@
+"""Give a proven artifact its final name, or find one that has it."""

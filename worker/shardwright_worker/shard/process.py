@@ -1,0 +1,91 @@
+"""The engine's process: bad arguments fail before a device is touched, then the ranks load and save.
+
+Run as `python -m shardwright_worker.shard.process JOB.json`; the answer is written beside it as ANSWER.json.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.shard.answer import Answer, answering
+from shardwright_worker.shard.engine import build_executor, engine_arguments, prepare_environment
+from shardwright_worker.shard.rank import heard
+
+
+def main() -> None:
+    """Load and save as the job says."""
+    job = json.loads(Path(sys.argv[1]).read_text())
+    with answering(Path(sys.argv[1]).parent) as answer:
+        shard(job, answer)
+
+
+def shard(job: dict[str, Any], answer: Answer) -> None:
+    """Configure, load and save, then tell what a manifest needs to know of the engine."""
+    settings = EngineSettings.model_validate(job["engine"])
+    scratch = Path(job["scratch"])
+    prepare_environment(settings.world_size)
+    config = answer.guard(lambda: _configure(job, settings), Reason.INVALID_ENGINE_ARGUMENTS)
+    answer.say("configured")
+    executor = answer.guard(lambda: build_executor(config), Reason.WORKER_PROTOCOL_ERROR, scratch)
+    answer.say("saved")
+    digests = dict(answer.guard(lambda: executor.collective_rpc("shardwright_digest"), Reason.WORKER_PROTOCOL_ERROR))
+    executor.shutdown()
+    answer.finish({"engine": facts_of(config), "runtime_digests": digests, "ranks": heard(scratch, "saved")})
+
+
+def _configure(job: dict[str, Any], settings: EngineSettings) -> Any:
+    import shardwright_worker.shard.loader as loader
+
+    source_format = settings.extra_args.get("load_format", "auto")
+    arguments = engine_arguments(
+        Path(job["source"]),
+        settings,
+        loader.LOAD_FORMAT,
+        f"{loader.__name__}.{loader.Extension.__name__}",
+        {"source_load_format": source_format} if source_format != "auto" else {},
+    )
+    config = arguments.create_engine_config()
+    _refuse(config)
+    return config
+
+
+def _refuse(config: Any) -> None:
+    """What can be configured but not kept in shards."""
+    parallel, model = config.parallel_config, config.model_config
+    if parallel.data_parallel_size > 1 or getattr(parallel, "prefill_context_parallel_size", 1) > 1:
+        message = "data and prefill-context parallel sizes must be 1: parts of different ranks would share a name"
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    if config.lora_config or config.speculative_config:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")
+    if model.quantization in ("bitsandbytes", "gguf", "experts_int8", "torchao"):
+        message = f"quantization {model.quantization} cannot be saved as shards; use a checkpoint quantised otherwise"
+        raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
+
+
+def facts_of(config: Any) -> dict[str, Any]:
+    """What the manifest says of the engine."""
+    import torch
+    import transformers
+    from vllm.platforms import current_platform
+
+    from shardwright_worker.shard.metadata import inferred_quantization
+    from shardwright_worker.shard.releases import vllm_version
+
+    device = current_platform.get_device_name() if current_platform.is_cuda_alike() else current_platform.device_type
+    return {
+        "vllm_version": vllm_version(),
+        "torch_version": torch.__version__,
+        "transformers_version": transformers.__version__,
+        "accelerator": str(device),
+        "dtype": str(config.model_config.dtype).removeprefix("torch."),
+        "quantization": config.model_config.quantization or "",
+        "quantization_lists": inferred_quantization(config.quant_config),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Prove that a stock vLLM loads the same weights from the shards."""

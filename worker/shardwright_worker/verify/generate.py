@@ -1,0 +1,56 @@
+"""Greedy tokens from a whole vLLM engine, for the verification level `generate`.
+
+Run as `python -m shardwright_worker.verify.generate JOB.json`.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.shard.answer import answering
+from shardwright_worker.shard.child import Child
+from shardwright_worker.shard.engine import engine_arguments, prepare_environment
+from shardwright_worker.shard.request import ShardRequest
+
+PROMPTS = ([1, 2, 3, 4, 5], [7, 11, 13, 17, 19, 23])
+TOKENS = 16
+
+
+def greedy_tokens(
+    request: ShardRequest, model: Path, folder: Path, sharded: bool, on_look: Callable[[], None]
+) -> list[list[int]]:
+    """The tokens that this model writes after each prompt."""
+    job = {
+        "model": str(model),
+        "engine": request.settings.model_dump(),
+        "load_format": "sharded_state" if sharded else request.settings.extra_args.get("load_format", "auto"),
+        "pattern": request.file_pattern if sharded else "",
+    }
+    child = Child("shardwright_worker.verify.generate", folder, job, {})
+    tokens: list[list[int]] = child.wait(on_look)["tokens"]
+    return tokens
+
+
+def main() -> None:
+    """Load the model as the job says and write tokens."""
+    job = json.loads(Path(sys.argv[1]).read_text())
+    settings = EngineSettings.model_validate(job["engine"])
+    prepare_environment(settings.world_size)
+    with answering(Path(sys.argv[1]).parent) as answer:
+        from vllm import LLM, SamplingParams
+
+        pattern = {"pattern": job["pattern"]} if job["pattern"] else {}
+        arguments = engine_arguments(Path(job["model"]), settings, job["load_format"], "", pattern)
+        arguments.max_model_len = 64
+        llm = answer.guard(lambda: LLM.from_engine_args(arguments), Reason.VERIFICATION_FAILED)
+        sampling = SamplingParams(temperature=0.0, max_tokens=TOKENS, ignore_eos=True, detokenize=False)
+        prompts = [{"prompt_token_ids": prompt} for prompt in PROMPTS]
+        outputs = answer.guard(lambda: llm.generate(prompts, sampling, use_tqdm=False), Reason.VERIFICATION_FAILED)
+        answer.finish({"tokens": [list(one.outputs[0].token_ids) for one in outputs]})
+
+
+if __name__ == "__main__":
+    main()

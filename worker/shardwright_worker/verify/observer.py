@@ -1,0 +1,31 @@
+"""Looks on while a stock vLLM loads shards: notes the digest of every tensor between loading and post-processing.
+
+Imported in each rank as vLLM's worker extension. The loader itself stays stock: only the step after it is wrapped.
+"""
+
+from typing import Any
+
+from vllm.model_executor.model_loader import base_loader
+
+from shardwright_worker.shard.loader import logical_state, rank_of
+from shardwright_worker.shard.rank import plan_from_environment, say
+from shardwright_worker.shard.tensors import digest_of, digest_of_module
+
+_post_process = base_loader.process_weights_after_loading
+
+
+def _observe(model: Any, *args: Any, **kwargs: Any) -> Any:
+    digests = {name: digest_of(tensor) for name, tensor in logical_state(model).items()}
+    say(plan_from_environment().scratch, "tensors", rank_of(), digests)
+    return _post_process(model, *args, **kwargs)
+
+
+base_loader.process_weights_after_loading = _observe
+
+
+class Extension:
+    """vLLM's worker extension: importing it starts the observation in each rank."""
+
+    def shardwright_digest(self) -> tuple[int, str]:
+        """Rank and digest of its weights as the engine runs them."""
+        return rank_of(), digest_of_module(self.model_runner.get_model())  # type: ignore[attr-defined]
