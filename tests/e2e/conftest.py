@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,7 @@ def kubectl(request: pytest.FixtureRequest, cluster: Description, system: Kubect
     here.create_namespace()
     here.apply(*(claim(name, storage_class=cluster.storage_class) for name in ("models", "shards")))
     put_models(here, "models", cluster.images["worker-prepare"], {"tiny-llama": "", **{d: d for d in DAMAGES}})
+    shutil.rmtree(_NOTES, ignore_errors=True)
     yield here
     if request.session.testsfailed:
         _take_notes(here, system)
@@ -86,14 +88,16 @@ def name_of(test: str) -> str:
 def _take_notes(here: Kubectl, system: Kubectl) -> None:
     """What a person would want to see afterwards."""
     _NOTES.mkdir(parents=True, exist_ok=True)
-    kinds = "sckpt,jobs,pods,pvc,events"
-    for name, where, arguments in (
-        ("objects.yaml", here, ["get", kinds, "--output=yaml"]),
-        ("described.txt", here, ["describe", "sckpt,jobs,pods,pvc"]),
-        ("workers.log", here, ["logs", "--selector=app.kubernetes.io/component=worker", "--prefix", "--tail=-1"]),
-        ("operator.log", system, ["logs", release.DEPLOYMENT, "--tail=-1"]),
-    ):
+    wanted = {
+        "objects.yaml": (here, ["get", "sckpt,jobs,pods,pvc,events", "--output=yaml"]),
+        "described.txt": (here, ["describe", "sckpt,jobs,pods,pvc"]),
+        "operator.log": (system, ["logs", release.DEPLOYMENT, "--tail=-1"]),
+    }
+    for pod in here.list("pods"):
+        name = pod["metadata"]["name"]
+        wanted[f"{name}.log"] = (here, ["logs", name, "--tail=-1"])
+    for file, (where, arguments) in wanted.items():
         try:
-            (_NOTES / name).write_text(where.run(*arguments))
+            (_NOTES / file).write_text(where.run(*arguments))
         except KubectlError as error:
-            (_NOTES / name).write_text(str(error))
+            (_NOTES / file).write_text(str(error))
