@@ -10,17 +10,9 @@ import pytest
 
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.kinds import LEASES
-from shardwright_operator.kube.login import Login, log_in
+from shardwright_operator.kube.login import Login
 from shardwright_operator.runtime.election import Elector, Terms
-from tests.plane.plane import Plane
 from tests.runtime.clock import Clock
-
-
-@pytest.fixture
-async def client(plane: Plane) -> AsyncIterator[Client]:
-    client = Client(log_in(str(plane.kubeconfig)))
-    yield client
-    await client.close()
 
 
 @pytest.fixture

@@ -11,23 +11,12 @@ from tests.cluster.api import wait_until
 from tests.harness.kubelet import Kubelet, by_stage
 from tests.harness.operator import Operator
 from tests.harness.pods import RUNNING, failure
-from tests.harness.world import World, install_crd
+from tests.harness.world import World
 from tests.plane.plane import Plane
 
 WRITING = ('verb="create"', 'verb="apply"', 'verb="patch"', 'verb="delete"', 'verb="update"')
 
 QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
-
-
-@pytest.fixture(scope="module")
-def served(plane: Plane) -> Plane:
-    install_crd(plane.api)
-    return plane
-
-
-@pytest.fixture
-def world(served: Plane) -> World:
-    return World(served.api)
 
 
 @pytest.fixture

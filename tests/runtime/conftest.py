@@ -1,0 +1,33 @@
+"""What the runtime's tests share: a plane with the CRD, a namespace, a client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.login import log_in
+from tests.harness.world import World, install_crd
+from tests.plane.plane import Plane
+
+
+@pytest.fixture(scope="session")
+def served(plane: Plane) -> Plane:
+    """A plane on which ShardedCheckpoints are served."""
+    install_crd(plane.api)
+    return plane
+
+
+@pytest.fixture
+def world(served: Plane) -> World:
+    """A namespace of the test's own."""
+    return World(served.api)
+
+
+@pytest.fixture
+async def client(plane: Plane) -> AsyncIterator[Client]:
+    """The operator's client, as administrator."""
+    client = Client(log_in(str(plane.kubeconfig)))
+    yield client
+    await client.close()

@@ -1,0 +1,249 @@
+"""Plans carried out on a real API server: nothing twice, nothing foreign touched, and a status that is wholly ours."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shardwright_operator.api.status import Condition, JobStatus, Status
+from shardwright_operator.decide import decide
+from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
+from shardwright_operator.decide.world import Config
+from shardwright_operator.kube import convert
+from shardwright_operator.kube.apply import Executor
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.errors import Conflict
+from shardwright_operator.kube.events import Recorder
+from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
+from shardwright_operator.kube.memory import Memory
+from shardwright_operator.kube.observe import Observer, Sight
+from tests.cluster.api import wait_until
+from tests.harness.world import World
+
+CONFIG = Config("engine:test", "prepare:test")
+
+
+class Replica:
+    """The part of an operator between decision and API server, with a cache that only the test fills."""
+
+    def __init__(self, client: Client, world: World) -> None:
+        self.client, self.world = client, world
+        self.cache, self.memory = Cache(), Memory()
+        self.observer = Observer(client, self.cache, self.memory, CONFIG)
+        self.executor = Executor(client, self.cache, self.memory, self.observer, Recorder(client))
+
+    def see(self, name: str = "model") -> None:
+        """A watch tells of the resource as it is now."""
+        self.cache.put(CHECKPOINTS, convert.resource(self.world.read(name)))
+
+    async def look(self, name: str = "model") -> Sight:
+        sight = await self.observer.observe(Key(self.world.namespace, name))
+        assert sight is not None
+        return sight
+
+    async def step(self, name: str = "model") -> Plan:
+        """One round: look, decide, act."""
+        sight = await self.look(name)
+        plan = decide(datetime.now(UTC), CONFIG, sight.observed)
+        await self.executor.execute(sight, plan)
+        return plan
+
+
+@pytest.fixture
+def replica(client: Client, world: World) -> Replica:
+    world.create("model")
+    replica = Replica(client, world)
+    replica.see()
+    return replica
+
+
+def condition(kind: str, status: Any = "True", reason: str = "Progressing") -> Condition:
+    moment = datetime.now(UTC).replace(microsecond=0)
+    return Condition(type=kind, status=status, reason=reason, message="m", last_transition_time=moment)
+
+
+async def test_the_attempt_is_on_record_before_its_job_exists(replica: Replica, world: World) -> None:
+    await replica.step()
+    recorded = world.read("model")["status"]["job"]
+    assert recorded["attempt"] == 1
+    assert not world.jobs("model")
+    await replica.step()
+    assert [job["metadata"]["name"] for job in world.jobs("model")] == [recorded["name"]]
+    await replica.step()
+    assert len(world.jobs("model")) == 1
+
+
+async def test_a_condition_that_is_left_out_goes_away(replica: Replica, world: World) -> None:
+    sight = await replica.look()
+    first = Status(observed_generation=1, conditions=[condition("Ready"), condition("Reconciling")])
+    await replica.executor.execute(sight, Plan(first))
+    second = Status(observed_generation=1, conditions=[condition("Ready")])
+    await replica.executor.execute(await replica.look(), Plan(second))
+    assert [one["type"] for one in world.read("model")["status"]["conditions"]] == ["Ready"]
+
+
+async def test_an_unchanged_status_is_not_written(replica: Replica, world: World) -> None:
+    status = Status(observed_generation=1, conditions=[condition("Ready")])
+    assert (await replica.executor.execute(await replica.look(), Plan(status))).wrote_status
+    version = world.read("model")["metadata"]["resourceVersion"]
+    assert not (await replica.executor.execute(await replica.look(), Plan(status))).wrote_status
+    assert world.read("model")["metadata"]["resourceVersion"] == version
+
+
+async def test_a_stale_view_writes_no_status_and_looks_again(replica: Replica, world: World) -> None:
+    stale = await replica.look()
+    world.change("model", verification="Digests")
+    with pytest.raises(Conflict):
+        await replica.executor.execute(stale, Plan(Status(observed_generation=1)))
+    assert (await replica.look()).observed.resource.generation == 2, "no watch told; the doubt made it look"
+
+
+async def test_a_resource_of_the_same_name_does_not_get_the_earlier_ones_status(replica: Replica, world: World) -> None:
+    stale = await replica.look()
+    world.delete("shardedcheckpoints", "model")
+    world.create("model")
+    with pytest.raises(Conflict):
+        await replica.executor.execute(stale, Plan(Status(observed_generation=7)))
+    assert world.read("model")["status"] == {"observedGeneration": -1}
+
+
+async def test_two_leaders_at_once_make_one_job(client: Client, world: World, replica: Replica) -> None:
+    other = Replica(client, world)
+    other.see()
+    for _ in range(4):
+        await asyncio.gather(replica.step(), other.step(), return_exceptions=True)
+    assert len(world.jobs("model")) == 1
+    assert world.read("model")["status"]["attempt"] == 1
+
+
+async def test_a_job_of_ours_that_no_watch_told_of_is_adopted(client: Client, world: World, replica: Replica) -> None:
+    await replica.step()
+    other = Replica(client, world)
+    other.see()
+    await other.step()
+    sight = await replica.look()
+    assert [job.owned for job in sight.observed.jobs] == [True]
+
+
+async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Client, world: World) -> None:
+    await replica.step()
+    before = await replica.look()
+    plan = decide(datetime.now(UTC), CONFIG, before.observed)
+    (action,) = plan.actions
+    assert isinstance(action, CreateJob)
+    await client.create(JOBS, world.namespace, action.body)  # the answer to our own first try was lost
+    done = await replica.executor.execute(before, plan)
+    assert not done.refused
+    assert [job.owned for job in (await replica.look()).observed.jobs] == [True]
+
+
+async def test_a_foreign_job_of_our_name_is_a_conflict_until_it_is_gone(
+    replica: Replica, client: Client, world: World
+) -> None:
+    await replica.step()
+    name = world.read("model")["status"]["job"]["name"]
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+    foreign = {"metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
+    created = await client.create(JOBS, world.namespace, foreign)
+    plan = await replica.step()
+    ready = plan.status.condition("Ready")
+    assert ready is not None
+    assert ready.reason == "NameConflict"
+    assert len(world.objects("jobs")) == 1
+    assert world.objects("jobs")[0]["metadata"]["uid"] == created["metadata"]["uid"]
+    await client.delete(JOBS, world.namespace, name, created["metadata"]["uid"])
+    await replica.step()
+    assert [job["metadata"]["name"] for job in world.jobs("model")] == [name]
+
+
+async def test_a_live_job_missing_in_the_cache_is_not_taken_for_vanished(client: Client, world: World) -> None:
+    world.create("model")
+    first = Replica(client, world)
+    first.see()
+    for _ in range(3):
+        await first.step()
+    assert world.read("model")["status"]["job"].get("startedAt")
+    blind = Replica(client, world)  # a cache that knows the resource and none of its Jobs
+    blind.see()
+    await blind.step()
+    assert len(world.jobs("model")) == 1
+    assert "lastFailure" not in world.read("model")["status"]
+
+
+async def test_a_refused_job_is_told_in_the_servers_words(replica: Replica, world: World) -> None:
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+    path = world.path("resourcequotas", "none")
+    world.api.call("POST", world.path("resourcequotas"), quota)
+    wait_until(lambda: "hard" in world.api.call("GET", path).get("status", {}), "the quota being counted", 60)
+    for _ in range(3):
+        await replica.step()
+    ready = Status.model_validate(world.read("model")["status"]).condition("Ready")
+    assert ready is not None
+    assert ready.reason == "PodNotCreated"
+    assert "exceeded quota" in ready.message
+    world.delete("resourcequotas", "none")
+    for _ in range(2):
+        await replica.step()
+    assert len(world.jobs("model")) == 1
+    assert (await replica.step()).status.condition("Ready").reason == "Progressing"  # type: ignore[union-attr]
+
+
+async def test_only_the_job_that_was_meant_is_deleted(replica: Replica, world: World) -> None:
+    await replica.step()
+    await replica.step()
+    (job,) = world.jobs("model")
+    name = job["metadata"]["name"]
+    sight = await replica.look()
+    wrong = Plan(sight.observed.resource.status, (DeleteJob(name, "11111111-1111-1111-1111-111111111111"),))
+    await replica.executor.execute(sight, wrong)
+    assert len(world.jobs("model")) == 1
+    right = Plan(sight.observed.resource.status, (DeleteJob(name, job["metadata"]["uid"]),))
+    await replica.executor.execute(sight, right)
+    assert not (await replica.look()).observed.jobs
+
+
+async def test_a_job_is_suspended_and_resumed(replica: Replica, world: World) -> None:
+    await replica.step()
+    await replica.step()
+    (job,) = world.jobs("model")
+    for suspend in (True, False):
+        sight = await replica.look()
+        action = SuspendJob(job["metadata"]["name"], job["metadata"]["uid"], suspend)
+        await replica.executor.execute(sight, Plan(sight.observed.resource.status, (action,)))
+        assert world.jobs("model")[0]["spec"]["suspend"] is suspend
+
+
+async def test_a_claim_that_exists_is_looked_at_and_not_replaced(replica: Replica, world: World) -> None:
+    before = world.api.call("GET", world.path("persistentvolumeclaims", "shards"))
+    sight = await replica.look()
+    body = {"metadata": {"name": "shards"}, "spec": before["spec"]}
+    await replica.executor.execute(sight, Plan(sight.observed.resource.status, (CreateClaim(body),)))
+    claim = (await replica.look()).observed.claims["shards"]
+    assert claim is not None
+    assert (claim.uid, claim.owned_by_us) == (before["metadata"]["uid"], False)
+
+
+async def test_a_resource_that_is_gone_is_seen_as_gone(replica: Replica, world: World) -> None:
+    key = Key(world.namespace, "model")
+    world.delete("shardedcheckpoints", "model")
+    replica.memory.of(key).doubtful = True
+    assert await replica.observer.observe(key) is None
+    assert replica.cache.resources.get(key) is None
+
+
+async def test_a_status_wiped_by_somebody_grows_again(replica: Replica, world: World) -> None:
+    for _ in range(3):
+        await replica.step()
+    path = f"{world.path('shardedcheckpoints', 'model')}/status"
+    world.api.call("PATCH", path, {"status": None}, "application/merge-patch+json")
+    replica.see()
+    for _ in range(3):
+        await replica.step()
+    status = world.read("model")["status"]
+    assert len(world.jobs("model")) == 1
+    assert JobStatus.model_validate(status["job"]).attempt == 1

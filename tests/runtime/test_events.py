@@ -1,0 +1,129 @@
+"""Events: repeated ones become a series, whoever tells them, and they never hold up work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shardwright_operator.decide.plan import Event
+from shardwright_operator.decide.world import Resource
+from shardwright_operator.kube import convert
+from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.events import Bucket, Recorder
+from shardwright_operator.kube.kinds import EVENTS
+from shardwright_operator.kube.login import Login
+from shardwright_operator.kube.parse import parse
+from tests.harness.world import World
+from tests.runtime.clock import Clock
+
+FAILED = Event("Warning", "OutOfMemory", "the pod needed more memory")
+
+
+@pytest.fixture
+def resource(world: World) -> Resource:
+    return parse(convert.resource(world.create("model")))
+
+
+@pytest.fixture
+async def recorder(client: Client) -> AsyncIterator[Recorder]:
+    recorder = Recorder(client, "replica-1")
+    running = asyncio.ensure_future(recorder.run())
+    yield recorder
+    running.cancel()
+
+
+def told(world: World) -> list[Any]:
+    return [one for one in world.objects("events") if one["regarding"]["kind"] == "ShardedCheckpoint"]
+
+
+async def test_an_event_is_told_about_the_resource(recorder: Recorder, resource: Resource, world: World) -> None:
+    recorder.record(resource, FAILED)
+    await recorder.drain(30)
+    (event,) = told(world)
+    assert event["regarding"]["uid"] == resource.uid
+    assert (event["type"], event["reason"], event["note"]) == ("Warning", FAILED.reason, FAILED.message)
+    assert (event["reportingController"], event["reportingInstance"]) == ("shardwright.io/operator", "replica-1")
+
+
+async def test_repeated_events_become_one_with_a_series(recorder: Recorder, resource: Resource, world: World) -> None:
+    for _ in range(4):
+        recorder.record(resource, FAILED)
+    recorder.record(resource, Event("Normal", "Succeeded", "done"))
+    await recorder.drain(30)
+    counts = {event["reason"]: (event.get("series") or {}).get("count") for event in told(world)}
+    assert counts == {"OutOfMemory": 4, "Succeeded": None}
+
+
+async def test_a_series_goes_on_in_the_next_process(
+    recorder: Recorder, client: Client, resource: Resource, world: World
+) -> None:
+    recorder.record(resource, FAILED)
+    await recorder.drain(30)
+    other = Recorder(client, "replica-2")
+    running = asyncio.ensure_future(other.run())
+    other.record(resource, FAILED)
+    await other.drain(30)
+    running.cancel()
+    (event,) = told(world)
+    assert event["series"]["count"] == 2
+
+
+async def test_a_series_begins_anew_when_its_event_has_expired(
+    recorder: Recorder, client: Client, resource: Resource, world: World
+) -> None:
+    recorder.record(resource, FAILED)
+    await recorder.drain(30)
+    (event,) = told(world)
+    await client.delete(EVENTS, world.namespace, event["metadata"]["name"], event["metadata"]["uid"])
+    recorder.record(resource, FAILED)
+    await recorder.drain(30)
+    assert len(told(world)) == 1
+
+
+async def test_a_long_message_is_cut(recorder: Recorder, resource: Resource, world: World) -> None:
+    recorder.record(resource, Event("Warning", "OutOfMemory", "ä" * 2000))
+    await recorder.drain(30)
+    (event,) = told(world)
+    assert event["note"].endswith("…")
+    assert len(event["note"].encode()) <= 1024
+
+
+async def test_recording_never_waits_and_never_fails(resource: Resource) -> None:
+    dropped: list[int] = []
+    client = Client(Login("http://127.0.0.1:1", lambda: None), timeout=1.0)
+    recorder = Recorder(client, on_drop=lambda: dropped.append(1))
+    for number in range(2500):
+        recorder.record(resource, Event("Normal", "Succeeded", f"message {number}"))
+    assert len(dropped) == 500
+    running = asyncio.ensure_future(recorder.run())
+    await recorder.drain(0.2)
+    assert not running.done()
+    running.cancel()
+    await client.close()
+
+
+def test_a_bucket_lets_a_burst_through_and_then_a_rate() -> None:
+    clock = Clock()
+    bucket = Bucket(2.0, 3, clock)
+    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert bucket.take() == pytest.approx(0.5)
+    clock.advance(0.5)
+    assert bucket.take() == 0.0
+
+
+def test_times_of_warnings_are_read() -> None:
+    raw = {
+        "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
+        "regarding": {"kind": "Pod", "name": "p"},
+        "reason": "FailedMount",
+        "note": "secret not found",
+        "eventTime": None,
+        "deprecatedLastTimestamp": "2026-01-01T00:00:05Z",
+    }
+    warning = convert.warning(raw)
+    assert (warning.kind, warning.name, warning.reason) == ("Pod", "p", "FailedMount")
+    assert warning.time == datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC)
