@@ -14,7 +14,7 @@ from tests.harness.checkpoints import KIND, Checkpoint
 from tests.harness.kubectl import Kubectl, Object
 from tests.harness.models import put_models, run_to_end
 from tests.harness.pod_shape import claim, claim_volume, pod
-from tests.harness.server import Answer, ask, server_pod, wait_serving
+from tests.harness.server import ON_CPU, Answer, ask, server_pod, wait_serving
 from tests.harness.tiny_llama import STORY
 
 NAMESPACE = "shardwright-demo"
@@ -104,6 +104,7 @@ def _with_claim(demo: Kubectl, cluster: Description, name: str, script: str) -> 
 
 def _serve(demo: Kubectl, cluster: Description, resource: Object) -> None:
     serving = resource["status"]["serving"]
+    show(f"(each with {' '.join(ON_CPU)}, since there is neither GPU nor compiler here)")
     command(f"vllm serve {' '.join(serving['args'])}")
     shards = _answer(demo, cluster, "from-shards", serving["args"], serving["volume"])
     source_arguments = ["--model", "/models/tiny-llama", "--tensor-parallel-size", "2"]

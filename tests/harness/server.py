@@ -9,7 +9,7 @@ from tests.harness.kubectl import Kubectl, KubectlError, Object, wait_for
 from tests.harness.pod_shape import pod
 
 # What vLLM's CPU build needs on a machine without a compiler; none of it says how weights are loaded.
-_ON_CPU = ["--enforce-eager", "--max-model-len", "128", "--max-num-seqs", "4"]
+ON_CPU = ["--enforce-eager", "--max-model-len", "128", "--max-num-seqs", "4"]
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "HOME": "/tmp",
@@ -44,7 +44,7 @@ def server_pod(name: str, image: str, arguments: list[str], volume: Object, acce
         "image": image,
         # What `vllm serve` runs; the command itself refuses vLLM's CPU build, which is packaged under another name.
         "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
-        "args": [*arguments, *_ON_CPU],
+        "args": [*arguments, *ON_CPU],
         "env": [{"name": key, "value": value} for key, value in _ENVIRONMENT.items()],
         "ports": [{"containerPort": 8000}],
         "readinessProbe": {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 2, "timeoutSeconds": 5},
