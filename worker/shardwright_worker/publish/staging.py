@@ -13,6 +13,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import STAGING_FOLDER, staging_name
 from shardwright_worker.contract.reasons import Reason
 
+FOLDER_MODE = 0o755  # a server with another user id must be able to read
 OWNER = ".owner"  # beside the folders: <name>.owner, locked while the attempt lives
 
 
@@ -29,13 +30,13 @@ class Staging:
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):
-                os.chmod(self._root, 0o755)
+                os.chmod(self._root, FOLDER_MODE)
             self._lock = self._acquire()
             self._clear_dead()
             shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir(mode=0o755)
+            self.path.mkdir()
             with contextlib.suppress(OSError):
-                os.chmod(self.path, 0o755)
+                os.chmod(self.path, FOLDER_MODE)
         except OSError as error:
             raise _refused(error, self._root) from error
         return self

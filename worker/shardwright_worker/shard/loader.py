@@ -1,7 +1,7 @@
 """Loads like vLLM's default loader and saves the logical state: after `load_weights`, before kernels repack anything.
 
-vLLM's own `save_sharded_state` saves after `process_weights_after_loading`, but `sharded_state` loads before it: what that
-step renames, drops or permutes does not survive. This module is imported in every rank, as vLLM's worker extension.
+vLLM's own `save_sharded_state` saves after `process_weights_after_loading`, but `sharded_state` loads before it: what
+that step renames, drops or permutes does not survive. Every rank imports this module, as vLLM's worker extension.
 """
 
 import traceback

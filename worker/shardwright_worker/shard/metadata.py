@@ -1,4 +1,4 @@
-"""The files beside the weights: an allow-list is copied, and config.json is corrected where vLLM would read it wrongly."""
+"""The files beside the weights: an allow-list is copied, and config.json corrected where vLLM would misread it."""
 
 import json
 import shutil

@@ -25,6 +25,12 @@ from shardwright_worker.verify.digests import digest_file, verify_digests
 from shardwright_worker.verify.run import Verifier
 
 Tell = Callable[[Progress], None]
+_NAMES = {
+    Stage.LOADING: "load",
+    Stage.SAVING: "save",
+    Stage.VERIFYING: "verify",
+    Stage.PUBLISHING: "publish",
+}
 
 
 def stop() -> None:
@@ -60,7 +66,7 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
     engine = Child("shardwright_worker.shard.process", scratch / "engine", job, plan.to_environment())
     verifier = Verifier(request, staging, scratch) if request.verification != "digests" else None
     try:
-        saved = engine.wait(lambda: _look(engine, plan, request, clock))
+        saved = engine.wait(lambda: _look(plan, request, clock))
         parts = _parts(saved)
         untied = any(rank.get("untied") for rank in saved["ranks"].values())
         names = copy_metadata(request.source, staging, request.settings.trust_remote_code)
@@ -77,10 +83,12 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
             verification=Verification(level=request.verification.capitalize()),
         )
         clock.start(Stage.VERIFYING)
-        proof = verifier.prove(manifest, saved["runtime_digests"], clock.repeat) if verifier else None
-        verify_digests(staging, manifest, on_bytes=clock.bytes) if proof is None else None
-        proof = proof or Verification(level="Digests", tensors=sum(len(part.tensors) for part in parts))
-        return manifest.model_copy(update={"verification": proof, "durations": clock.finish()})
+        if verifier:
+            proof = verifier.prove(manifest, saved["runtime_digests"], clock.repeat)
+        else:
+            verify_digests(staging, manifest, on_bytes=clock.bytes)
+            proof = Verification(level="Digests", tensors=sum(len(part.tensors) for part in parts))
+        return manifest.model_copy(update={"verification": proof, "durations": clock.durations()})
     finally:
         stop_all()
         shutil.rmtree(scratch / "engine", ignore_errors=True)
@@ -99,7 +107,7 @@ def _parts(saved: dict[str, Any]) -> list[Part]:
     return sorted(parts, key=lambda part: (part.rank, part.part))
 
 
-def _look(engine: Child, plan: RankPlan, request: ShardRequest, clock: "Clock") -> None:
+def _look(plan: RankPlan, request: ShardRequest, clock: "Clock") -> None:
     """Tell how far the ranks are."""
     written = heard(plan.scratch, "bytes")
     if written:
@@ -108,34 +116,30 @@ def _look(engine: Child, plan: RankPlan, request: ShardRequest, clock: "Clock") 
         clock.tell(ranks_done=done, ranks=request.settings.world_size, bytes_done=sum(written.values()))
     else:
         clock.tell(ranks=request.settings.world_size)
-    del engine
 
 
 class Clock:
-    """Knows the stage, how long each took, and tells both; at most once a second unless the stage changes."""
+    """Knows the stage and how long each took, and tells both."""
 
     def __init__(self, progress: Tell) -> None:
         self._progress = progress
         self._born = self._since = time.monotonic()
         self._stage: Stage | None = None
-        self._told = 0.0
         self._seconds: dict[Stage, float] = {}
         self._bytes = 0
 
     def start(self, stage: Stage) -> None:
         """A stage begins, unless it runs already."""
-        if stage == self._stage:
-            return
-        self._close()
-        self._stage, self._told, self._bytes = stage, 0.0, 0
-        self.tell()
+        if stage != self._stage:
+            self._close()
+            self._stage, self._bytes = stage, 0
+            self.tell()
 
     def tell(self, **facts: int) -> None:
         """Say how far the stage is."""
-        now = time.monotonic()
-        if self._stage is not None and now - self._told >= 1:
-            self._told = now
-            self._progress(Progress(stage=self._stage, seconds=round(now - self._born, 1), **facts))
+        if self._stage is not None:
+            seconds = round(time.monotonic() - self._born, 1)
+            self._progress(Progress(stage=self._stage, seconds=seconds, **facts))
 
     def repeat(self) -> None:
         """Say that the stage goes on."""
@@ -146,16 +150,10 @@ class Clock:
         self._bytes += count
         self.tell(bytes_done=self._bytes)
 
-    def finish(self) -> dict[str, float]:
-        """Seconds of each stage so far, by the names of the status."""
-        self._close()
-        return self.durations()
-
     def durations(self) -> dict[str, float]:
         """Seconds of each stage so far, by the names of the status."""
-        names = {Stage.DIGESTING: "prepare", Stage.LOADING: "load", Stage.SAVING: "save", Stage.VERIFYING: "verify"}
-        names[Stage.PUBLISHING] = "publish"
-        return {names[stage]: round(seconds, 2) for stage, seconds in self._seconds.items() if stage in names}
+        self._close()
+        return {_NAMES[stage]: round(seconds, 2) for stage, seconds in self._seconds.items()}
 
     def _close(self) -> None:
         now = time.monotonic()

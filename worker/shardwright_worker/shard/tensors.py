@@ -30,7 +30,7 @@ if float8_e8m0 := getattr(torch, "float8_e8m0fnu", None):
 
 def size_of(tensor: torch.Tensor) -> int:
     """Bytes of the tensor."""
-    return tensor.numel() * tensor.element_size()
+    return int(tensor.numel() * tensor.element_size())
 
 
 def pieces_of(tensor: torch.Tensor, chunk: int = CHUNK) -> Iterator[memoryview]:
@@ -54,7 +54,7 @@ def digest_of(tensor: torch.Tensor) -> str:
     digest = xxhash.xxh3_128()
     for piece in pieces_of(tensor):
         digest.update(piece)
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
 def digest_of_module(module: torch.nn.Module) -> str:
@@ -65,4 +65,4 @@ def digest_of_module(module: torch.nn.Module) -> str:
         tensor = named[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(digest_of(tensor.data).encode())
-    return digest.hexdigest()
+    return str(digest.hexdigest())

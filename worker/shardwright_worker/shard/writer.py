@@ -3,8 +3,8 @@
     tensor -> pieces -> aligned buffer -> pwrite (O_DIRECT where the volume can) -> fsync
                           | SHA-256 of the file and XXH3 of the tensor, while the buffer is hot
 
-The header is padded with spaces so that the data starts on a page. Buffers are handed to a small pool of writers; at most
-`BUFFERS` of them exist, whatever the size of a part.
+The header is padded with spaces so that the data starts on a page. Buffers are handed to a small pool of writers; at
+most `BUFFERS` of them exist, whatever the size of a part.
 """
 
 import errno
