@@ -1,0 +1,37 @@
+"""Every example is taken by a real API server that has the definition; kinds of other projects at least parse."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.api import wait_until
+from tests.cluster.binaries import binary
+from tests.cluster.places import ROOT
+from tests.plane.plane import Plane
+
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
+_ELSEWHERE = ("kustomize.toolkit.fluxcd.io/",)
+
+
+def _kubectl(plane: Plane, *arguments: str, text: str = "") -> None:
+    command = [str(binary("kubectl")), f"--kubeconfig={plane.kubeconfig}", *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_accepted(example: Path, plane: Plane) -> None:
+    _kubectl(plane, "apply", "--server-side", "--force-conflicts", f"--filename={ROOT / 'crds'}")
+    served = "/apis/shardwright.io/v1alpha1/shardedcheckpoints"
+    wait_until(lambda: plane.api.answers(served), "the definition being served", 60)
+    things = list(yaml.safe_load_all(example.read_text()))
+    ours = [thing for thing in things if not thing["apiVersion"].startswith(_ELSEWHERE)]
+    for thing in ours:
+        thing["metadata"].pop("namespace", None)
+    if ours:
+        _kubectl(plane, "create", "--dry-run=server", "--filename=-", text=yaml.safe_dump_all(ours))
