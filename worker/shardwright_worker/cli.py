@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from shardwright_worker.arguments import build_parser
@@ -12,14 +13,22 @@ from shardwright_worker.commands import COMMANDS, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
 from shardwright_worker.contract.report import Report
-from shardwright_worker.ending import Told, report_of_failure, stopping, write_report
+from shardwright_worker.ending import Told, leave, report_of_failure, stopping, write_report
 from shardwright_worker.redaction import RedactingFormatter
 from shardwright_worker.terminal import progress_output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code tells the reason of a failure."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run one command; its exit code tells the reason of a failure. Without `argv` a failure ends the process."""
+    code = run(sys.argv[1:] if argv is None else argv)
+    if code and argv is None:
+        leave(code)
+    return code
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command."""
+    words = list(argv)
     secrets: set[str] = set()
     _log_without(secrets)
     try:
@@ -29,10 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end(report_of_failure(stage, failure, secrets), _report_file(words))
     if arguments.command == "inspect":
         return _inspect(arguments)
-    return _run(arguments, secrets)
+    return _reporting(arguments, secrets)
 
 
-def _run(arguments: argparse.Namespace, secrets: set[str]) -> int:
+def _reporting(arguments: argparse.Namespace, secrets: set[str]) -> int:
     stage = arguments.command.capitalize()
     started = time.monotonic()
 
@@ -80,7 +89,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _report_file(words: list[str]) -> str:
     """The file named by --report on a command line that could not be read as a whole."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word == "--report":
             return following
         if word.startswith("--report="):

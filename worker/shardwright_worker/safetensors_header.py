@@ -38,11 +38,11 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
     with path.open("rb") as file:
         start = file.read(8)
         length = int.from_bytes(start, "little")
-        if len(start) < 8 or length > HEADER_LIMIT or 8 + length > size:
+        if length < 2 or length > HEADER_LIMIT or 8 + length > size:
             looks = looks_like(path)
             if looks:
                 raise HeaderError(f"is no safetensors file but {looks}")
-            if len(start) < 8 or length > HEADER_LIMIT:
+            if length < 2 or length > HEADER_LIMIT:
                 raise HeaderError("is no safetensors file: its first 8 bytes are not the length of a header")
             raise HeaderError(f"is truncated: its header alone needs {8 + length} bytes, the file has {size}")
         text = file.read(length)

@@ -84,7 +84,7 @@ def _wrong_bytes(folder: Path, manifest: Manifest, show: Show) -> tuple[list[str
         problems = [line for job in jobs for line in job.result()]
     finally:
         stop.set()
-        executor.shutdown(cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)
     note = "" if xxh3 else "XXH3 digests of tensors were not compared: install the package xxhash for that"
     return problems, note
 

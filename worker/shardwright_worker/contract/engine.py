@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shardwright_worker.contract.model import Wire
 
-# vLLM engine arguments (snake_case) beside the named ones that may decide bytes, or that help to load. Everything else is refused.
+# vLLM engine arguments (snake_case) beside the named ones that may decide bytes or help to load. All else is refused.
 ALLOWED_EXTRA_ARGS: dict[str, str] = {
     "code_revision": "revision of the model's code on the hub",
     "config_format": "auto, hf or mistral",

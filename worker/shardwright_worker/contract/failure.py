@@ -9,9 +9,7 @@ class WorkerFailure(Exception):  # noqa: N818 - the field's word is failure
     `rank` and `error_type` name where it came from, if it came from a rank.
     """
 
-    def __init__(
-        self, reason: Reason, message: str, *, rank: int | None = None, error_type: str | None = None
-    ) -> None:
+    def __init__(self, reason: Reason, message: str, *, rank: int | None = None, error_type: str | None = None) -> None:
         super().__init__(message)
         if MEANINGS[reason].exit_code is None:
             raise ValueError(f"{reason} is not a worker's reason: it has no exit code")

@@ -46,7 +46,7 @@ def digest_files(folder: Path, files: Sequence[SourceFile], show: Show) -> list[
         return [running[file.name].result() for file in files]
     finally:
         stop.set()
-        executor.shutdown(cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def source_digest(files: Sequence[FileDigest]) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import logging
 import os
 import shutil
 import threading
@@ -82,9 +81,10 @@ class HubSource:
 def quiet_client() -> None:
     """Let the hub client's log go where ours goes, where secrets are taken out, and keep its own bars away."""
     from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.logging import get_logger  # this import adds a handler, which is taken away below
 
     disable_progress_bars()
-    logger = logging.getLogger("huggingface_hub")
+    logger = get_logger()
     logger.handlers.clear()
     logger.propagate = True
 
@@ -173,7 +173,7 @@ class Fetching:
                     self._digests[digest.name] = digest
         finally:
             stop.set()
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def publish(self) -> list[FileDigest]:
         """Give the complete folder its final name."""

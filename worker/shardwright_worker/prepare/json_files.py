@@ -29,6 +29,8 @@ def configuration(listing: Listing, content: dict[str, Any]) -> dict[str, Any]:
     if name not in content:
         if listing.has("adapter_config.json"):
             raise WorkerFailure(Reason.UNSUPPORTED_MODEL, lora_words(listing))
+        if any(each.endswith(".gguf") for each in listing.everything):
+            raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, gguf_words(listing))
         raise WorkerFailure(Reason.SOURCE_INCOMPLETE, _nothing_here(listing))
     config = content[name]
     if not isinstance(config, dict):
@@ -42,6 +44,11 @@ def lora_words(listing: Listing) -> str:
         f"{listing.folder} holds a LoRA adapter (adapter_config.json), no model: shard the base model and load the "
         "adapter when serving, or merge the two first"
     )
+
+
+def gguf_words(listing: Listing) -> str:
+    """Why a folder with nothing but GGUF is refused."""
+    return f"{listing.folder} holds GGUF weights only, which cannot be sharded: use the model's safetensors files"
 
 
 def _read(listing: Listing, name: str) -> Any:

@@ -22,8 +22,8 @@ class Checked(NamedTuple):
 def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     """Check the whole source, or end with the reason why it cannot be sharded like this."""
     content = read_json_files(listing)
-    weights = check_weights(listing, content, engine.extra_args)
     config = configuration(listing, content)
+    weights = check_weights(listing, content, engine.extra_args)
     check_quantization(config, engine, listing)
     check_limits(config, engine)
     sizes = {file.name: file.size for file in listing.files}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import stays_inside
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.json_files import lora_words
+from shardwright_worker.prepare.json_files import gguf_words, lora_words
 from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.selection import PICKLES, weights_read
 from shardwright_worker.safetensors_header import HeaderError, TensorEntry, pickle_damage, read_header
@@ -104,10 +104,7 @@ def _check_safetensors(listing: Listing, names: list[str], index_name: str, inde
 
 def _no_weights(listing: Listing) -> WorkerFailure:
     if any(name.endswith(".gguf") for name in listing.everything):
-        return WorkerFailure(
-            Reason.UNSUPPORTED_QUANTIZATION,
-            f"{listing.folder} holds GGUF weights only, which cannot be sharded: use the model's safetensors files",
-        )
+        return WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, gguf_words(listing))
     if listing.has("adapter_config.json"):
         return WorkerFailure(Reason.UNSUPPORTED_MODEL, lora_words(listing))
     return WorkerFailure(

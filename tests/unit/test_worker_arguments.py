@@ -1,0 +1,131 @@
+"""The command line: what it accepts, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from shardwright_worker.arguments import build_parser
+from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine_flags import engine_settings
+from shardwright_worker.part_pattern import check_pattern
+
+SHARD = ["shard", "--source", "/m", "--output", "/o"]
+
+
+def settings(*flags: str) -> EngineSettings:
+    return engine_settings(build_parser().parse_args([*SHARD, *flags]))
+
+
+def refusal(*flags: str) -> WorkerFailure:
+    with pytest.raises(WorkerFailure) as caught:
+        settings(*flags)
+    return caught.value
+
+
+def test_the_flags_that_settings_become_are_read_back() -> None:
+    given = EngineSettings(
+        tensor_parallel_size=4,
+        pipeline_parallel_size=2,
+        enable_expert_parallel=True,
+        dtype="bfloat16",
+        quantization="fp8",
+        trust_remote_code=True,
+        hf_overrides='{"rope_theta": 1}',
+        extra_args={name: "true" for name in ALLOWED_EXTRA_ARGS if name != "load_format"} | {"load_format": "pt"},
+    )
+    assert settings(*given.to_arguments()) == given
+
+
+def test_nothing_given_is_vllms_default() -> None:
+    assert settings() == EngineSettings()
+
+
+def test_the_flags_of_vllms_example_script_are_taken() -> None:
+    line = "shard --model /m --output /o -tp 2 -q fp8 --file-pattern x-{rank}-{part}.st --max-file-size 5368709120"
+    others = "--max-model-len 8192 --enforce-eager --moe-backend triton --language-model-only --data-parallel-size 1"
+    arguments = build_parser().parse_args([*line.split(), *others.split()])
+    engine = engine_settings(arguments)
+    assert arguments.source == "/m"
+    assert arguments.max_file_size == 5 * 2**30
+    assert (engine.tensor_parallel_size, engine.quantization) == (2, "fp8")
+    assert engine.extra_args == {"moe_backend": "triton", "language_model_only": "true"}
+
+
+def test_engine_arguments_may_have_dashes_and_dots_in_values() -> None:
+    assert settings("--engine-arg", "model-impl=a=b").extra_args == {"model_impl": "a=b"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason", "words"),
+    [
+        (["--enable-lora"], Reason.INVALID_ENGINE_ARGUMENTS, "LoRA changes the names"),
+        (["--enable-lora", "True"], Reason.INVALID_ENGINE_ARGUMENTS, "LoRA changes the names"),
+        (["--data-parallel-size", "2"], Reason.INVALID_ENGINE_ARGUMENTS, "--data-parallel-size 2 is refused"),
+        (["-dp", "2"], Reason.INVALID_ENGINE_ARGUMENTS, "overwrite each other"),
+        (["--prefill-context-parallel-size=4"], Reason.INVALID_ENGINE_ARGUMENTS, "overwrite each other"),
+        (["--speculative-config", "{}"], Reason.INVALID_ENGINE_ARGUMENTS, "draft"),
+        (["--load-format", "dummy"], Reason.INVALID_ENGINE_ARGUMENTS, "random weights"),
+        (["--engine-arg", "load_format=bitsandbytes"], Reason.UNSUPPORTED_QUANTIZATION, "bitsandbytes"),
+        (["--load-format", "gguf"], Reason.UNSUPPORTED_QUANTIZATION, "safetensors files"),
+        (["--load-format", "nonsense"], Reason.INVALID_ENGINE_ARGUMENTS, "these are auto"),
+        (["--quantization", "bitsandbytes"], Reason.UNSUPPORTED_QUANTIZATION, "--quantization bitsandbytes"),
+        (["--engine-arg", "seed=1"], Reason.INVALID_ENGINE_ARGUMENTS, "allowed are code_revision"),
+        (["--engine-arg", "runner"], Reason.INVALID_ENGINE_ARGUMENTS, "NAME=VALUE"),
+        (["--hf-overrides", "[1]"], Reason.INVALID_ENGINE_ARGUMENTS, "must be a JSON object"),
+        (["--hf-overrides", "{"], Reason.INVALID_ENGINE_ARGUMENTS, "is not JSON"),
+        (["--tensor-parallel-size", "0"], Reason.INVALID_ENGINE_ARGUMENTS, "--tensor-parallel-size"),
+        (["--tensor-parallel-size", "two"], Reason.INVALID_ENGINE_ARGUMENTS, "invalid int value"),
+        (["--max-file-size", "big"], Reason.INVALID_ENGINE_ARGUMENTS, "like 5Gi"),
+        (["--frobnicate"], Reason.INVALID_ENGINE_ARGUMENTS, "unrecognized arguments: --frobnicate"),
+        (["--tensor-parallel", "2"], Reason.INVALID_ENGINE_ARGUMENTS, "unrecognized arguments"),
+    ],
+)
+def test_what_is_refused_and_why(flags: list[str], reason: Reason, words: str) -> None:
+    failure = refusal(*flags)
+    assert failure.reason == reason
+    assert words in failure.message
+
+
+def test_keys_may_be_given_one_by_one_or_together() -> None:
+    line = ["prepare", "--source", "/m", "--output", "/o", "--keep", "2", "--published", "a", "--published", "b"]
+    arguments = build_parser().parse_args([*line, "--in-use", "c", "d"])
+    assert (arguments.keep, arguments.published, arguments.in_use) == (2, ["a", "b"], ["c", "d"])
+
+
+def test_lists_do_not_leak_from_one_command_line_into_the_next() -> None:
+    build_parser().parse_args(["prepare", "--repo", "a/b", "--output", "/o", "--include", "x"])
+    assert build_parser().parse_args(["prepare", "--repo", "a/b", "--output", "/o"]).include == []
+
+
+@pytest.mark.parametrize("command", ["prepare", "shard", "check", "inspect"])
+def test_every_flag_is_explained(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        build_parser().parse_args([command, "--help"])
+    assert caught.value.code == 0
+    assert "last line of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tp", "pp", "words"),
+    [
+        ("m-{part}.safetensors", 2, 1, "needs {tp_rank}"),
+        ("m-{rank}-{part}.safetensors", 1, 2, "needs {pp_rank}"),
+        ("m-{pp_rank}-{part}.safetensors", 1, 1, "without pipeline parallelism"),
+        ("m-{rank}.safetensors", 2, 1, "needs {part}"),
+        ("m-{layer}-{part}.safetensors", 1, 1, "unknown fields"),
+        ("../m-{part}.safetensors", 1, 1, "plain file name"),
+        ("m-{part", 1, 1, "cannot be read"),
+    ],
+)
+def test_patterns_that_vllm_would_refuse(pattern: str, tp: int, pp: int, words: str) -> None:
+    with pytest.raises(WorkerFailure) as caught:
+        check_pattern(pattern, EngineSettings(tensor_parallel_size=tp, pipeline_parallel_size=pp))
+    assert words in caught.value.message
+
+
+def test_patterns_that_are_fine() -> None:
+    check_pattern("m-{part}.safetensors", EngineSettings())
+    check_pattern("m-{rank}-{part}.safetensors", EngineSettings(tensor_parallel_size=2))
+    check_pattern("m-{pp_rank}-{tp_rank}-{part}.safetensors", EngineSettings(pipeline_parallel_size=2))

@@ -1,0 +1,61 @@
+"""The output volume: is there room, and may this user write?"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.room import check_space, nearest_folder, probe_writing
+from tests.harness.nobody import as_nobody
+
+
+def test_a_probe_leaves_nothing_but_open_folders(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        probe_writing(tmp_path / "models" / "llama")
+    finally:
+        os.umask(before)
+    staging = tmp_path / "models" / "llama" / ".staging"
+    assert list(staging.iterdir()) == []
+    for folder in (staging, staging.parent, staging.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+def test_a_volume_that_belongs_to_somebody_else(open_folder: Path) -> None:
+    open_folder.chmod(0o555)
+
+    def probe() -> tuple[str, str]:
+        with pytest.raises(WorkerFailure) as caught:
+            probe_writing(open_folder / "models")
+        return caught.value.reason, caught.value.message
+
+    reason, message = as_nobody(probe)
+    assert reason == Reason.VOLUME_NOT_WRITABLE
+    assert "cannot create a folder" in message
+    assert f"belongs to {os.getuid()}:{os.getgid()} with mode 0555" in message
+    assert "fsGroup" in message
+    assert os.listdir(open_folder) == []
+
+
+def test_a_read_only_mount_is_named() -> None:
+    with pytest.raises(WorkerFailure) as caught:
+        probe_writing(Path("/proc/shardwright"))
+    assert caught.value.reason == Reason.VOLUME_NOT_WRITABLE
+
+
+def test_too_little_room_names_both_numbers(tmp_path: Path) -> None:
+    check_space(tmp_path / "not" / "there", 1, "the shards")
+    with pytest.raises(WorkerFailure) as caught:
+        check_space(tmp_path, 2**60, "the shards")
+    assert caught.value.reason == Reason.INSUFFICIENT_SPACE
+    assert "the shards need 1101004.8 TiB, and the volume has " in caught.value.message
+    assert "enlarge the claim" in caught.value.message
+
+
+def test_the_nearest_folder(tmp_path: Path) -> None:
+    assert nearest_folder(tmp_path / "a" / "b") == tmp_path

@@ -1,0 +1,45 @@
+"""Progress lines: rare enough for a log, never without the end of a stage."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from shardwright_worker.contract.progress import Progress, Stage, read_progress
+from shardwright_worker.terminal import Bar, Lines
+
+
+def test_lines_of_a_stage_come_once_a_second_and_its_end_always() -> None:
+    now = 100.0
+    stream = io.StringIO()
+    lines = Lines(stream, lambda: now)
+    for done in range(101):
+        now += 0.25
+        lines(Progress(stage=Stage.DIGESTING, bytes_done=done, bytes_total=100))
+    lines(Progress(stage=Stage.LOADING))
+    read = [read_progress(line) for line in stream.getvalue().splitlines()]
+    assert all(each is not None for each in read)
+    shown = [each.bytes_done for each in read if each and each.stage == Stage.DIGESTING]
+    assert shown == list(range(0, 101, 4))
+    assert read[-1] is not None
+    assert read[-1].stage == Stage.LOADING
+    assert read[-1].seconds == 25.2
+
+
+def test_another_finished_rank_is_news() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream, lambda: 1.0)
+    for ranks in (0, 1, 1, 2):
+        lines(Progress(stage=Stage.SAVING, ranks_done=ranks, ranks=2))
+    assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_bars_show_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar() as bar:
+        bar(Progress(stage=Stage.LOADING, bytes_done=1, bytes_total=2))
+        bar(Progress(stage=Stage.SAVING, ranks_done=1, ranks=2, bytes_done=5, bytes_total=10))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Loading" in captured.err
+    assert "Saving 1/2" in captured.err
