@@ -1,4 +1,4 @@
-"""What a child process tells its parent: lines of progress, and one answer or failure at the end, in files."""
+"""What a child process tells its parent: one answer, or one failure, in a file."""
 
 import json
 import traceback
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 
-ANSWER, STEPS = "ANSWER.json", "STEPS"
+JOB, ANSWER = "JOB.json", "ANSWER.json"
 T = TypeVar("T")
 
 
@@ -19,11 +19,6 @@ class Answer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def say(self, step: str) -> None:
-        """The child has reached this step."""
-        with open(self._folder / STEPS, "a") as file:
-            file.write(step + "\n")
 
     def guard(self, call: Callable[[], T], otherwise: Reason, scratch: Path | None = None) -> T:
         """What `call` returns; an error becomes a WorkerFailure, a rank's own words before the driver's."""

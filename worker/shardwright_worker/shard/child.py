@@ -1,80 +1,75 @@
-"""Runs an engine process: starts it in a session of its own, watches it, and leaves nothing of it behind."""
+"""Runs an engine process: forks it from one that has vLLM imported, watches it, and leaves nothing of it behind.
 
-import contextlib
-import ctypes
+vLLM is imported once, by a server process that then only forks: saving, proving and generating each get a fresh process
+without paying for the import again. Each is the leader of a process group of its own, which its ranks belong to.
+"""
+
+import importlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
-import threading
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.answer import ANSWER, STEPS
+from shardwright_worker.shard.answer import ANSWER, JOB
+from shardwright_worker.shard.groups import die_with_parent, end_group, killed_for_memory, shared_memory_of
 
-PERIOD = 0.5  # seconds between two looks at a child
-_PR_SET_PDEATHSIG = 1
+PERIOD = 0.2  # seconds between two looks at a child
+_CRASH = "The engine's process ended {how} and said nothing; its last words are in the log"
+_server = multiprocessing.get_context("forkserver")
 _running: set["Child"] = set()
 
 
+def warm_up() -> None:
+    """Begin to import vLLM, in the background."""
+    from multiprocessing import forkserver
+
+    _server.set_forkserver_preload(["shardwright_worker.shard.preload"])
+    forkserver.ensure_running()
+
+
 class Child:
-    """One process of ours that uses vLLM. What it prints goes to our standard error."""
+    """One process of ours that uses vLLM: runs `main` of `module` with a job. What it prints goes to standard error."""
 
     def __init__(self, module: str, folder: Path, job: dict[str, Any], environment: dict[str, str]) -> None:
-        self._folder = folder
+        self._answer = folder / ANSWER
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "JOB.json").write_text(json.dumps(job))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, str(folder / "JOB.json")],
-            stdout=sys.stderr,
-            stdin=subprocess.PIPE,
-            env={**os.environ, **environment},
-            start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
-        )
+        (folder / JOB).write_text(json.dumps(job))
+        self._shared_memory: set[str] = set()
+        self._killed_before = killed_for_memory()
+        warm_up()
+        self._process = _server.Process(target=_enter, args=(module, str(folder), environment))
+        self._process.start()
         _running.add(self)
-
-    def go(self) -> None:
-        """Let a child go on that waits for its standard input (`wait_for_go`)."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-
-    def steps(self) -> list[str]:
-        """The steps that the child has said so far."""
-        path = self._folder / STEPS
-        return path.read_text().split() if path.exists() else []
 
     def wait(self, on_look: Callable[[], None]) -> dict[str, Any]:
         """Its answer. Raises WorkerFailure with what it said, or with how it died."""
-        while True:
-            try:
-                self._process.wait(PERIOD)
-                break
-            except subprocess.TimeoutExpired:
-                on_look()
-        self.stop()
-        path = self._folder / ANSWER
-        if not path.exists():
-            raise _death(self._process.returncode)
-        answer: dict[str, Any] = json.loads(path.read_text())
+        while self._process.exitcode is None and not self._answer.exists():
+            self._process.join(PERIOD)
+            self._shared_memory |= shared_memory_of(self._process.pid)
+            on_look()
+        code = self._process.exitcode
+        killed = killed_for_memory() > self._killed_before
+        self.stop()  # an answer is given when all work is done: there is nothing to wait for
+        if not self._answer.exists():
+            raise _death(code or 0, killed)
+        answer: dict[str, Any] = json.loads(self._answer.read_text())
         if told := answer.get("failure"):
-            raise WorkerFailure(
-                Reason(told["reason"]), told["message"], rank=told["rank"], error_type=told["error_type"]
-            )
+            raise _failure(told, killed)
         value: dict[str, Any] = answer["value"]
         return value
 
     def stop(self) -> None:
         """End the child and its ranks, whatever state they are in."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
         _running.discard(self)
+        end_group(self._process.pid, self._shared_memory)
+        self._process.join()
 
 
 def stop_all() -> None:
@@ -83,36 +78,31 @@ def stop_all() -> None:
         child.stop()
 
 
-def wait_for_go() -> threading.Event:
-    """In a child: an event that is set when the parent lets it go on."""
-    event = threading.Event()
-
-    def read() -> None:
-        sys.stdin.read()
-        event.set()
-
-    threading.Thread(target=read, daemon=True).start()
-    return event
-
-
-def _death(code: int) -> WorkerFailure:
-    if code == -signal.SIGKILL:
-        return WorkerFailure(
-            Reason.OUT_OF_MEMORY, "The engine's process was killed (SIGKILL): most likely out of memory"
-        )
-    how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-    return WorkerFailure(
-        Reason.WORKER_PROTOCOL_ERROR, f"The engine's process ended {how} and said nothing; see the log"
-    )
+def _enter(module: str, folder: str, environment: dict[str, str]) -> None:
+    """The child's beginning: its own group, its own temporary folder, and nothing on our standard output."""
+    os.setsid()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    os.environ.update(environment)
+    temporary = Path(folder) / "tmp"
+    temporary.mkdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    importlib.import_module(module).main(Path(folder))
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """Run in the child before it starts: it must not outlive the worker, even one that was killed."""
-    libc = ctypes.CDLL(None)
+def _failure(told: dict[str, Any], killed: bool) -> WorkerFailure:
+    reason, message = Reason(told["reason"]), told["message"]
+    if killed and reason is Reason.WORKER_PROTOCOL_ERROR:
+        reason, message = Reason.OUT_OF_MEMORY, f"A rank was killed because the pod's memory was used up ({message})"
+    return WorkerFailure(reason, message, rank=told["rank"], error_type=told["error_type"])
 
-    def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
-    return prepare
+def _death(code: int, killed: bool) -> WorkerFailure:
+    if killed or code == -signal.SIGKILL:
+        return WorkerFailure(Reason.OUT_OF_MEMORY, "The engine's process was killed: the memory was used up")
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    if code == -signal.SIGBUS:
+        how += " (/dev/shm may be too small)"
+    return WorkerFailure(Reason.WORKER_PROTOCOL_ERROR, _CRASH.format(how=how))

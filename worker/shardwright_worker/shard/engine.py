@@ -6,29 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.shard.environment import bind_cpus
 
-
-def prepare_environment(world_size: int) -> None:
-    """Settings that vLLM reads from the environment. Must run before vLLM is imported; what is set already stays."""
-    defaults = {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": _cpu_binding(world_size),
-        "TOKENIZERS_PARALLELISM": "false",
-    }
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-
-
-def _cpu_binding(world_size: int) -> str:
-    """CPUs by rank for vLLM's CPU build: an equal share of those we may use, shared where there are too few."""
-    allowed = sorted(os.sched_getaffinity(0))
-    share = max(1, len(allowed) // world_size)
-    sets = [allowed[(rank * share) % len(allowed) :][:share] for rank in range(world_size)]
-    return "|".join(",".join(str(cpu) for cpu in one) for one in sets)
+_WEIGHTS_ONLY = 0.01  # of the device's memory must be free: vLLM asks for a share of it, and no cache is made
 
 
 def engine_arguments(
@@ -36,6 +16,8 @@ def engine_arguments(
 ) -> Any:
     """vLLM's EngineArgs. `load_format` and `extension` decide who loads and who looks on."""
     from vllm.engine.arg_utils import EngineArgs
+
+    bind_cpus(settings.world_size)
 
     extra = {name: _value(text) for name, text in settings.extra_args.items() if name != "load_format"}
     if settings.hf_overrides:
@@ -56,14 +38,19 @@ def engine_arguments(
         skip_tokenizer_init=True,
         enforce_eager=True,
         disable_log_stats=True,
+        gpu_memory_utilization=_WEIGHTS_ONLY,
         **extra,
     )
 
 
 def build_executor(vllm_config: Any) -> Any:
     """Start the ranks and load the model; returns vLLM's executor."""
+    from vllm.platforms import current_platform
     from vllm.v1.executor.abstract import Executor
 
+    if current_platform.is_cpu():
+        # vLLM chooses spawn here, and every rank would import vLLM anew; no OpenMP was used before this fork.
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     return Executor.get_class(vllm_config)(vllm_config)
 
 

@@ -1,39 +1,30 @@
-"""The engine's process: bad arguments fail before a device is touched, then the ranks load and save.
-
-Run as `python -m shardwright_worker.shard.process JOB.json`; the answer is written beside it as ANSWER.json.
-"""
+"""The engine's process: bad arguments fail before a device is touched, then the ranks load and save."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.answer import Answer, answering
-from shardwright_worker.shard.engine import build_executor, engine_arguments, prepare_environment
+from shardwright_worker.shard.answer import JOB, Answer, answering
+from shardwright_worker.shard.engine import build_executor, engine_arguments
 from shardwright_worker.shard.rank import heard
 
 
-def main() -> None:
-    """Load and save as the job says."""
-    job = json.loads(Path(sys.argv[1]).read_text())
-    with answering(Path(sys.argv[1]).parent) as answer:
-        shard(job, answer)
+def main(folder: Path) -> None:
+    """Load and save as the folder's job says."""
+    with answering(folder) as answer:
+        shard(json.loads((folder / JOB).read_text()), answer)
 
 
 def shard(job: dict[str, Any], answer: Answer) -> None:
     """Configure, load and save, then tell what a manifest needs to know of the engine."""
     settings = EngineSettings.model_validate(job["engine"])
     scratch = Path(job["scratch"])
-    prepare_environment(settings.world_size)
     config = answer.guard(lambda: _configure(job, settings), Reason.INVALID_ENGINE_ARGUMENTS)
-    answer.say("configured")
     executor = answer.guard(lambda: build_executor(config), Reason.WORKER_PROTOCOL_ERROR, scratch)
-    answer.say("saved")
     digests = dict(answer.guard(lambda: executor.collective_rpc("shardwright_digest"), Reason.WORKER_PROTOCOL_ERROR))
-    executor.shutdown()
     answer.finish({"engine": facts_of(config), "runtime_digests": digests, "ranks": heard(scratch, "saved")})
 
 
@@ -85,7 +76,3 @@ def facts_of(config: Any) -> dict[str, Any]:
         "quantization": config.model_config.quantization or "",
         "quantization_lists": inferred_quantization(config.quant_config),
     }
-
-
-if __name__ == "__main__":
-    main()

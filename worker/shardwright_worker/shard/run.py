@@ -17,12 +17,13 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from shardwright_worker.shard.child import Child, stop_all
+from shardwright_worker.shard.child import Child, stop_all, warm_up
+from shardwright_worker.shard.environment import prepare_environment
 from shardwright_worker.shard.metadata import copy_metadata, correct_config
 from shardwright_worker.shard.rank import RankPlan, heard
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.verify.digests import digest_file, verify_digests
-from shardwright_worker.verify.run import Verifier
+from shardwright_worker.verify.run import prove
 
 Tell = Callable[[Progress], None]
 _NAMES = {
@@ -51,6 +52,8 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
     root = request.volume_root or request.output
     if finished := finished_artifact(request.output, key, root):
         return finished
+    prepare_environment()
+    warm_up()
     with Staging(request.output, key, request.attempt or "local") as staging, tempfile.TemporaryDirectory() as scratch:
         manifest = _make(request, source, key, staging.path, Path(scratch), clock)
         clock.start(Stage.PUBLISHING)
@@ -58,13 +61,12 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
 
 
 def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratch: Path, clock: "Clock") -> Manifest:
-    """Everything in staging, proven. The verifier's process imports vLLM while the engine loads."""
+    """Everything in staging, proven."""
     plan = RankPlan(staging, scratch / "ranks", request.file_pattern, request.max_file_size)
     plan.scratch.mkdir()
     job = {"source": str(request.source), "engine": request.settings.model_dump(), "scratch": str(plan.scratch)}
     clock.start(Stage.LOADING)
     engine = Child("shardwright_worker.shard.process", scratch / "engine", job, plan.to_environment())
-    verifier = Verifier(request, staging, scratch) if request.verification != "digests" else None
     try:
         saved = engine.wait(lambda: _look(plan, request, clock))
         parts = _parts(saved)
@@ -83,8 +85,8 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
             verification=Verification(level=request.verification.capitalize()),
         )
         clock.start(Stage.VERIFYING)
-        if verifier:
-            proof = verifier.prove(manifest, saved["runtime_digests"], clock.repeat)
+        if request.verification != "digests":
+            proof = prove(request, manifest, staging, scratch, saved["runtime_digests"], clock.repeat)
         else:
             verify_digests(staging, manifest, on_bytes=clock.bytes)
             proof = Verification(level="Digests", tensors=sum(len(part.tensors) for part in parts))

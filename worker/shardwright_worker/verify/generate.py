@@ -1,18 +1,14 @@
-"""Greedy tokens from a whole vLLM engine, for the verification level `generate`.
-
-Run as `python -m shardwright_worker.verify.generate JOB.json`.
-"""
+"""Greedy tokens from a whole vLLM engine, for the verification level `generate`."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.answer import answering
+from shardwright_worker.shard.answer import JOB, answering
 from shardwright_worker.shard.child import Child
-from shardwright_worker.shard.engine import engine_arguments, prepare_environment
+from shardwright_worker.shard.engine import engine_arguments
 from shardwright_worker.shard.request import ShardRequest
 
 PROMPTS = ([1, 2, 3, 4, 5], [7, 11, 13, 17, 19, 23])
@@ -34,12 +30,11 @@ def greedy_tokens(
     return tokens
 
 
-def main() -> None:
-    """Load the model as the job says and write tokens."""
-    job = json.loads(Path(sys.argv[1]).read_text())
-    settings = EngineSettings.model_validate(job["engine"])
-    prepare_environment(settings.world_size)
-    with answering(Path(sys.argv[1]).parent) as answer:
+def main(folder: Path) -> None:
+    """Load the model as the folder's job says and write tokens."""
+    with answering(folder) as answer:
+        job = json.loads((folder / JOB).read_text())
+        settings = EngineSettings.model_validate(job["engine"])
         from vllm import LLM, SamplingParams
 
         pattern = {"pattern": job["pattern"]} if job["pattern"] else {}
@@ -50,7 +45,3 @@ def main() -> None:
         prompts = [{"prompt_token_ids": prompt} for prompt in PROMPTS]
         outputs = answer.guard(lambda: llm.generate(prompts, sampling, use_tqdm=False), Reason.VERIFICATION_FAILED)
         answer.finish({"tokens": [list(one.outputs[0].token_ids) for one in outputs]})
-
-
-if __name__ == "__main__":
-    main()

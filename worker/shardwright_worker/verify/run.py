@@ -15,44 +15,48 @@ from shardwright_worker.verify.generate import greedy_tokens
 _NAMED = 5  # tensors that a message names
 
 
-class Verifier:
-    """A process that has imported vLLM by the time it is needed."""
+def prove(
+    request: ShardRequest,
+    manifest: Manifest,
+    staging: Path,
+    scratch: Path,
+    runtime: dict[str, str],
+    on_look: Callable[[], None],
+) -> Verification:
+    """The proof. `runtime`: rank -> digest of the normally loaded source. Raises WorkerFailure."""
+    found = _load_stock(request, staging, scratch, on_look)
+    count = compare_tensors(manifest, found["tensors"])
+    compare_runtime(runtime, found["runtime_digests"])
+    proof = Verification(
+        level="Load",
+        vllm_version=manifest.engine.vllm_version,
+        runtime_digests={str(rank): digest for rank, digest in found["runtime_digests"].items()},
+        tensors=count,
+    )
+    if request.verification != "generate":
+        return proof
+    source = greedy_tokens(request, request.source, scratch / "source-tokens", False, on_look)
+    shards = greedy_tokens(request, staging, scratch / "shard-tokens", True, on_look)
+    if source != shards:
+        message = f"The shards answer {shards} where the source answers {source}"
+        raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
+    return proof.model_copy(update={"level": "Generate", "tokens": shards})
 
-    def __init__(self, request: ShardRequest, staging: Path, scratch: Path) -> None:
-        self._request, self._staging, self._scratch = request, staging, scratch
-        plan = RankPlan(staging, scratch / "verified", request.file_pattern, request.max_file_size)
-        plan.scratch.mkdir()
-        job = {
-            "staging": str(staging),
-            "scratch": str(plan.scratch),
-            "file_pattern": request.file_pattern,
-            "engine": request.settings.model_dump(),
-        }
-        self._child = Child("shardwright_worker.verify.process", scratch / "verifier", job, plan.to_environment())
 
-    def prove(self, manifest: Manifest, runtime: dict[str, str], on_look: Callable[[], None]) -> Verification:
-        """The proof. `runtime`: rank -> digest of the normally loaded source. Raises WorkerFailure."""
-        self._child.go()
-        try:
-            found = self._child.wait(on_look)
-        except WorkerFailure as failure:
-            raise _as_verification(failure) from failure
-        count = compare_tensors(manifest, found["tensors"])
-        compare_runtime(runtime, found["runtime_digests"])
-        proof = Verification(
-            level="Load",
-            vllm_version=manifest.engine.vllm_version,
-            runtime_digests={str(rank): digest for rank, digest in found["runtime_digests"].items()},
-            tensors=count,
-        )
-        if self._request.verification != "generate":
-            return proof
-        source = greedy_tokens(self._request, self._request.source, self._scratch / "source-tokens", False, on_look)
-        shards = greedy_tokens(self._request, self._staging, self._scratch / "shard-tokens", True, on_look)
-        if source != shards:
-            message = f"The shards answer {shards} where the source answers {source}"
-            raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
-        return proof.model_copy(update={"level": "Generate", "tokens": shards})
+def _load_stock(request: ShardRequest, staging: Path, scratch: Path, on_look: Callable[[], None]) -> dict[str, Any]:
+    plan = RankPlan(staging, scratch / "verified", request.file_pattern, request.max_file_size)
+    plan.scratch.mkdir()
+    job = {
+        "staging": str(staging),
+        "scratch": str(plan.scratch),
+        "file_pattern": request.file_pattern,
+        "engine": request.settings.model_dump(),
+    }
+    child = Child("shardwright_worker.verify.process", scratch / "verifier", job, plan.to_environment())
+    try:
+        return child.wait(on_look)
+    except WorkerFailure as failure:
+        raise _as_verification(failure) from failure
 
 
 def compare_tensors(manifest: Manifest, found: dict[str, dict[str, str]]) -> int:
