@@ -8,7 +8,7 @@ from shardwright_operator.build.job import JobFacts
 from shardwright_operator.build.prepare_job import build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_operator.decide.inputs import engine_image
-from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.need import Need, mounted_whole
 from shardwright_operator.decide.world import Config, Observed
 
 
@@ -30,6 +30,6 @@ def job_for(config: Config, observed: Observed, spec: Spec, need: Need, attempt:
         return build_shard_job(facts, spec, image, status.source)
     users = observed.claim_users.get(spec.output.persistent_volume_claim.claim_name, ())
     published = [status.artifact.key] if status.artifact else []
-    prune = need.upkeep and spec.output.keep is not None and "" not in users
+    prune = need.upkeep and spec.output.keep is not None and not mounted_whole(observed, spec)
     in_use = sorted({path.rstrip("/").rsplit("/", 1)[-1] for path in users}) if prune else []
     return build_prepare_job(facts, spec, image, config.prepare_image, published if prune else None, in_use)

@@ -15,7 +15,7 @@ from shardwright_operator.decide.attempt import adopt, find, highest, live_jobs,
 from shardwright_operator.decide.children import job_for
 from shardwright_operator.decide.conditions import conditions_of
 from shardwright_operator.decide.inputs import artifact_inputs, engine_image, retry_inputs
-from shardwright_operator.decide.need import Need, find_need, is_published, next_recheck
+from shardwright_operator.decide.need import Need, find_need, is_published, next_recheck, wants_pruning
 from shardwright_operator.decide.news import events_of
 from shardwright_operator.decide.obstacle import find_obstacle, has_started
 from shardwright_operator.decide.outcome import judge, vanished
@@ -27,6 +27,7 @@ from shardwright_operator.decide.volume import check_output, check_source, outpu
 from shardwright_operator.decide.world import Claim, Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
 
+LOOK_AFTER = 600.0  # seconds until pods are asked again whether they still mount the whole volume
 LOOK_AGAIN = 30.0  # seconds until an obstacle is looked at again of which no watch tells
 
 
@@ -47,7 +48,7 @@ class Case:
 
     def need(self) -> Need | None:
         """What is needed with the status of this case."""
-        return find_need(self.now, self.config, self.observed.resource, self.spec, self.claim)
+        return find_need(self.now, self.config, self.observed, self.spec, self.claim)
 
     def retry_inputs(self) -> str:
         """What failures are counted for."""
@@ -98,9 +99,14 @@ def _rest(case: Case) -> Step:
     artifact = status.artifact
     assert artifact is not None
     stray = tuple(DeleteJob(job.name, job.uid) for job in live_jobs(case.observed) if not job.deleting)
-    status = status.model_copy(update={"job": None, "progress": None, "retry": None})
-    later = (next_recheck(case.spec, artifact) - case.now).total_seconds() if case.spec.recheck else None
-    return Step(status, done(f"Artifact {artifact.path} is published and proven"), stray, later)
+    upkeep = {name: value for name, value in status.upkeep.items() if name != "waiting"}
+    pauses = [(next_recheck(case.spec, artifact) - case.now).total_seconds()] if case.spec.recheck else []
+    if wants_pruning(case.spec, status, artifact):
+        upkeep["waiting"] = "Nothing is removed while a pod mounts the whole volume; mount the artifact by subPath"
+        pauses.append(LOOK_AFTER)
+    status = status.model_copy(update={"job": None, "progress": None, "retry": None, "upkeep": upkeep})
+    verdict = done(f"Artifact {artifact.path} is published and proven")
+    return Step(status, verdict, stray, min(pauses, default=None))
 
 
 def _pursue(case: Case, need: Need) -> Step:

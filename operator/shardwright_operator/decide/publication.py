@@ -15,7 +15,7 @@ from shardwright_operator.api.status import (
     ServingVolume,
     Status,
 )
-from shardwright_operator.decide.need import Need, wants_pruning
+from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.world import Claim
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport, Report
@@ -35,7 +35,7 @@ def take_report(
     if report.artifact:
         update["artifact"] = artifact_of(spec, claim, image, wanted, report.artifact, now)
         update["serving"] = serving_of(spec, report.artifact)
-        if wants_pruning(spec, status, update["artifact"]) and need.stage == "Prepare":
+        if report.upkeep and need.upkeep:
             prunes = {"prunedFor": f"{report.artifact.key}/{spec.output.keep}"}
             update["upkeep"] = {**report.upkeep, **prunes}
     return status.model_copy(update=update)

@@ -41,7 +41,9 @@ def is_settled(resource: Resource) -> bool:
 def wants_claim_users(resource: Resource) -> bool:
     """Whether older artifacts are to be pruned, so that it matters who mounts them."""
     spec, artifact = resource.spec, resource.status.artifact
-    return spec is not None and artifact is not None and wants_pruning(spec, resource.status, artifact)
+    if spec is None or spec.output.keep is None:
+        return False
+    return artifact is None or wants_pruning(spec, resource.status, artifact)
 
 
 def _status(text: bytes) -> Status:

@@ -1,0 +1,233 @@
+"""A small world for pure decisions: one resource, its Jobs, pods and claims; plans are carried out at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shardwright_operator.api.spec import Spec
+from shardwright_operator.api.status import Status
+from shardwright_operator.decide import decide
+from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
+from shardwright_operator.decide.world import Claim, Config, Job, Observed, Pod, Resource, Warning
+from shardwright_worker.contract.naming import digest_of
+from shardwright_worker.contract.progress import Progress
+from shardwright_worker.contract.reasons import MEANINGS, Reason
+from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CONFIG = Config(engine_image="engine:1", prepare_image="prepare:1")
+PLAIN: dict[str, Any] = {
+    "source": {"persistentVolumeClaim": {"claimName": "models", "path": "llama"}},
+    "engine": {"tensorParallelSize": 2},
+    "output": {"persistentVolumeClaim": {"claimName": "shards"}},
+}
+
+
+def spec_of(**parts: Any) -> dict[str, Any]:
+    """The usual spec with whole parts replaced."""
+    return {**PLAIN, **parts}
+
+
+class Imagined:
+    """The world. `step` decides and does what the plan says; `settle` goes on until nothing more is asked for."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.now, self.config = START, CONFIG
+        self.spec = spec_of(**parts)
+        self.status, self.generation = Status(), 1
+        self.uid = "uid-1"
+        self.jobs: dict[str, Job] = {}
+        self.bodies: dict[str, Mapping[str, Any]] = {}
+        self.pods: dict[str, Pod] = {}
+        self.claims: dict[str, Claim | None] = {name: claim(name) for name in ("models", "shards")}
+        self.warnings: tuple[Warning, ...] = ()
+        self.progress: dict[str, Progress] = {}
+        self.users: dict[str, tuple[str, ...]] = {}
+        self.published: set[str] = set()  # keys of artifacts on the volume
+        self.revision = "r1"
+        self.created: list[str] = []
+        self.events: list[tuple[str, str]] = []
+        self.requested_at: str | None = None
+
+    def observed(self) -> Observed:
+        """What a decision sees."""
+        resource = Resource(
+            namespace="models",
+            name="llama",
+            uid=self.uid,
+            generation=self.generation,
+            resource_version="1",
+            deleting=False,
+            requested_at=self.requested_at,
+            spec=Spec.model_validate(self.spec),
+            status=self.status,
+        )
+        return Observed(
+            resource=resource,
+            jobs=tuple(self.jobs.values()),
+            pods=tuple(self.pods.values()),
+            claims=dict(self.claims),
+            warnings=self.warnings,
+            progress=dict(self.progress),
+            claim_users=dict(self.users),
+        )
+
+    def plan(self) -> Plan:
+        """What would be done now."""
+        return decide(self.now, self.config, self.observed())
+
+    def step(self) -> Plan:
+        """Decide, act, write the status."""
+        plan = self.plan()
+        for action in plan.actions:
+            match action:
+                case CreateJob(body):
+                    self._create(body)
+                case CreateClaim(body):
+                    name = body["metadata"]["name"]
+                    self.claims[name] = claim(name, owned=True)
+                case DeleteJob(name, uid):
+                    if name in self.jobs and self.jobs[name].uid == uid:
+                        self.vanish(name)
+                case SuspendJob(name, _, suspend):
+                    self.jobs[name] = replace(self.jobs[name], suspended=suspend)
+        self.events += [(event.type, event.reason) for event in plan.events]
+        self.status = Status.model_validate(plan.status.to_wire())
+        return plan
+
+    def settle(self) -> Plan:
+        """Step until the plan changes nothing."""
+        for _ in range(20):
+            before = (self.status, dict(self.jobs))
+            plan = self.step()
+            if (self.status, self.jobs) == before and not plan.actions:
+                return plan
+        raise AssertionError(f"no rest: {plan}")
+
+    def edit(self, **parts: Any) -> None:
+        """The user replaces parts of the spec."""
+        self.spec = {**self.spec, **parts}
+        self.generation += 1
+
+    def later(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += timedelta(seconds=seconds)
+
+    def live(self) -> list[Job]:
+        """Jobs that have not ended."""
+        return [job for job in self.jobs.values() if not job.finished]
+
+    def running(self) -> Job:
+        """The one live Job, its pod started."""
+        (job,) = self.live()
+        self.pods[job.name] = replace(pod(job, self.now), phase="Running", started_at=self.now)
+        return job
+
+    def vanish(self, name: str) -> None:
+        """A Job is deleted, with its pods."""
+        self.jobs.pop(name)
+        self.pods.pop(name, None)
+
+    def succeed(self) -> None:
+        """The live Job ends well, with the report of a real worker."""
+        job = self.running()
+        report = self._report(job)
+        self._end(job, 0, report.to_text())
+
+    def fail(self, reason: Reason, message: str = "it broke") -> None:
+        """The live Job's worker reports this failure."""
+        job = self.running()
+        stage = job.labels["shardwright.io/stage"].capitalize()
+        code = MEANINGS[reason].exit_code or 1
+        report = Report(stage=stage, succeeded=False, reason=reason, message=message, exit_code=code)
+        self._end(job, code, report.to_text())
+
+    def die(
+        self, exit_code: int, condition: tuple[str, str] = ("BackoffLimitExceeded", "it failed"), **facts: Any
+    ) -> None:
+        """The live Job ends without a report."""
+        job = self.running()
+        self._end(job, exit_code, "", condition, **facts)
+
+    def ready(self) -> tuple[str, str]:
+        """Status and reason of the condition Ready."""
+        condition = self.status.condition("Ready")
+        assert condition is not None
+        return condition.status, condition.reason
+
+    def message(self) -> str:
+        """Message of the condition Ready."""
+        condition = self.status.condition("Ready")
+        return condition.message if condition else ""
+
+    def to_ready(self) -> None:
+        """Prepare and shard go well."""
+        while self.settle() and self.live():
+            self.succeed()
+        assert self.ready() == ("True", "Succeeded"), self.message()
+
+    def _create(self, body: Mapping[str, Any]) -> None:
+        name = body["metadata"]["name"]
+        if name in self.jobs:
+            return
+        assert name not in self.created, f"{name} is created a second time"
+        self.created.append(name)
+        self.bodies[name] = body
+        labels = body["metadata"]["labels"]
+        suspended = bool(body["spec"].get("suspend"))
+        self.jobs[name] = Job(name, f"uid-{name}", self.now, True, labels, suspended=suspended)
+
+    def _end(
+        self, job: Job, code: int, message: str, condition: tuple[str, str] = ("PodFailurePolicy", ""), **facts: Any
+    ) -> None:
+        ended = replace(
+            self.pods[job.name], phase="Failed" if code else "Succeeded", exit_code=code, finished_at=self.now
+        )
+        self.pods[job.name] = replace(ended, termination_message=message, **facts)
+        failed = condition if code else None
+        self.jobs[job.name] = replace(job, complete=not code, failed=failed, finished_at=self.now)
+
+    def _report(self, job: Job) -> Report:
+        stage = job.labels["shardwright.io/stage"]
+        arguments = self.bodies[job.name]["spec"]["template"]["spec"]["containers"][0]["args"]
+        inputs = [one for one in arguments if "report" not in one and "termination" not in one]
+        if stage == "shard":
+            key = arguments[arguments.index("--artifact-name") + 1]
+            self.published.add(key)
+            return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key))
+        layout = inputs[inputs.index("--tensor-parallel-size") : inputs.index("--max-file-size")]
+        key = digest_of([layout, self.revision])[:16]
+        source = SourceReport(
+            digest="d" + self.revision, revision=self.revision, path="", volume="source", bytes=9, files=2
+        )
+        found = artifact(key) if key in self.published else None
+        upkeep = {"kept": "1"} if "--keep" in arguments else {}
+        return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=upkeep)
+
+
+def claim(name: str, uid: str = "", owned: bool = False, **facts: Any) -> Claim:
+    """A bound claim that can be written to."""
+    return Claim(name, uid or f"uid-{name}", "Bound", ("ReadWriteMany",), owned_by_us=owned, **facts)
+
+
+def pod(job: Job, now: datetime) -> Pod:
+    """A Job's pod that waits."""
+    return Pod(name=job.name, uid=f"uid-pod-{job.name}", job_name=job.name, phase="Pending", created_at=now)
+
+
+def artifact(key: str) -> ArtifactReport:
+    """What a report says of an artifact."""
+    return ArtifactReport(
+        key=key,
+        path=f"models/llama/{key}",
+        manifest_digest="m" * 64,
+        bytes=1000,
+        files=4,
+        vllm_version="0.32.0",
+        accelerator="cpu",
+        verified_by="Load",
+        completed_at=START.isoformat(),
+    )
