@@ -10,7 +10,7 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.room import check_space, nearest_folder, probe_writing
+from shardwright_worker.prepare.room import check_space, make_folders, nearest_folder, probe_writing
 from tests.harness.nobody import as_nobody
 
 
@@ -24,6 +24,12 @@ def test_a_probe_leaves_nothing_but_open_folders(tmp_path: Path) -> None:
     assert list(staging.iterdir()) == []
     for folder in (staging, staging.parent, staging.parent.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+def test_folders_are_as_open_to_the_group_as_the_one_above(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2775)
+    make_folders(tmp_path / "a" / "b")
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o2775
 
 
 def test_a_volume_that_belongs_to_somebody_else(open_folder: Path) -> None:

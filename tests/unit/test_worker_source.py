@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from shardwright_worker.prepare.preflight import Checked, check_source
 from shardwright_worker.prepare.shipped_digests import check_shipped_digests
 from shardwright_worker.terminal import silent
 from tests.harness.nobody import as_nobody
-from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files, safetensors, write_files
+from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
 
 Files = dict[str, bytes]
 
@@ -299,6 +300,23 @@ def test_digests_that_the_source_ships_are_compared(tmp_path: Path, name: str, l
             check_shipped_digests(listing, digests)
         assert caught.value.reason == Reason.SOURCE_CORRUPT
         assert f"{FIRST} is damaged: {name} states" in caught.value.message
+
+
+def test_artifacts_below_their_source_do_not_count(tmp_path: Path) -> None:
+    before = list_source(write_files(tmp_path, model_files()), {}).files
+    write_artifact(tmp_path / "shards" / "0123456789abcdef")
+    write_files(tmp_path / "shards" / ".staging" / "x", model_files())
+    assert list_source(tmp_path, {}).files == before
+
+
+def test_files_that_are_none_and_names_that_are_no_text(tmp_path: Path) -> None:
+    for name, words in (("generation_config.json", "is no regular file"), (os.fsdecode(b"\xff.json"), "is not UTF-8")):
+        folder = write_files(tmp_path / words, model_files())
+        os.mkfifo(folder / name)
+        with pytest.raises(WorkerFailure) as caught:
+            list_source(folder, {})
+        assert caught.value.reason == Reason.SOURCE_CORRUPT
+        assert words in caught.value.message
 
 
 def test_a_folder_that_may_not_be_read(open_folder: Path) -> None:

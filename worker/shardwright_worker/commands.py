@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
@@ -51,6 +52,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
 
 def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
     """Load, save, verify, publish. Without --artifact-name it first finds out what prepare would."""
+    from shardwright_worker.prepare.hugging_face import recorded_files
     from shardwright_worker.prepare.run import prepare_folder
 
     layout = _layout(arguments)
@@ -62,17 +64,20 @@ def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
             "a repository of a hub is fetched with `shardwright-worker prepare --repo ORG/NAME`",
         )
     key, digest = arguments.artifact_name, arguments.source_digest
+    files = recorded_files(source, digest)
     if not key:
         prepared = prepare_folder(source, layout, show)
         if prepared.artifact:
             return Report(stage="Shard", succeeded=True, key=prepared.key, artifact=prepared.artifact)
-        key, digest = prepared.key, prepared.source.digest
+        key, digest, files = prepared.key, prepared.source.digest, prepared.files or []
     elif not is_key(key):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--artifact-name {key}: a key has 16 hex digits")
-    return _make(arguments, layout, show, key, digest)
+    return _make(arguments, layout, show, key, digest, files)
 
 
-def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, key: str, digest: str) -> Report:
+def _make(
+    arguments: argparse.Namespace, layout: "Layout", show: Show, key: str, digest: str, files: list[FileDigest]
+) -> Report:
     from shardwright_worker.artifact.find import read_manifest
     from shardwright_worker.shard.request import ShardRequest
     from shardwright_worker.shard.run import shard as make
@@ -91,6 +96,7 @@ def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, key: str,
         source_digest=digest,
         source_revision=arguments.source_revision or digest,
         source_repo=arguments.source_repo,
+        source_files=tuple(files),
     )
     artifact = make(request, show)
     durations = read_manifest(layout.output / artifact.key).durations

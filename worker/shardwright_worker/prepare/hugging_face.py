@@ -119,13 +119,21 @@ def resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
 def fetched(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
     """The files' digests if the source was fetched before and is still as large, None otherwise."""
     folder = source.folder(volume_root)
+    files = recorded_files(folder, source.digest)
+    try:
+        sizes = {file.name: (folder / file.name).stat().st_size for file in files}
+    except OSError:
+        return None
+    return files if sizes == {file.name: file.size for file in source.files} else None
+
+
+def recorded_files(folder: Path, digest: str) -> list[FileDigest]:
+    """The files' digests as they were when the source was fetched; none if it was not fetched, or is another."""
     try:
         record = Source.model_validate_json((folder / RECORD).read_text())
-        sizes = {file.name: (folder / file.name).stat().st_size for file in record.files}
     except (OSError, ValidationError):
-        return None
-    complete = sizes == {file.name: file.size for file in source.files}
-    return record.files if complete and record.digest == source.digest else None
+        return []
+    return record.files if record.digest == digest else []
 
 
 class Fetching:

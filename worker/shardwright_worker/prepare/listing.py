@@ -1,6 +1,7 @@
 """Lists the files of a source folder that count."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +49,10 @@ def list_source(folder: Path, extra_args: Mapping[str, str]) -> Listing:
     files = []
     for name in wanted(everything, extra_args):
         try:
-            files.append(SourceFile(name, (folder / name).stat().st_size))
+            name.encode()
+            state = (folder / name).stat()
+        except UnicodeEncodeError:
+            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"the name of file {name!r} is not UTF-8: rename it") from None
         except PermissionError:
             raise WorkerFailure(
                 Reason.SOURCE_NOT_FOUND, f"{folder / name} may not be read by user {os.getuid()}, group {os.getgid()}"
@@ -56,6 +60,9 @@ def list_source(folder: Path, extra_args: Mapping[str, str]) -> Listing:
         except OSError as error:
             what = f"a link to {os.readlink(folder / name)}" if (folder / name).is_symlink() else str(error.strerror)
             raise WorkerFailure(Reason.SOURCE_INCOMPLETE, f"{name} cannot be opened: {what}") from None
+        if not stat.S_ISREG(state.st_mode):
+            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} is no regular file")
+        files.append(SourceFile(name, state.st_size))
     return Listing(folder, files, everything)
 
 
@@ -68,8 +75,11 @@ def _walk(folder: Path) -> list[str]:
 
     names = []
     for where, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [each for each in folders if not each.startswith(".")]
         inside = Path(where).relative_to(folder)
+        if inside.parts and MANIFEST_NAME in files:
+            folders.clear()  # an artifact that was published below its own source
+            continue
+        folders[:] = [each for each in folders if not each.startswith(".")]
         names += [(inside / name).as_posix() for name in files if not name.startswith(".")]
     return sorted(names)
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,8 @@ def expected_bytes(
 def check_space(folder: Path, needed: int, what: str) -> None:
     """InsufficientSpace with both numbers if less than 1.05 times the bytes are free."""
     state = os.statvfs(nearest_folder(folder))
+    if not state.f_blocks:
+        return  # some network file systems do not tell
     free = state.f_bavail * state.f_frsize
     wanted = int(needed * SLACK)
     if free < wanted:
@@ -81,13 +84,14 @@ def nearest_folder(path: Path) -> Path:
 
 
 def make_folders(folder: Path) -> None:
-    """Create a folder and those above it, readable for others whatever the umask."""
+    """Create a folder and those above it: readable for all whatever the umask, and to the group as the one above is."""
     for each in reversed([folder, *folder.parents]):
         if not os.path.isdir(each):
             with contextlib.suppress(FileExistsError):
                 each.mkdir()
+            shared = each.parent.stat().st_mode & (stat.S_ISGID | stat.S_IWGRP)
             with contextlib.suppress(OSError):
-                each.chmod(0o755)
+                each.chmod(0o755 | shared)
 
 
 def _not_writable(output: Path, step: str, error: OSError) -> WorkerFailure:
