@@ -173,7 +173,6 @@ class Imagined:
         name = body["metadata"]["name"]
         if name in self.jobs:
             return
-        assert name not in self.created, f"{name} is created a second time"
         self.created.append(name)
         self.bodies[name] = body
         labels = body["metadata"]["labels"]
