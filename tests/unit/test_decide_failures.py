@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -193,6 +194,22 @@ def test_warnings_tell_why_there_is_no_pod(kind: str) -> None:
     world.settle()
     assert world.ready() == ("False", Reason.POD_NOT_CREATED)
     assert "exceeded quota" in world.message()
+
+
+def test_the_newest_warning_counts_and_not_what_the_scheduler_once_said() -> None:
+    world = Imagined()
+    world.settle()
+    (job,) = world.live()
+    world.pods[job.name] = pod(job, world.now)
+    past, later = world.now, world.now + timedelta(seconds=5)
+    told = (
+        ("FailedScheduling", "no node", past),
+        ("FailedMount", "no volume", past),
+        ("FailedMount", "no secret", later),
+    )
+    world.warnings = tuple(Warning("Pod", job.name, reason, message, time) for reason, message, time in told)
+    world.settle()
+    assert "no secret" in world.message()
 
 
 @pytest.mark.parametrize("name", ["models", "shards"])

@@ -17,10 +17,8 @@ def find_obstacle(observed: Observed, spec: Spec, job: Job) -> Verdict | None:
     for pod in pods:
         if pod.phase == "Pending" and (verdict := _of_pod(observed, pod)):
             return verdict
-    if not pods:
-        for warning in observed.warnings:
-            if warning.name == job.name:
-                return waiting(Reason.POD_NOT_CREATED, f"Job {job.name} gets no pod: {warning.message}")
+    if not pods and (message := _newest_warning(observed, job.name)):
+        return waiting(Reason.POD_NOT_CREATED, f"Job {job.name} gets no pod: {message}")
     return None
 
 
@@ -49,7 +47,12 @@ def _of_pod(observed: Observed, pod: Pod) -> Verdict | None:
             return waiting(Reason.IMAGE_PULL_FAILED, f"Pod {pod.name}: {reason}: {message}")
         if reason in _CONFIG:
             return waiting(Reason.POD_NOT_CREATED, f"Pod {pod.name}: {reason}: {message}")
-    for warning in observed.warnings:
-        if warning.name == pod.name:
-            return waiting(Reason.POD_NOT_CREATED, f"Pod {pod.name} does not start: {warning.message}")
+    if message := _newest_warning(observed, pod.name):
+        return waiting(Reason.POD_NOT_CREATED, f"Pod {pod.name} does not start: {message}")
     return None
+
+
+def _newest_warning(observed: Observed, name: str) -> str:
+    """What was said last of this object. The scheduler's complaints about a pod that has found its node are over."""
+    about = [one for one in observed.warnings if one.name == name and one.reason != "FailedScheduling"]
+    return max(about, key=lambda one: one.time).message if about else ""
