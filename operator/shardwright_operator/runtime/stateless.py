@@ -14,11 +14,12 @@ class Times:
 
     timeout: float = 300.0
     silence: float = 70.0
+    margin: float = 60.0
 
     @property
     def dead(self) -> float:
         """Without a sign of life for so long, a watch is not only quiet."""
-        return self.timeout + self.silence + 60.0
+        return self.timeout + self.silence + self.margin
 
 
 def kopf_settings(times: Times) -> kopf.OperatorSettings:

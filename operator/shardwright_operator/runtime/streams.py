@@ -25,6 +25,7 @@ from shardwright_operator.runtime.stateless import Times, kopf_settings
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 20.0
+_LET_GO_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ Notify = Callable[[], None]
 
 class Streams:
     """One run of all watches. `deliver` gets what is news to `knows`; `on_watching` is called whenever watches are open
-    after lists, that is when a complete list will miss nothing."""
+    after lists, that is when a complete list will miss nothing; `alive` gets the time of each kind's signs of life."""
 
     def __init__(
         self,
@@ -56,16 +57,18 @@ class Streams:
         deliver: Deliver,
         on_watching: Notify,
         on_end: Notify,
+        alive: dict[Kind, float],
     ) -> None:
         self._login, self._namespaces, self._times = login, tuple(namespaces), times
         self._knows, self._deliver, self._on_watching, self._on_end = knows, deliver, on_watching, on_end
-        self._stop = False
-        self._cancel: Callable[[], None] | None = None
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._sessions: list[aiohttp.ClientSession] = []
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
         self._paths = {kind.path(space): kind for kind in WATCHED for space in self._namespaces or (None,)}
         self._listing = set(self._paths)  # paths that are not watched since their last list
         self.error: BaseException | None = None
-        self.alive = {kind: time.monotonic() for kind in WATCHED}
+        self._alive, self._born = alive, time.monotonic()
 
     def start(self) -> None:
         """Start the thread."""
@@ -73,9 +76,8 @@ class Streams:
 
     def stop(self) -> None:
         """Ask it to end; `join` waits for that."""
-        self._stop = True
-        if self._cancel is not None:
-            self._cancel()
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def join(self, seconds: float = _STOP_SECONDS) -> bool:
         """Wait until the thread ends; whether it did. One that hangs is left behind: all it can do is cost memory."""
@@ -84,39 +86,50 @@ class Streams:
 
     def silence(self) -> float:
         """Seconds since the watch that is quiet for longest gave a sign of life."""
-        return time.monotonic() - min(self.alive.values())
+        return time.monotonic() - max(self._born, min(self._alive.values()))
 
     def _run(self) -> None:
+        # A watch's end is told by the supervisor; that kopf lets go of some of its tasks' errors is of no interest.
+        self._loop.set_exception_handler(lambda _, context: log.debug("watches: %s", context.get("exception")))
         try:
-            asyncio.run(self._serve())
+            self._loop.run_until_complete(self._serve())
         except BaseException as error:
             self.error = error
         finally:
             self._on_end()
+            self._abandon()
 
     async def _serve(self) -> None:
-        loop, operator = asyncio.get_running_loop(), asyncio.current_task()
-        assert operator is not None
-        # A watch's end is told by the supervisor; that kopf lets go of some of its tasks' errors is of no interest.
-        loop.set_exception_handler(lambda _, context: log.debug("watches: %s", context.get("exception")))
-
-        # kopf's own stop flag would be waited for in a thread that then keeps a failed run from ending.
-        def cancel() -> None:
-            with contextlib.suppress(RuntimeError):  # it has ended already
-                loop.call_soon_threadsafe(operator.cancel)
-
-        self._cancel = cancel
-        if self._stop:
-            return
         scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
-        await kopf.operator(registry=self._handlers(), settings=kopf_settings(self._times), standalone=True, **scope)
+        tasks = await kopf.spawn_tasks(
+            registry=self._handlers(), settings=kopf_settings(self._times), standalone=True, **scope
+        )
+        stop = asyncio.ensure_future(self._stop.wait())
+        done, _ = await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    def _abandon(self) -> None:
+        """End what is left. kopf would wait for tasks that after some errors never end, so it is not asked to."""
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        with contextlib.suppress(Exception):
+            self._loop.run_until_complete(self._let_go())
+        self._loop.close()
+
+    async def _let_go(self) -> None:
+        for session in self._sessions:
+            await session.close()
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(left, timeout=_LET_GO_SECONDS)
 
     def _handlers(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._login.server, aiohttp_session=self._session())
+            self._sessions.append(self._session())
+            return kopf.AiohttpSession(server=self._login.server, aiohttp_session=self._sessions[-1])
 
         for kind in WATCHED:
             kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(self._handler(kind))
@@ -129,7 +142,7 @@ class Streams:
             raw = event["object"]
             metadata = raw["metadata"]
             key, uid = Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"]
-            self.alive[kind] = time.monotonic()
+            self._alive[kind] = time.monotonic()
             if event["type"] == "DELETED":
                 self._deliver(Seen(kind, key, uid, None))
                 return
@@ -161,10 +174,11 @@ class Streams:
         response = await handler(request)
         path, watching = request.url.path, "watch" in request.url.query
         if response.status == 200 and (kind := self._paths.get(path)):
-            self.alive[kind] = time.monotonic()
             if not watching:
                 self._listing.add(path)
-            elif path in self._listing:
+                return response
+            self._alive[kind] = time.monotonic()
+            if path in self._listing:
                 self._listing.discard(path)
                 if not self._listing:
                     self._on_watching()

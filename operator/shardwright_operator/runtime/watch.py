@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.kinds import CHECKPOINTS, Kind
+from shardwright_operator.kube.kinds import CHECKPOINTS, WATCHED, Kind
 from shardwright_operator.kube.login import Login
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.preflight import Preflight
@@ -22,7 +22,7 @@ _BATCH = 200  # news taken in before other work gets its turn
 _CALM = 120.0  # a run that lasted so long was a good one: the next restart is quick again
 _LONGEST_PAUSE = 60.0
 _LOOK_PERIOD = 5.0
-_MISSING_PERIOD = 60.0
+_MISSING_PERIOD = 15.0
 
 Enqueue = Callable[[Key, bool], None]
 
@@ -46,6 +46,7 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
         self._streams: Streams | None = None
+        self._alive = {kind: time.monotonic() for kind in WATCHED}
         self._ended = asyncio.Event()
         self._doubt = ""
 
@@ -55,7 +56,7 @@ class Watch:
         pause = 1.0
         try:
             while True:
-                namespaces = await self._preflight.wait()
+                namespaces = await self._ready_to_watch()
                 started = time.monotonic()
                 why = await self._one_run(namespaces)
                 pause = 1.0 if time.monotonic() - started > _CALM else min(_LONGEST_PAUSE, pause * 2)
@@ -65,18 +66,27 @@ class Watch:
         finally:
             await self._end()
 
+    async def _ready_to_watch(self) -> tuple[str, ...]:
+        if not await self._preflight.look():
+            await self._preflight.wait()
+            # What could not be read could not be watched: the silence begins now.
+            self._alive.update(dict.fromkeys(WATCHED, time.monotonic()))
+        return self._preflight.readable
+
     def distrust(self, why: str) -> None:
         """Something was missed: start the watches anew."""
         self._doubt = why
 
     def age(self, kind: Kind) -> float:
         """Seconds since this kind's watch gave a sign of life."""
-        return time.monotonic() - self._streams.alive[kind] if self._streams else 0.0
+        return time.monotonic() - self._alive[kind]
 
     def health(self) -> str:
-        """What is wrong if the watches hang and could not be started anew either."""
-        silence = self._streams.silence() if self._streams else 0.0
-        return f"no watch has given a sign of life for {silence:.0f} s" if silence > 2 * self._times.dead else ""
+        """What is wrong if a watch stays silent though it was started anew, and lists are answered."""
+        for kind in WATCHED if self._streams else ():
+            if (age := self.age(kind)) > 3 * self._times.dead:
+                return f"the watch of {kind} has given no sign of life for {age:.0f} s"
+        return ""
 
     async def _one_run(self, namespaces: tuple[str, ...]) -> str:
         self._ended.clear()
@@ -89,6 +99,7 @@ class Watch:
             self._deliver,
             lambda: self._call(self._on_watching),
             lambda: self._call(self._ended.set),
+            self._alive,
         )
         self._streams.start()
         why = await self._until_over(self._streams)
@@ -101,7 +112,7 @@ class Watch:
         while True:
             try:
                 await asyncio.wait_for(self._ended.wait(), _LOOK_PERIOD)
-                return f"error: {streams.error!r}" if streams.error else "error: kopf ended"
+                return f"error: {type(streams.error).__name__} {str(streams.error)[:200]}"
             except TimeoutError:
                 pass
             if self._doubt:
@@ -116,6 +127,7 @@ class Watch:
 
     async def _end(self) -> None:
         if (streams := self._streams) is not None:
+            self._streams = None
             streams.stop()
             if not await asyncio.to_thread(streams.join):
                 log.error("the watches hang and were left behind")
