@@ -35,6 +35,12 @@ class Health:
         await self._runner.setup()
         await web.TCPSite(self._runner, host.strip("[]") or None, int(port)).start()
 
+    @property
+    def port(self) -> int:
+        """The port that it listens on, for an address that left it open."""
+        assert self._runner is not None, "it does not listen"
+        return int(self._runner.addresses[0][1])
+
     async def close(self) -> None:
         """Stop listening."""
         if self._runner is not None:
