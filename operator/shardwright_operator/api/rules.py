@@ -17,29 +17,59 @@ def rules(*given: Rule) -> dict[str, Any]:
     return {"x-kubernetes-validations": list(given)}
 
 
+SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+BY_NAME: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+
 _NAMES = ", ".join(f"'{name}'" for name in sorted(ALLOWED_EXTRA_ARGS))
 _FORMATS = (
     "auto",
+    "hf",
     "safetensors",
     "pt",
+    "npcache",
+    "mistral",
     "runai_streamer",
     "fastsafetensors",
     "instanttensor",
-    "mistral",
-    "hf",
-    "npcache",
 )
+_RELATIVE = rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /")
 
 DURATION = rules(
     rule(
-        "self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && size(self) >= 2",
+        # The digits are bounded since Kubernetes keeps these seconds in 32 bits.
+        "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && self.matches('[1-9]')",
         "must be a duration such as 2h, 90m or 1h30m",
     )
 )
-QUANTITY = rules(rule("isQuantity(self)", "must be a quantity such as 5Gi or 500M"))
-PATH = rules(
-    rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /"),
-    rule("!self.split('/').exists(part, part.startsWith('.'))", "no part may start with a dot: those names are ours"),
+QUANTITY = rules(
+    rule("isQuantity(self) && !quantity(self).isLessThan(quantity('0'))", "must be a quantity such as 16Gi or 500m")
+)
+SIZE = rules(
+    rule(
+        "self.matches('^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$') && self.matches('[1-9]')",
+        "must be a size larger than nothing, such as 5Gi or 500M",
+    )
+)
+SOURCE_PATH = rules(
+    _RELATIVE,
+    rule("!self.split('/').exists(part, part in ['.', '..'])", "must not hold . or .. as a part: name the folder"),
+)
+OUTPUT_PATH = rules(
+    _RELATIVE,
+    rule(
+        "!self.split('/').exists(part, part.startsWith('.'))",
+        "no part may start with a dot: such folders are the operator's own",
+    ),
+    rule(
+        "self.matches('^[A-Za-z0-9._/-]*$')",
+        "may hold letters, digits, dots, dashes and underscores between slashes: it becomes part of vLLM's arguments",
+    ),
+)
+REPO = rules(
+    rule(
+        "self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$')",
+        "must be the repository's name on the hub, such as org/model; another hub goes into endpoint",
+    )
 )
 ENDPOINT = rules(
     rule(
@@ -56,7 +86,7 @@ SOURCE = rules(
 QUANTIZATION = rules(
     rule(
         "!(self in ['bitsandbytes', 'gguf', 'experts_int8', 'fp8_per_tensor', 'fp8_per_block', 'mxfp8', 'torchao'])",
-        "this quantisation happens while loading and cannot be saved; use a checkpoint that is quantised already",
+        "this quantisation is made while loading and cannot be saved; use a checkpoint that is quantised already",
     )
 )
 OVERRIDES = rules(
@@ -89,15 +119,22 @@ OUTPUT = rules(
 )
 ENV = rules(
     rule(
+        "self.name.matches('^[A-Za-z_][A-Za-z0-9_]*$')",
+        "name must be letters, digits and underscores, and must not start with a digit",
+    ),
+    rule(
         "!(self.name in ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'])",
         "tokens do not belong into env; use spec.source.huggingFace.tokenSecretRef",
-    )
+    ),
 )
+_ACCELERATOR = "(has(self.acceleratorResource) ? self.acceleratorResource : 'nvidia.com/gpu')"
 JOB = rules(
-    rule(
-        "!has(self.resources) || !has(self.resources.limits) || "
-        "!((has(self.acceleratorResource) ? self.acceleratorResource : 'nvidia.com/gpu') in self.resources.limits)",
-        "resources.limits must not hold the accelerators: their number follows from spec.engine",
+    *(
+        rule(
+            f"!has(self.resources) || !has(self.resources.{part}) || !({_ACCELERATOR} in self.resources.{part})",
+            f"resources.{part} must not hold the accelerators: their number follows from spec.engine",
+        )
+        for part in ("requests", "limits")
     )
 )
 SPEC = rules(

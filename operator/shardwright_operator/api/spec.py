@@ -10,7 +10,7 @@ from shardwright_worker.contract.engine import EngineSettings
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 Text = Annotated[str, Field(max_length=253)]
-RelativePath = Annotated[str, Field(max_length=512, json_schema_extra=rules.PATH)]
+Size = Annotated[str, Field(max_length=32, json_schema_extra=rules.SIZE)]
 Quantity = Annotated[str, Field(max_length=32, json_schema_extra=rules.QUANTITY)]
 Duration = Annotated[str, Field(max_length=16, json_schema_extra=rules.DURATION)]
 Pattern = Annotated[str, Field(max_length=200)]
@@ -32,7 +32,7 @@ class SecretKey(Api):
 class HuggingFace(Api):
     """A repository on the Hugging Face hub, or on a server that speaks its protocol."""
 
-    repo: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?$")]
+    repo: Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=rules.REPO)]
     revision: Annotated[str, Field(max_length=200)] = Field(
         "main", description="Branch, tag or commit; resolved to a commit once."
     )
@@ -50,7 +50,9 @@ class SourceClaim(Api):
     """A folder on an existing PersistentVolumeClaim, mounted read-only."""
 
     claim_name: Name
-    path: RelativePath = Field("", description="Folder of the checkpoint in the volume; empty: its root.")
+    path: Annotated[str, Field(max_length=512, json_schema_extra=rules.SOURCE_PATH)] = Field(
+        "", description="Folder of the checkpoint in the volume; empty: its root."
+    )
 
 
 class Source(Api):
@@ -92,9 +94,10 @@ class ClaimTemplate(Api):
     model_config = ConfigDict(json_schema_extra=rules.CREATE)
 
     storage_class_name: Text = Field("", description="Empty: the cluster's default class.")
-    size: Quantity
+    size: Size
     access_modes: Annotated[
-        list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]], Field(min_length=1, max_length=3)
+        list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]],
+        Field(min_length=1, max_length=3, json_schema_extra=rules.SET),
     ] = ["ReadWriteOnce"]
     when_deleted: Literal["Retain", "Delete"] = Field(
         "Retain", description="What becomes of the claim when the resource is deleted."
@@ -116,8 +119,10 @@ class Output(Api):
     model_config = ConfigDict(json_schema_extra=rules.OUTPUT)
 
     persistent_volume_claim: OutputClaim
-    path: RelativePath = Field("", description="Folder in the volume; empty: <namespace>/<name>.")
-    max_shard_size: Quantity = "5Gi"
+    path: Annotated[str, Field(max_length=512, json_schema_extra=rules.OUTPUT_PATH)] = Field(
+        "", description="Folder in the volume; empty: `<namespace>/<name>`. Leave it to one resource alone."
+    )
+    max_shard_size: Size = "5Gi"
     file_pattern: Annotated[str, Field(max_length=200, json_schema_extra=rules.FILE_PATTERN)] = Field(
         "", description="vLLM's pattern with {rank}, {tp_rank}, {pp_rank}, {part}; empty: vLLM's default."
     )
@@ -141,7 +146,7 @@ class EnvVar(Api):
 
     model_config = ConfigDict(json_schema_extra=rules.ENV)
 
-    name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    name: Annotated[str, Field(min_length=1, max_length=128)]
     value: Annotated[str, Field(max_length=4096)] = ""
 
 
@@ -195,8 +200,8 @@ class JobSettings(Api):
     runtime_class_name: Text = ""
     scheduler_name: Text = ""
     queue_name: Annotated[str, Field(max_length=63)] = Field("", description="Kueue's local queue for the shard Job.")
-    image_pull_secrets: Annotated[list[LocalName], Field(max_length=8)] = []
-    env: Annotated[list[EnvVar], Field(max_length=32)] = []
+    image_pull_secrets: Annotated[list[LocalName], Field(max_length=8, json_schema_extra=rules.BY_NAME)] = []
+    env: Annotated[list[EnvVar], Field(max_length=32, json_schema_extra=rules.BY_NAME)] = []
     pod_security_context: PodSecurityContext = PodSecurityContext()
     deadline: Duration = "2h"
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
