@@ -8,7 +8,8 @@ import pytest
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.progress import Progress
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.shard.run import ShardRequest, shard
+from shardwright_worker.shard.request import ShardRequest
+from shardwright_worker.shard.run import shard
 
 Watch = Callable[[Progress], None]
 Make = Callable[..., ArtifactReport]

@@ -1,4 +1,4 @@
-"""What comes out is what went in: stock vLLM loads the shards of each kind of model with the same weights and tokens."""
+"""Stock vLLM loads the shards of each kind of model with the same weights and tokens as the source."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.engine.conftest import Make
 
 
 def _read(folder: Path, rank: int) -> dict[str, torch.Tensor]:
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for part in read_manifest(folder).parts:
         if part.rank == rank:
             with safe_open(folder / part.file, "pt") as file:

@@ -13,6 +13,8 @@ from shardwright_worker.shard.request import ShardRequest
 
 PROMPTS = ([1, 2, 3, 4, 5], [7, 11, 13, 17, 19, 23])
 TOKENS = 16
+LENGTH = 64  # of a prompt and its answer, at most
+CACHE = 512 * 1024**2  # bytes for keys and values; a fixed size spares a vLLM that measures and warms up
 
 
 def greedy_tokens(
@@ -39,7 +41,8 @@ def main(folder: Path) -> None:
 
         pattern = {"pattern": job["pattern"]} if job["pattern"] else {}
         arguments = engine_arguments(Path(job["model"]), settings, job["load_format"], "", pattern)
-        arguments.max_model_len = 64
+        arguments.max_model_len, arguments.max_num_seqs = LENGTH, len(PROMPTS)
+        arguments.kv_cache_memory_bytes, arguments.gpu_memory_utilization = CACHE, 0.9
         llm = answer.guard(lambda: LLM.from_engine_args(arguments), Reason.VERIFICATION_FAILED)
         sampling = SamplingParams(temperature=0.0, max_tokens=TOKENS, ignore_eos=True, detokenize=False)
         prompts = [{"prompt_token_ids": prompt} for prompt in PROMPTS]
