@@ -122,6 +122,9 @@ def test_check_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     report = last_report(capsys.readouterr().out)
     assert report.key == manifest.key
     assert report.message == "3 files, 4 tensors: sizes and headers are as recorded and fits this server"
+    pasted = ["--model", "/models/x", "--load-format", "sharded_state", *manifest.engine.settings.serving_arguments()]
+    assert main(["check", str(tmp_path), "--for-serving", *pasted]) == 0
+    capsys.readouterr()
     assert main(["check", str(tmp_path), "--for-serving"]) == 32
     assert "--tensor-parallel-size is 1" in last_report(capsys.readouterr().out).message
     assert main(["check", str(tmp_path), "--deep"]) == 0
@@ -203,6 +206,32 @@ def test_told_to_stop_it_stops_and_says_so(hub: Hub, tmp_path: Path) -> None:
     assert process.returncode == 70
     assert last_report(out).reason == Reason.DISRUPTED
     assert "Traceback" not in err
+    assert read_report((tmp_path / "report").read_text()) == last_report(out)
+
+
+def test_a_stage_that_does_not_let_itself_be_stopped_is_left(tmp_path: Path) -> None:
+    code = f"""
+import sys, time, shardwright_worker.ending as ending, shardwright_worker.artifact.check as check
+from shardwright_worker.cli import main
+ending.GRACE = 0.2
+def stubborn(*_):
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+check.check_artifact = stubborn
+sys.argv = ["worker", "check", "/x", "--report", {str(tmp_path / "report")!r}]
+main()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 70
+    assert last_report(out).reason == Reason.DISRUPTED
     assert read_report((tmp_path / "report").read_text()) == last_report(out)
 
 

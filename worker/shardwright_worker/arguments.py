@@ -105,6 +105,7 @@ def _add_check(parser: Parser) -> None:
         action="store_true",
         help="refuse if a server with these engine flags, this vLLM and this accelerator must not load it",
     )
+    parser.add_argument("--model", help=argparse.SUPPRESS)  # so that status.serving.args can be pasted as they are
     add_engine_flags(parser)
     _add_report(parser)
 

@@ -119,6 +119,7 @@ def check(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
     folder = Path(arguments.folder)
     checked = check_artifact(folder, arguments.deep, show)
     if arguments.for_serving:
+        arguments.extra_load_format = None  # a server reads sharded_state, or streams the same files
         check_for_serving(checked.manifest, engine_settings(arguments), installed_vllm(), visible_accelerator())
     if checked.note:
         print(checked.note, file=sys.stderr)

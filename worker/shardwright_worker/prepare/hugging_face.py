@@ -95,7 +95,7 @@ def resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
 
     with hub_failures(request.repo, request.revision, request.address, bool(request.token)):
         api = HfApi(endpoint=request.address, token=request.token or False)
-        info = api.model_info(request.repo, revision=request.revision, files_metadata=True, timeout=60)
+        info = api.model_info(request.repo, revision=request.revision or None, files_metadata=True, timeout=60)
     stated = {each.rfilename: each for each in info.siblings or []}
     for name in stated:
         if not stays_inside(name):
