@@ -86,7 +86,8 @@ class Executor:
             raw = await self._client.create(kind, resource.namespace, body)
         except Conflict:
             if kind is JOBS:
-                await self._observer.look_at_job(resource, name)
+                if await self._observer.look_at_job(resource, name) is None:
+                    raise  # refused, and not since it exists: a quota that others use up at this moment says so too
             else:
                 self._take(kind, await self._client.get(kind, resource.namespace, name))
             return ""

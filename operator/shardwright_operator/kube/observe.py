@@ -66,7 +66,7 @@ class Observer:
         pods = await self._pods(resource, jobs, notes, settled)
         claims = await self._claims(entry)
         clock = self._cache.clock()
-        waiting = [*_waiting(jobs, pods), *(one for one in claims.values() if one and one.phase == "Pending")]
+        waiting = _waiting(jobs, pods)
         pauses = [
             await read_warnings(self._client, key.namespace, notes, waiting, clock),
             await read_progress_lines(self._client, key.namespace, notes, pods, clock, self._config.progress_interval),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from shardwright_operator.decide.world import Claim, Job, Pod, Warning
+from shardwright_operator.decide.world import Job, Pod, Warning
 from shardwright_operator.kube.client import Client, Raw
 from shardwright_operator.kube.convert import warning
 from shardwright_operator.kube.errors import ApiError
@@ -17,7 +17,7 @@ _TAIL = 20
 
 
 async def read_warnings(
-    client: Client, namespace: str, notes: Notes, waiting: Sequence[Job | Pod | Claim], now: float
+    client: Client, namespace: str, notes: Notes, waiting: Sequence[Job | Pod], now: float
 ) -> float | None:
     """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits."""
     if not waiting:

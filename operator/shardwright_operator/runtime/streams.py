@@ -105,7 +105,10 @@ class Streams:
             registry=self._handlers(), settings=kopf_settings(self._times), standalone=True, **scope
         )
         stop = asyncio.ensure_future(self._stop.wait())
-        done, _ = await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
+        done, left = await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_LET_GO_SECONDS)
         for task in done:
             task.result()
 
