@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.hub import Hub, Repository
+from tests.harness.tiny_files import model_files
+from tests.unit.hub_cases import OTHERS
+
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
@@ -17,3 +21,10 @@ def open_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A hub with a model, beside which lie the other formats that repositories carry."""
+    with Hub(org__model=Repository({**model_files(), **OTHERS})) as running:
+        yield running

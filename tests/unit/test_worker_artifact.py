@@ -1,22 +1,16 @@
-"""Artifacts on a volume: found, checked, shown, pruned, and refused to servers that would misread them."""
+"""Artifacts on a volume: found, and proven whole or damaged."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 
 import pytest
 import xxhash
-from rich.console import Console
 
 from shardwright_worker.artifact.check import check_artifact
-from shardwright_worker.artifact.find import artifact_keys, finished_artifact, read_manifest
-from shardwright_worker.artifact.prune import prune
-from shardwright_worker.artifact.serving import check_for_serving
-from shardwright_worker.artifact.show import show_artifact
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.artifact.find import finished_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.progress import Progress
@@ -156,98 +150,3 @@ def test_manifests_of_a_newer_format_and_with_names_that_leave_the_folder(tmp_pa
 def test_no_artifact_at_all(tmp_path: Path) -> None:
     assert "no such folder" in damage(tmp_path / "none")
     assert "No such file" in damage(tmp_path)
-
-
-def fill(output: Path) -> list[str]:
-    """Four artifacts, oldest first."""
-    keys = [letter * 16 for letter in "dbca"]
-    for day, key in enumerate(keys):
-        write_artifact(output / key, key=key, created_at=f"2026-01-0{day + 1}T00:00:00Z")
-    return keys
-
-
-def test_the_newest_and_the_protected_stay(tmp_path: Path) -> None:
-    oldest, second, third, newest = fill(tmp_path)
-    (tmp_path / "notes").mkdir()
-    (tmp_path / ("e" * 16)).mkdir()  # a folder that only looks like an artifact
-    done = prune(tmp_path, 2, {oldest})
-    assert artifact_keys(tmp_path) == sorted([oldest, third, newest])
-    assert done["removed"] == second
-    assert done["kept"] == "3"
-    assert done["freed"].endswith("KiB") or done["freed"].endswith(" B")
-    assert list((tmp_path / ".staging").iterdir()) == []
-    assert (tmp_path / "notes").is_dir()
-    assert (tmp_path / ("e" * 16)).is_dir()
-
-
-def test_nothing_to_prune(tmp_path: Path) -> None:
-    keys = fill(tmp_path)
-    assert prune(tmp_path, 4, ()) == {"kept": "4", "removed": "", "freed": "0 B"}
-    assert artifact_keys(tmp_path) == sorted(keys)
-    assert prune(tmp_path / "none", 1, ())["kept"] == "0"
-
-
-def test_an_artifact_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
-    oldest, *_ = fill(tmp_path)
-    (tmp_path / ".staging").write_text("a file where the folder should be")
-    done = prune(tmp_path, 3, ())
-    assert done["notRemoved"] == oldest
-    assert oldest in artifact_keys(tmp_path)
-
-
-MADE = EngineSettings(tensor_parallel_size=2, extra_args={"load_format": "pt", "moe_backend": "triton"})
-
-
-@pytest.mark.parametrize(
-    ("engine", "vllm", "accelerator", "words"),
-    [
-        ({"tensor_parallel_size": 1}, "", "", "--tensor-parallel-size is 1, the shards were made with 2"),
-        ({"pipeline_parallel_size": 2}, "", "", "--pipeline-parallel-size is 2"),
-        ({"enable_expert_parallel": True}, "", "", "--enable-expert-parallel is True"),
-        ({"dtype": "float16"}, "", "", "--dtype is float16, the shards were made with bfloat16"),
-        ({"quantization": "fp8"}, "", "", "--quantization is fp8, the shards were made with none"),
-        ({"hf_overrides": '{"a": 1}'}, "", "", "--hf-overrides"),
-        ({"extra_args": {}}, "", "", "--moe-backend is default, the shards were made with triton"),
-        ({}, "0.33.1", "", "vLLM is 0.33.1, the shards were made with 0.32.0"),
-        ({}, "", "NVIDIA A100-SXM4-80GB", "the accelerator is NVIDIA A100"),
-        ({}, "", "NVIDIA B200", "the accelerator is NVIDIA B200"),
-    ],
-)
-def test_servers_that_must_not_load_it(
-    tmp_path: Path, engine: dict[str, object], vllm: str, accelerator: str, words: str
-) -> None:
-    manifest = write_artifact(tmp_path, settings=MADE)
-    with pytest.raises(WorkerFailure) as caught:
-        check_for_serving(manifest, MADE.model_copy(update=engine), vllm, accelerator)
-    assert caught.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
-    assert words in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("engine", "vllm", "accelerator"),
-    [
-        ({}, "", ""),
-        ({"dtype": "bfloat16"}, "0.32.4+cpu", "NVIDIA H200"),
-        ({"extra_args": {"moe_backend": "triton", "safetensors_load_strategy": "lazy"}}, "0.32.0", "NVIDIA H100 PCIe"),
-    ],
-)
-def test_servers_that_may(tmp_path: Path, engine: dict[str, object], vllm: str, accelerator: str) -> None:
-    manifest = write_artifact(tmp_path, settings=MADE)
-    check_for_serving(manifest, MADE.model_copy(update=engine), vllm, accelerator)
-
-
-def test_an_artifact_is_shown(tmp_path: Path) -> None:
-    write_artifact(tmp_path, settings=MADE)
-    stream = io.StringIO()
-    show_artifact(read_manifest(tmp_path), Console(file=stream, width=200))
-    shown = stream.getvalue()
-    for words in (
-        "org/model",
-        "tp=2 pp=1",
-        "vLLM 0.32.0",
-        "stock loader",
-        PART,
-        "moe_backend=triton",
-        "--moe-backend triton",
-    ):
-        assert words in shown

@@ -1,24 +1,19 @@
-"""The worker as a process: its last line is a report, its exit code the reason, its log without secrets."""
+"""The command line: its last line is a report, its exit code the reason."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shardwright_worker.artifact.find import artifact_keys
 from shardwright_worker.cli import main
-from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.progress import Stage, read_progress
 from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
-from tests.harness.hub import TOKEN, Hub, Repository
 from tests.harness.tiny_files import FIRST, model_files, write_artifact, write_files
 
 COMMAND = [sys.executable, "-m", "shardwright_worker.cli"]
@@ -145,106 +140,3 @@ def test_older_artifacts_are_pruned(model: Path, capsys: pytest.CaptureFixture[s
     assert main(words) == 0
     assert last_report(capsys.readouterr().out).upkeep["removed"] == "b" * 16
     assert artifact_keys(output) == ["a" * 16, "c" * 16]
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    files = model_files()
-    files[LARGE] = b"\0" * (12 * 1024 * 1024)
-    with Hub(org__model=Repository(files, private=True)) as running:
-        yield running
-
-
-def hub_words(hub: Hub, root: Path) -> list[str]:
-    (root / "token").write_text(TOKEN + "\n")
-    words = ["prepare", "--repo", "org/model", "--endpoint", hub.url]
-    return [*words, "--token-file", str(root / "token"), "--output", str(root / "v")]
-
-
-def test_secrets_never_show(hub: Hub, tmp_path: Path) -> None:
-    hub.faults.cuts[FIRST] = [100]  # makes the client log the signed URL
-    hub.faults.wrong.add(FIRST)
-    done = subprocess.run([*COMMAND, *hub_words(hub, tmp_path)], capture_output=True, text=True)
-    report = last_report(done.stdout)
-    assert report.reason == Reason.TRANSFER_FAILED
-    assert done.stderr.count("Trying to resume") == 1
-    for secret in (TOKEN, "5d41402abc4b2a76b9719d911017c592", "AKIDEXAMPLE"):
-        assert secret not in done.stdout + done.stderr
-
-
-def test_credentials_in_an_endpoint_never_show(hub: Hub, tmp_path: Path) -> None:
-    endpoint = hub.url.replace("http://", "http://me:pa55word@")
-    words = ["prepare", "--repo", "org/model", "--endpoint", endpoint, "--output", str(tmp_path)]
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True)
-    assert last_report(done.stdout).reason == Reason.SOURCE_UNAUTHORIZED
-    assert "http://***@127.0.0.1" in done.stderr
-    assert "pa55word" not in done.stdout + done.stderr
-
-
-def start_and_hold(hub: Hub, root: Path) -> subprocess.Popen[str]:
-    """A worker whose download stands still after 11 of 12 MiB."""
-    hub.faults.holds[LARGE] = 11 * 1024 * 1024
-    process = subprocess.Popen(
-        [*COMMAND, *hub_words(hub, root), "--report", str(root / "report")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    while process.poll() is None:
-        arrived = [path.stat().st_size for path in (root / "v" / SOURCES_FOLDER).glob(f"*.partial/{LARGE}")]
-        if arrived and arrived[0] >= CHUNK:
-            return process
-        hub.faults.holding.wait(0.05)
-    raise AssertionError(f"the worker ended: {process.communicate()}")
-
-
-def test_told_to_stop_it_stops_and_says_so(hub: Hub, tmp_path: Path) -> None:
-    process = start_and_hold(hub, tmp_path)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 70
-    assert last_report(out).reason == Reason.DISRUPTED
-    assert "Traceback" not in err
-    assert read_report((tmp_path / "report").read_text()) == last_report(out)
-
-
-def test_a_stage_that_does_not_let_itself_be_stopped_is_left(tmp_path: Path) -> None:
-    code = f"""
-import sys, time, shardwright_worker.ending as ending, shardwright_worker.artifact.check as check
-from shardwright_worker.cli import main
-ending.GRACE = 0.2
-def stubborn(*_):
-    print("ready", flush=True)
-    while True:
-        try:
-            time.sleep(60)
-        except BaseException:
-            pass
-check.check_artifact = stubborn
-sys.argv = ["worker", "check", "/x", "--report", {str(tmp_path / "report")!r}]
-main()
-"""
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 70
-    assert last_report(out).reason == Reason.DISRUPTED
-    assert read_report((tmp_path / "report").read_text()) == last_report(out)
-
-
-def test_killed_it_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
-    process = start_and_hold(hub, tmp_path)
-    process.kill()
-    process.communicate()
-    hub.faults.release.set()
-    hub.faults.holds.clear()
-    hub.requests.clear()
-    done = subprocess.run([*COMMAND, *hub_words(hub, tmp_path)], capture_output=True, text=True)
-    assert last_report(done.stdout).reason == Reason.SUCCEEDED
-    starts = [request.start for request in hub.requests if request.path.endswith(f"|{LARGE}")]
-    assert starts == [CHUNK]
-    folder = next((tmp_path / "v" / SOURCES_FOLDER).iterdir())
-    assert (folder / LARGE).stat().st_size == 12 * 1024 * 1024

@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.hugging_face import RECORD, HubRequest, quiet_client
-from shardwright_worker.prepare.run import Layout, Prepared, prepare_repository
+from shardwright_worker.prepare.fetching import RECORD
+from shardwright_worker.prepare.hugging_face import HubRequest, quiet_client
+from shardwright_worker.prepare.run import prepare_repository
 from shardwright_worker.prepare.selection import chosen
-from shardwright_worker.terminal import silent
-from tests.harness.hub import TOKEN, Hub, Repository
-from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files, write_artifact
-
-OTHERS = {
-    "README.md": b"hello",
-    "original/consolidated.00.pth": b"x",
-    "model.gguf": b"x",
-    "onnx/model.onnx": b"x",
-    "pytorch_model.bin": b"x",
-    "logo.png": b"x",
-    ".gitattributes": b"x",
-}
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub(org__model=Repository({**model_files(), **OTHERS})) as running:
-        yield running
-
-
-def repository(hub: Hub) -> Repository:
-    return hub.repositories["org/model"]
-
-
-def layout(root: Path, **engine: object) -> Layout:
-    return Layout(EngineSettings(**engine), root / "out", root)
-
-
-def prepare(hub: Hub, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model") -> Prepared:
-    request = HubRequest(repo, revision, hub.url, token=token)
-    return prepare_repository(request, layout(root), silent)
-
-
-def failure(hub: Hub, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model") -> WorkerFailure:
-    with pytest.raises(WorkerFailure) as caught:
-        prepare(hub, root, token=token, revision=revision, repo=repo)
-    return caught.value
+from tests.harness.hub import Hub
+from tests.harness.tiny_files import FIRST, SECOND, model_files, write_artifact
+from tests.unit.hub_cases import OTHERS, failure, layout, prepare, repository
 
 
 def test_a_repository_is_resolved_fetched_and_checked(hub: Hub, tmp_path: Path) -> None:
@@ -73,22 +35,6 @@ def test_a_repository_is_resolved_fetched_and_checked(hub: Hub, tmp_path: Path) 
     assert prepared.files is not None
     assert {file.name for file in prepared.files} == {*model_files(), "README.md"}
     assert prepared.artifact is None
-
-
-def test_small_files_come_first_and_can_end_it_before_the_weights(hub: Hub, tmp_path: Path) -> None:
-    repository(hub).files["config.json"] = json.dumps({**CONFIG, "num_attention_heads": 5}).encode()
-    with pytest.raises(WorkerFailure) as caught:
-        prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path, tensor_parallel_size=2), silent)
-    assert caught.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
-    assert not hub.downloads(FIRST)
-
-
-def test_a_file_that_the_index_names_and_the_repository_lacks(hub: Hub, tmp_path: Path) -> None:
-    del repository(hub).files[SECOND]
-    failed = failure(hub, tmp_path)
-    assert failed.reason == Reason.SOURCE_INCOMPLETE
-    assert f"{SECOND}: referenced in {INDEX} but missing" in failed.message
-    assert not hub.downloads(FIRST)
 
 
 def test_what_is_there_is_not_fetched_again(hub: Hub, tmp_path: Path) -> None:
@@ -163,79 +109,11 @@ def test_what_an_earlier_run_left_damaged_is_fetched_anew(hub: Hub, tmp_path: Pa
         assert (prepared.folder / name).read_bytes() == model_files()[name]
 
 
-@pytest.mark.parametrize("name", [SECOND, "config.json"])
-def test_bytes_that_are_not_what_the_hub_states(hub: Hub, tmp_path: Path, name: str) -> None:
-    hub.faults.wrong.add(name)
-    failed = failure(hub, tmp_path)
-    assert failed.reason == Reason.TRANSFER_FAILED
-    assert f"{name} arrived with SHA-256" in failed.message
-
-
 def test_progress_ends_at_the_size_of_the_source(hub: Hub, tmp_path: Path) -> None:
     seen: list[Progress] = []
     prepared = prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path), seen.append)
     last = [each for each in seen if each.stage == Stage.DOWNLOADING][-1]
     assert last.bytes_done == last.bytes_total == prepared.source.bytes
-
-
-def test_unknown_revisions_and_repositories(hub: Hub, tmp_path: Path) -> None:
-    failed = failure(hub, tmp_path, revision="v9")
-    assert failed.reason == Reason.REVISION_NOT_FOUND
-    assert "org/model has no branch, tag or commit 'v9'" in failed.message
-    assert failure(hub, tmp_path, repo="org/other", token=TOKEN).reason == Reason.SOURCE_NOT_FOUND
-    assert failure(hub, tmp_path, repo="org/other").reason == Reason.SOURCE_UNAUTHORIZED
-    assert failure(hub, tmp_path, repo="a/b/c").reason == Reason.SOURCE_NOT_FOUND
-
-
-def test_tokens(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    repository(hub).private = True
-    assert failure(hub, tmp_path).reason == Reason.SOURCE_UNAUTHORIZED
-    refused = failure(hub, tmp_path, token="hf_wrong")
-    assert refused.reason == Reason.SOURCE_UNAUTHORIZED
-    assert "refused the token" in refused.message
-    assert prepare(hub, tmp_path, token=TOKEN).files
-
-
-def test_gated_repositories(hub: Hub, tmp_path: Path) -> None:
-    repository(hub).gated = True
-    for token, words in ((TOKEN, "has no access"), ("", "give a token")):
-        failed = failure(hub, tmp_path, token=token)
-        assert failed.reason == Reason.SOURCE_GATED
-        assert words in failed.message
-        assert f"{hub.url}/org/model" in failed.message
-
-
-def test_a_hub_that_is_down_or_busy(hub: Hub, tmp_path: Path) -> None:
-    for status in (429, 502, 503):
-        hub.faults.statuses["/api/models"] = status
-        failed = failure(hub, tmp_path)
-        assert failed.reason == Reason.SOURCE_UNAVAILABLE
-        assert f"status {status}" in failed.message
-    with pytest.raises(WorkerFailure) as caught:
-        prepare_repository(HubRequest("org/model", "main", "http://127.0.0.1:9"), layout(tmp_path), silent)
-    assert caught.value.reason == Reason.SOURCE_UNAVAILABLE
-
-
-def test_names_that_leave_the_folder_are_refused(hub: Hub, tmp_path: Path) -> None:
-    repository(hub).files["../../evil.json"] = b"{}"
-    failed = failure(hub, tmp_path)
-    assert failed.reason == Reason.SOURCE_CORRUPT
-    assert "leaves its folder" in failed.message
-
-
-def test_too_little_room_is_known_before_anything_comes(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
-
-    real = os.statvfs(tmp_path)
-    full = os.statvfs_result((*real[:2], real[2], real[3], 0, *real[5:]))
-    monkeypatch.setattr(os, "statvfs", lambda _path: full)
-    failed = failure(hub, tmp_path)
-    assert failed.reason == Reason.INSUFFICIENT_SPACE
-    assert "the source and its shards need" in failed.message
-    assert not hub.downloads("config.json")
 
 
 def test_which_files_are_chosen() -> None:

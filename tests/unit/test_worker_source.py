@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.digests import digest_files, source_digest
 from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import Checked, check_source
-from shardwright_worker.prepare.shipped_digests import check_shipped_digests
-from shardwright_worker.terminal import silent
 from tests.harness.nobody import as_nobody
-from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
+from tests.harness.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
 
 Files = dict[str, bytes]
 
@@ -173,133 +168,6 @@ def test_links_as_in_a_hub_cache_are_followed(tmp_path: Path) -> None:
     for name in model_files():
         (tmp_path / "snapshot" / name).symlink_to(f"../blobs/{name}")
     assert list_source(tmp_path / "snapshot", {}).bytes == sum(len(each) for each in model_files().values())
-
-
-@pytest.mark.parametrize(
-    ("config", "engine", "words"),
-    [
-        (
-            {},
-            {"tensor_parallel_size": 3},
-            "Total number of attention heads (8) must be divisible by tensor parallel size (3)",
-        ),
-        ({"num_key_value_heads": 6, "num_attention_heads": 24}, {"tensor_parallel_size": 4}, "key and value heads (6)"),
-        ({}, {"pipeline_parallel_size": 5}, "must not exceed the number of layers (4)"),
-        ({}, {"enable_expert_parallel": True}, "Number of experts in the model must be greater than 0"),
-        (
-            {"num_local_experts": 4},
-            {"enable_expert_parallel": True, "tensor_parallel_size": 8},
-            "4 experts cannot be spread over 8 ranks",
-        ),
-        ({}, {"quantization": "awq"}, "Cannot find the config file for awq"),
-        ({}, {"hf_overrides": '{"num_attention_heads": 6}', "tensor_parallel_size": 4}, "attention heads (6)"),
-        ({"text_config": {"num_attention_heads": 5}}, {"tensor_parallel_size": 2}, "attention heads (5)"),
-    ],
-)
-def test_settings_that_do_not_fit_the_model(
-    tmp_path: Path, config: dict[str, Any], engine: dict[str, Any], words: str
-) -> None:
-    failure = refusal(tmp_path, model_files({**CONFIG, **config}), EngineSettings(**engine))
-    assert failure.reason == Reason.INVALID_ENGINE_ARGUMENTS
-    assert words in failure.message
-
-
-@pytest.mark.parametrize(
-    ("config", "engine"),
-    [
-        ({}, {"tensor_parallel_size": 8}),  # more ranks than key and value heads: they are repeated
-        ({"num_key_value_heads": 1}, {"tensor_parallel_size": 4}),
-        ({"num_key_value_heads": [4, 2]}, {"tensor_parallel_size": 8}),
-        ({"kv_lora_rank": 512, "num_key_value_heads": 3}, {"tensor_parallel_size": 4}),
-        ({"n_routed_experts": 8}, {"enable_expert_parallel": True, "tensor_parallel_size": 8}),
-        ({"quantization_config": {"quant_method": "fp8"}}, {"quantization": "fp8"}),
-        ({"text_config": {"num_attention_heads": 16, "num_key_value_heads": 16}}, {"tensor_parallel_size": 16}),
-        ({"num_attention_heads": 0, "num_key_value_heads": None}, {"tensor_parallel_size": 2}),
-    ],
-)
-def test_settings_that_do_fit(tmp_path: Path, config: dict[str, Any], engine: dict[str, Any]) -> None:
-    check(tmp_path, model_files({**CONFIG, **config}), EngineSettings(**engine))
-
-
-@pytest.mark.parametrize(
-    ("config", "quantization", "words"),
-    [
-        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "", "bitsandbytes packs weights"),
-        ({"quantization_config": {"load_in_4bit": True}}, "", "bitsandbytes"),
-        ({"text_config": {**CONFIG, "quantization_config": {"quant_method": "gguf"}}}, "", "GGUF"),
-        ({}, "fp8", "quantise the model first"),
-        ({}, "fp8_per_tensor", "quantise the model first"),
-        ({}, "deepspeedfp", "vLLM no longer has it"),
-    ],
-)
-def test_quantisations_that_shards_cannot_hold(
-    tmp_path: Path, config: dict[str, Any], quantization: str, words: str
-) -> None:
-    failure = refusal(tmp_path, model_files({**CONFIG, **config}), EngineSettings(quantization=quantization))
-    assert failure.reason == Reason.UNSUPPORTED_QUANTIZATION
-    assert words in failure.message
-
-
-def test_a_wider_dtype_needs_more_room(tmp_path: Path) -> None:
-    write_files(tmp_path, model_files())
-    values = 64 + 32 + 32 + 64
-    assert check(tmp_path, {}, EngineSettings(dtype="float32")).expected_bytes == values * 4
-    assert check(tmp_path, {}, EngineSettings(dtype="half")).expected_bytes == values * 2
-
-
-def test_digests_name_the_content(tmp_path: Path) -> None:
-    files = {**model_files(), "README.md": b"hello", "LICENSE": b"free"}
-    listing = list_source(write_files(tmp_path, files), {})
-    digests = digest_files(tmp_path, listing.files, silent)
-    assert {each.name: each.sha256 for each in digests} == {
-        name: hashlib.sha256(content).hexdigest() for name, content in files.items()
-    }
-    first = source_digest(digests)
-    (tmp_path / "README.md").write_bytes(b"other")
-    assert source_digest(digest_files(tmp_path, list_source(tmp_path, {}).files, silent)) == first
-    (tmp_path / "config.json").write_bytes(b"{}")
-    assert source_digest(digest_files(tmp_path, list_source(tmp_path, {}).files, silent)) != first
-
-
-def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
-    listing = list_source(write_files(tmp_path, model_files()), {})
-    (tmp_path / FIRST).write_bytes(b"shorter")
-    with pytest.raises(WorkerFailure, match="changed while it was read"):
-        digest_files(tmp_path, listing.files, silent)
-
-
-def test_digesting_says_how_far_it_is(tmp_path: Path) -> None:
-    listing = list_source(write_files(tmp_path, model_files()), {})
-    seen: list[int | None] = []
-    digest_files(tmp_path, listing.files, lambda progress: seen.append(progress.bytes_done))
-    assert seen == sorted(seen, key=lambda done: done or 0)
-    assert seen[-1] == listing.bytes
-
-
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        ("SHA256SUMS", "{digest}  {file}\n"),
-        ("sha256sums.txt", "{digest} *./{file}\n"),
-        ("checksums.sha256", "SHA256 ({file}) = {digest}\n"),
-        (FIRST + ".sha256", "{digest}\n"),
-        (FIRST + ".sha256", "{digest}  {file}\n"),
-    ],
-)
-def test_digests_that_the_source_ships_are_compared(tmp_path: Path, name: str, line: str) -> None:
-    files = model_files()
-    right = hashlib.sha256(files[FIRST]).hexdigest()
-    for digest, fine in ((right, True), ("0" * 64, False)):
-        files[name] = ("# comment\n" + line.format(digest=digest, file=FIRST)).encode()
-        listing = list_source(write_files(tmp_path, files), {})
-        digests = digest_files(tmp_path, listing.files, silent)
-        if fine:
-            assert check_shipped_digests(listing, digests) == 1
-            continue
-        with pytest.raises(WorkerFailure) as caught:
-            check_shipped_digests(listing, digests)
-        assert caught.value.reason == Reason.SOURCE_CORRUPT
-        assert f"{FIRST} is damaged: {name} states" in caught.value.message
 
 
 def test_artifacts_below_their_source_do_not_count(tmp_path: Path) -> None:

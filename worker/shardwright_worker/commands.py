@@ -52,7 +52,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
 
 def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
     """Load, save, verify, publish. Without --artifact-name it first finds out what prepare would."""
-    from shardwright_worker.prepare.hugging_face import recorded_files
+    from shardwright_worker.prepare.fetching import recorded_files
     from shardwright_worker.prepare.run import prepare_folder
 
     layout = _layout(arguments)

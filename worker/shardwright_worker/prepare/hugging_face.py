@@ -1,33 +1,18 @@
-"""Fetches a repository of a hub onto the output volume: one commit, one folder, every file checked."""
+"""A repository of a hub: which commit is meant, which of its files are wanted, and what the hub states of them."""
 
-import contextlib
-import fcntl
-import json
 import os
-import shutil
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.contract.naming import SOURCES_FOLDER, digest_of, stays_inside
-from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.digests import Stopped
 from shardwright_worker.prepare.hub_errors import hub_failures
-from shardwright_worker.prepare.room import make_folders
 from shardwright_worker.prepare.selection import PICKLES, chosen, weights_read
-from shardwright_worker.prepare.transfer import HubFile, fetch
-from shardwright_worker.terminal import Show
+from shardwright_worker.prepare.transfer import HubFile
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-RECORD = ".shardwright-source.json"
-_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -114,123 +99,3 @@ def resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
             Reason.SOURCE_INCOMPLETE, f"{request.repo} has no file that is wanted: check include and exclude"
         )
     return HubSource(request, str(info.sha), files)
-
-
-def fetched(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
-    """The files' digests if the source was fetched before and is still as large, None otherwise."""
-    folder = source.folder(volume_root)
-    files = recorded_files(folder, source.digest)
-    try:
-        sizes = {file.name: (folder / file.name).stat().st_size for file in files}
-    except OSError:
-        return None
-    return files if sizes == {file.name: file.size for file in source.files} else None
-
-
-def recorded_files(folder: Path, digest: str) -> list[FileDigest]:
-    """The files' digests as they were when the source was fetched; none if it was not fetched, or is another."""
-    try:
-        record = Source.model_validate_json((folder / RECORD).read_text())
-    except (OSError, ValidationError):
-        return []
-    return record.files if record.digest == digest else []
-
-
-class Fetching:
-    """A source on its way: small files may be fetched and looked at before the large ones. Use as a context."""
-
-    def __init__(self, source: HubSource, volume_root: Path, show: Show) -> None:
-        self._source, self._volume_root, self._show = source, volume_root, show
-        self._final = source.folder(volume_root)
-        self.folder = self._final.with_name(self._final.name + ".partial")
-        self._digests: dict[str, FileDigest] = {}
-        self._done: dict[str, int] = {}
-        self._lock = threading.Lock()
-        self._exit = contextlib.ExitStack()
-        self.found: list[FileDigest] | None = None  # the digests, if another process fetched the source meanwhile
-
-    def __enter__(self) -> "Fetching":
-        make_folders(self._final.parent)
-        self._exit.enter_context(_alone(self._final.with_name(self._final.name + ".lock")))
-        self.found = fetched(self._source, self._volume_root)
-        if self.found is None:
-            if self._final.exists() and not self.folder.exists():
-                self._final.rename(self.folder)  # a source that lost a file: the rest need not come again
-            make_folders(self.folder)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._exit.close()
-
-    @property
-    def bytes_there(self) -> int:
-        """Bytes that an earlier run left."""
-        paths = [self.folder / file.name for file in self._source.files]
-        return sum(path.stat().st_size for path in paths if path.is_file())
-
-    def take(self, files: Sequence[HubFile]) -> None:
-        """Fetch these, several at a time."""
-        request = self._source.request
-        stop = threading.Event()
-        executor = ThreadPoolExecutor(_THREADS, "fetch")
-        try:
-            with hub_failures(request.repo, request.revision, request.address, bool(request.token), transferring=True):
-                running = [executor.submit(self._take_one, file, stop) for file in sorted(files, key=lambda f: -f.size)]
-                for future in running:
-                    digest = future.result()
-                    self._digests[digest.name] = digest
-        finally:
-            stop.set()
-            executor.shutdown(wait=False, cancel_futures=True)
-
-    def publish(self) -> list[FileDigest]:
-        """Give the complete folder its final name."""
-        digests = [self._digests[file.name] for file in self._source.files]
-        source = self._source
-        record = Source(digest=source.digest, revision=source.commit, repo=source.request.repo, files=digests)
-        with (self.folder / RECORD).open("w") as file:
-            json.dump(record.to_wire(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        for where, _folders, _files in os.walk(self.folder):
-            _sync_folder(Path(where))
-        if self._final.exists():
-            shutil.rmtree(self._final)
-        self.folder.rename(self._final)
-        _sync_folder(self._final.parent)
-        return digests
-
-    def _take_one(self, file: HubFile, stop: threading.Event) -> FileDigest:
-        from huggingface_hub import hf_hub_url
-        from huggingface_hub.utils import build_hf_headers
-
-        def count(size: int) -> None:
-            if stop.is_set():
-                raise Stopped
-            with self._lock:
-                self._done[file.name] = size
-                done = sum(self._done.values())
-                self._show(Progress(stage=Stage.DOWNLOADING, bytes_done=done, bytes_total=self._source.bytes))
-
-        request = self._source.request
-        url = hf_hub_url(request.repo, file.name, revision=self._source.commit, endpoint=request.address)
-        headers = build_hf_headers(token=request.token or False)
-        return fetch(url, headers, file, self.folder / file.name, count)
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Two pods may fetch the same source; the second waits. A file system without locks lets both go on."""
-    with path.open("w") as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # not every network file system syncs folders
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

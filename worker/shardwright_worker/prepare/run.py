@@ -15,6 +15,7 @@ from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.report import ArtifactReport, SourceReport
 from shardwright_worker.prepare import hugging_face
 from shardwright_worker.prepare.digests import digest_files, source_digest
+from shardwright_worker.prepare.fetching import Fetching, fetched
 from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
 from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import check_hub_files, check_source
@@ -100,7 +101,7 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     key = layout.key(hub.digest)
     artifact = layout.finished(key)
     folder = hub.folder(layout.volume_root)
-    files = hugging_face.fetched(hub, layout.volume_root)
+    files = fetched(hub, layout.volume_root)
     if artifact is None:
         files = _check_fetched(folder, layout, files) if files else _fetch(hub, layout, show)
     source = SourceReport(
@@ -126,20 +127,21 @@ def mount_point(folder: Path) -> Path:
 
 def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> list[FileDigest]:
     checked = check_source(list_source(folder, layout.engine.extra_args), layout.engine)
-    probe_writing(layout.output)
     check_space(layout.output, checked.expected_bytes, "the shards")
+    probe_writing(layout.output)
     return files
 
 
 def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
     """Small files first: most of what can be wrong is known from them before the large ones come."""
+    weights = hub.weights(layout.engine.extra_args)
+    shards = sum(file.size for file in weights)
+    check_space(layout.output, shards, "the shards")
     probe_writing(layout.output)
-    with hugging_face.Fetching(hub, layout.volume_root, show) as fetching:
+    with Fetching(hub, layout.volume_root, show) as fetching:
         if fetching.found is not None:
             return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
-        weights = hub.weights(layout.engine.extra_args)
-        missing = hub.bytes - fetching.bytes_there
-        check_space(layout.output, missing + sum(file.size for file in weights), "the source and its shards")
+        check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")
         fetching.take([file for file in hub.files if file not in weights])
         check_hub_files(list_source(fetching.folder, layout.engine.extra_args), hub, layout.engine)
         fetching.take(weights)
@@ -149,8 +151,8 @@ def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
 
 def _lack_of_room(layout: Layout, needed: int) -> WorkerFailure | None:
     try:
-        probe_writing(layout.output)
         check_space(layout.output, needed, "the shards")
+        probe_writing(layout.output)
     except WorkerFailure as failure:
         return failure
     return None

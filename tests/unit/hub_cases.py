@@ -1,0 +1,43 @@
+"""A repository on a hub on loopback, and the prepare stage on it, as tests of hubs need them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.prepare.hugging_face import HubRequest
+from shardwright_worker.prepare.run import Layout, Prepared, prepare_repository
+from shardwright_worker.terminal import silent
+from tests.harness.hub import Hub, Repository
+
+OTHERS = {
+    "README.md": b"hello",
+    "original/consolidated.00.pth": b"x",
+    "model.gguf": b"x",
+    "onnx/model.onnx": b"x",
+    "pytorch_model.bin": b"x",
+    "logo.png": b"x",
+    ".gitattributes": b"x",
+}
+
+
+def repository(hub: Hub) -> Repository:
+    return hub.repositories["org/model"]
+
+
+def layout(root: Path, **engine: object) -> Layout:
+    return Layout(EngineSettings(**engine), root / "out", root)
+
+
+def prepare(hub: Hub, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model") -> Prepared:
+    request = HubRequest(repo, revision, hub.url, token=token)
+    return prepare_repository(request, layout(root), silent)
+
+
+def failure(hub: Hub, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model") -> WorkerFailure:
+    with pytest.raises(WorkerFailure) as caught:
+        prepare(hub, root, token=token, revision=revision, repo=repo)
+    return caught.value
