@@ -7,7 +7,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ class Api:
         with self._opener.open(request, timeout=15) as answer:
             text = answer.read().decode()
         return json.loads(text) if text.startswith(("{", "[")) else text
+
+    def lines(self, path: str, seconds: float = 30) -> Iterator[bytes]:
+        """The lines of an answer that goes on, such as a watch, until it ends or is silent for so long."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        with self._opener.open(urllib.request.Request(self._url + path, headers=headers), timeout=seconds) as answer:
+            yield from answer
 
     def apply(self, path: str, thing: dict[str, Any]) -> Any:
         """Server-side apply of one object at its path."""

@@ -13,6 +13,7 @@ from tests.harness.pods import SUCCESS, Outcome, status_of
 from tests.harness.worker import Volumes, report_of
 
 SELECTOR = "shardwright.io/checkpoint-uid"
+_LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 STAGE = "shardwright.io/stage"
 
 # Asked for each pod again and again until it gives a final outcome.
@@ -74,11 +75,8 @@ class Kubelet:
 
     def step(self) -> None:
         """One look at all pods."""
-        for pod in self._api.call("GET", f"{self._path}?labelSelector={SELECTOR}")["items"]:
-            if pod["metadata"].get("deletionTimestamp") or pod.get("status", {}).get("phase") in (
-                "Succeeded",
-                "Failed",
-            ):
+        for pod in self._api.call("GET", f"{self._path}?labelSelector={SELECTOR}&fieldSelector={_LIVE}")["items"]:
+            if pod["metadata"].get("deletionTimestamp"):
                 continue
             try:
                 self._advance(pod)

@@ -30,8 +30,8 @@ _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="plane-spawner")
 class Plane:
     """etcd + kube-apiserver (+ kube-controller-manager); a context manager."""
 
-    def __init__(self, controllers: bool = True) -> None:
-        self._with_controllers = controllers
+    def __init__(self, controllers: bool = True, controller_flags: tuple[str, ...] = ()) -> None:
+        self._with_controllers, self._controller_flags = controllers, [*controller_flags]
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
 
@@ -48,7 +48,7 @@ class Plane:
         self.api = Api(self.url, self.ca, self.token)
         self._commands = {"etcd": parts.etcd(), "kube-apiserver": parts.apiserver()}
         if self._with_controllers:
-            self._commands["kube-controller-manager"] = parts.controllers()
+            self._commands["kube-controller-manager"] = parts.controllers(self._controller_flags)
         try:
             for name in self._commands:
                 self.start(name)

@@ -1,0 +1,111 @@
+"""Where the play is played: a control plane with simulated pods and a witness, and operators behind a proxy."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.api import wait_until
+from tests.harness.calls import Call
+from tests.harness.faults import Rule
+from tests.harness.kubelet import Kubelet
+from tests.harness.lies import find_lies
+from tests.harness.operator import Operator
+from tests.harness.proxy import Proxy
+from tests.harness.scenario import End, outcome_of, play
+from tests.harness.witness import Witness
+from tests.harness.world import World, install_crd
+from tests.plane.plane import Plane
+
+# Quick to try again, quick to list: a test need not wait as long as a cluster may.
+_HASTE = ("--retry-base=1", "--request-timeout=5", "--relist-interval=5", "--log-level=info")
+ALONE = "--leader-elect=false"
+
+
+@dataclass(frozen=True)
+class Theatre:
+    """What all plays share."""
+
+    plane: Plane
+    kubelet: Kubelet
+    witness: Witness
+
+
+@contextmanager
+def theatre() -> Iterator[Theatre]:
+    """A control plane of its own, since its parts are to be killed."""
+    # The Job controller's default of 20 calls a second would set the pace.
+    plane = Plane(controller_flags=("--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-job-syncs=20"))
+    with plane, Kubelet(plane.api, outcome_of) as kubelet, Witness(plane.api) as witness:
+        install_crd(plane.api)
+        yield Theatre(plane, kubelet, witness)
+
+
+class Stage:
+    """Namespaces with the operators that serve them, all behind one proxy."""
+
+    def __init__(self, theatre: Theatre, worlds: Sequence[World], proxy: Proxy, kubeconfig: Path) -> None:
+        self.theatre, self.worlds, self.proxy = theatre, worlds, proxy
+        self._kubeconfig = kubeconfig
+
+    def operator(self, *options: str) -> Operator:
+        """An operator for these namespaces, not started yet."""
+        spaces = ",".join(world.namespace for world in self.worlds)
+        return Operator(self._kubeconfig, f"--namespaces={spaces}", *_HASTE, *options)
+
+    @property
+    def world(self) -> World:
+        """The only namespace."""
+        (world,) = self.worlds
+        return world
+
+    def play(self) -> dict[str, End]:
+        """The whole play in the only namespace, and how it ends; a lie on the way is an error."""
+        return perform(self.theatre, self.world)
+
+
+def perform(theatre: Theatre, world: World) -> dict[str, End]:
+    """The whole play in a namespace, and how it ends; a lie on the way is an error."""
+    ends = play(world, theatre.witness)
+    lies = find_lies(theatre.witness.events(world.namespace), theatre.kubelet.volumes)
+    assert not lies, "\n".join(lies)
+    return ends
+
+
+@contextmanager
+def stage(theatre: Theatre, namespaces: int = 1) -> Iterator[Stage]:
+    """A stage with new namespaces; there is no operator yet."""
+    plane = theatre.plane
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy(plane.url, plane.ca))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        worlds = [World(plane.api) for _ in range(namespaces)]
+        kubeconfig = proxy.kubeconfig(plane.token, folder / "kubeconfig", worlds[0].namespace)
+        yield Stage(theatre, worlds, proxy, kubeconfig)
+
+
+@contextmanager
+def serving(stage: Stage, *options: str, operators: int = 1) -> Iterator[Sequence[Operator]]:
+    """So many operators, ready."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(stage.operator(*options)) for _ in range(operators)]
+        for operator in running:
+            operator.wait_ready()
+        yield running
+
+
+def created_twice(calls: Sequence[Call]) -> list[str]:
+    """Names of Jobs for which the API server accepted two creations."""
+    names = [call.target() for call in calls if call.what == "create jobs" and call.code == 201]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def wait_for_hits(rules: Sequence[Rule], seconds: float = 120) -> None:
+    """Wait until each rule has hit something."""
+    wait_until(lambda: all(rule.hits for rule in rules), "every rule hitting", seconds)
+
+
+Disturb = Callable[[Stage], None]
