@@ -126,6 +126,7 @@ class Observer:
             if known := self._cache.jobs.get(key):
                 self._cache.remove(JOBS, key, known.uid)
             return None
+        notes.refused.pop(name, None)
         job = replace(entry.value.job, owned=entry.value.controller == resource.uid)
         if entry.owner == resource.uid:
             self._cache.put(JOBS, entry)
