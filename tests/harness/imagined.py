@@ -47,7 +47,7 @@ class Imagined:
         self.progress: dict[str, Progress] = {}
         self.users: dict[str, tuple[str, ...]] = {}
         self.published: set[str] = set()  # keys of artifacts on the volume
-        self.revision = "r1"
+        self.revision, self.verified_by = "r1", "Load"
         self.created: list[str] = []
         self.events: list[tuple[str, str]] = []
         self.requested_at: str | None = None
@@ -131,10 +131,10 @@ class Imagined:
         self.jobs.pop(name)
         self.pods.pop(name, None)
 
-    def succeed(self) -> None:
-        """The live Job ends well, with the report of a real worker."""
+    def succeed(self, **changes: Any) -> None:
+        """The live Job ends well, with the report of a real worker; `changes` are what a strange one says instead."""
         job = self.running()
-        report = self._report(job)
+        report = self._report(job).model_copy(update=changes)
         self._end(job, 0, report.to_text())
 
     def fail(self, reason: Reason, message: str = "it broke") -> None:
@@ -196,13 +196,13 @@ class Imagined:
         if stage == "shard":
             key = arguments[arguments.index("--artifact-name") + 1]
             self.published.add(key)
-            return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key))
+            return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key, self.verified_by))
         layout = inputs[inputs.index("--tensor-parallel-size") : inputs.index("--max-file-size")]
         key = digest_of([layout, self.revision])[:16]
         source = SourceReport(
             digest="d" + self.revision, revision=self.revision, path="", volume="source", bytes=9, files=2
         )
-        found = artifact(key) if key in self.published else None
+        found = artifact(key, self.verified_by) if key in self.published else None
         upkeep = {"kept": "1"} if "--keep" in arguments else {}
         return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=upkeep)
 
@@ -217,7 +217,7 @@ def pod(job: Job, now: datetime) -> Pod:
     return Pod(name=job.name, uid=f"uid-pod-{job.name}", job_name=job.name, phase="Pending", created_at=now)
 
 
-def artifact(key: str) -> ArtifactReport:
+def artifact(key: str, verified_by: str = "Load") -> ArtifactReport:
     """What a report says of an artifact."""
     return ArtifactReport(
         key=key,
@@ -227,6 +227,6 @@ def artifact(key: str) -> ArtifactReport:
         files=4,
         vllm_version="0.32.0",
         accelerator="cpu",
-        verified_by="Load",
+        verified_by=verified_by,
         completed_at=START.isoformat(),
     )

@@ -197,7 +197,7 @@ def test_suspend_stops_before_the_next_job_and_suspends_one_that_waits() -> None
     world.settle()
     (job,) = world.live()
     assert job.suspended
-    assert world.ready() == ("Unknown", "Progressing")
+    assert world.ready() == ("Unknown", "Suspended")
     world.edit(suspend=False)
     world.settle()
     (job,) = world.live()

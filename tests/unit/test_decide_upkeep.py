@@ -90,7 +90,7 @@ def test_nothing_is_pruned_while_a_pod_mounts_the_whole_volume() -> None:
         world.succeed()
     plan = world.settle()
     assert not world.live()
-    assert "whole volume" in world.status.upkeep["waiting"]
+    assert "subPath" in world.status.upkeep["waiting"]
     assert plan.requeue_after is not None
     world.users.clear()
     world.later(plan.requeue_after)

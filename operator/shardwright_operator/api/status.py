@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shardwright_operator.api.spec import Api
 from shardwright_worker.contract.reasons import Reason
@@ -84,6 +84,7 @@ class ProgressStatus(Api):
     ranks: int | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
+    started_at: datetime | None = Field(None, description="When the stage was first seen.")
     estimated_completion: datetime | None = None
 
 
@@ -110,11 +111,21 @@ class Failure(Api):
     rank: int | None = None
     time: datetime | None = None
 
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _known(cls, value: object) -> object:
+        """A newer operator may have written a reason that this one does not know: the rest must still be read."""
+        return value if value in set(Reason) else Reason.WORKER_PROTOCOL_ERROR
+
 
 class Retry(Api):
-    """What failed attempts mean for the next one. `inputs` is what they were made with; other inputs start afresh."""
+    """What failed attempts mean for the next one. `inputs` is what they were made with; other inputs start afresh.
+
+    `stage` is Shard once a shard Job has failed: a prepare Job that goes well does not make up for that.
+    """
 
     inputs: str
+    stage: str = ""
     failures: int = 0
     disruptions: int = 0
     next_attempt_at: datetime | None = None

@@ -40,7 +40,7 @@ class Container:
 
 
 def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = "") -> dict[str, Any]:
-    """The Job. Its template label is a hash of the pod, so that a change of job fields can be seen.
+    """The Job. Its template label tells whether the spec's job fields have changed since.
 
     With `queue` it is created suspended: Kueue lets it go.
     """
@@ -50,7 +50,6 @@ def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = ""
         "shardwright.io/attempt": str(facts.attempt),
         "shardwright.io/inputs": facts.inputs,
     }
-    pod = _pod(spec, container)
     body: dict[str, Any] = {
         "backoffLimit": 0,
         "completions": 1,
@@ -59,9 +58,8 @@ def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = ""
         "ttlSecondsAfterFinished": seconds(spec.job.ttl_after_finished),
         "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [DISRUPTION]}]},
         "podReplacementPolicy": "Failed",
-        "template": {"metadata": {"labels": labels}, "spec": pod},
+        "template": {"metadata": {"labels": labels}, "spec": _pod(spec, container)},
     }
-    template = digest_of([pod, body["activeDeadlineSeconds"], body["ttlSecondsAfterFinished"], queue])[:8]
     if queue:
         body["suspend"] = True
     return {
@@ -70,11 +68,22 @@ def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = ""
         "metadata": {
             "name": facts.job,
             "namespace": facts.namespace,
-            "labels": {**labels, TEMPLATE: template, **({"kueue.x-k8s.io/queue-name": queue} if queue else {})},
+            "labels": {
+                **labels,
+                TEMPLATE: template_of(spec),
+                **({"kueue.x-k8s.io/queue-name": queue} if queue else {}),
+            },
             "ownerReferences": [owner_of(facts.resource, facts.uid)],
         },
         "spec": body,
     }
+
+
+def template_of(spec: Spec) -> str:
+    """Hash of what a user may change about a Job that has not started; no version of the operator changes it."""
+    return digest_of(
+        [spec.job.model_dump(mode="json", exclude_defaults=True, exclude={"max_attempts"}), spec.verification]
+    )[:8]
 
 
 def _pod(spec: Spec, container: Container) -> dict[str, Any]:
@@ -153,9 +162,14 @@ def _scheduling(job: JobSettings) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
+def folder_on_volume(namespace: str, resource: str, spec: Spec) -> str:
+    """Folder of the resource's artifacts, relative to the root of the output volume."""
+    return spec.output.path.strip("/") or f"{namespace}/{resource}"
+
+
 def output_folder(facts: JobFacts, spec: Spec) -> str:
-    """Folder of the resource on the output volume, as the container sees it."""
-    return f"{OUTPUT}/{spec.output.path.strip('/') or f'{facts.namespace}/{facts.resource}'}"
+    """The same folder as the container sees it."""
+    return f"{OUTPUT}/{folder_on_volume(facts.namespace, facts.resource, spec)}"
 
 
 def layout_arguments(spec: Spec, image: str) -> list[str]:
@@ -167,7 +181,15 @@ def layout_arguments(spec: Spec, image: str) -> list[str]:
     return arguments
 
 
-def source_mount(claim: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Volume and mount of a source claim, read-only."""
-    volume = {"name": "source", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
-    return volume, {"name": "source", "mountPath": SOURCE, "readOnly": True}
+def mount_source(spec: Spec) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+    """Volumes and mounts for a source on a claim, read-only, and its folder as the container sees it.
+
+    A source on the output claim is there already: no claim is mounted twice.
+    """
+    source = spec.source.persistent_volume_claim
+    assert source is not None
+    if source.claim_name == spec.output.persistent_volume_claim.claim_name:
+        return [], [], f"{OUTPUT}/{source.path.strip('/')}".rstrip("/")
+    volume = {"name": "source", "persistentVolumeClaim": {"claimName": source.claim_name, "readOnly": True}}
+    mount = {"name": "source", "mountPath": SOURCE, "readOnly": True}
+    return [volume], [mount], f"{SOURCE}/{source.path.strip('/')}".rstrip("/")

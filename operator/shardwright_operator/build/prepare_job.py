@@ -1,38 +1,50 @@
 """The prepare Job: no accelerator, a small image, and the only pod that ever sees the hub's token."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from shardwright_operator.api.spec import HuggingFace, Spec
 from shardwright_operator.build.job import (
     OUTPUT,
     REPORT,
-    SOURCE,
     TOKEN,
     Container,
     JobFacts,
     build_job,
     layout_arguments,
+    mount_source,
     output_folder,
-    source_mount,
 )
 
 RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 
 
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """How many artifacts stay, and which stay in any case: the published one and those that pods mount."""
+
+    keep: int
+    published: str
+    in_use: list[str]
+
+
 def build_prepare_job(
-    facts: JobFacts, spec: Spec, engine_image: str, prepare_image: str, published: list[str] | None, in_use: list[str]
+    facts: JobFacts,
+    spec: Spec,
+    engine_image: str,
+    prepare_image: str,
+    revision: str = "",
+    pruning: Pruning | None = None,
 ) -> dict[str, Any]:
-    """The Job. With `published` it also removes older artifacts, but never these nor those in use."""
+    """The Job. `revision`: look at this commit instead of resolving the spec's; `pruning`: remove older artifacts."""
     arguments = ["prepare"]
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
-    if claim := spec.source.persistent_volume_claim:
-        volume, mount = source_mount(claim.claim_name)
-        volumes.append(volume)
-        mounts.append(mount)
-        arguments += ["--source", f"{SOURCE}/{claim.path.strip('/')}".rstrip("/")]
+    if spec.source.persistent_volume_claim:
+        volumes, mounts, folder = mount_source(spec)
+        arguments += ["--source", folder]
     elif hub := spec.source.hugging_face:
-        arguments += _hub_arguments(hub)
+        arguments += _hub_arguments(hub, revision or hub.revision)
         if hub.token_secret_ref:
             item = {"key": hub.token_secret_ref.key, "path": "token"}
             secret = {"secretName": hub.token_secret_ref.name, "items": [item], "defaultMode": 0o440}
@@ -40,16 +52,15 @@ def build_prepare_job(
             mounts.append({"name": "token", "mountPath": TOKEN, "readOnly": True})
     arguments += ["--volume-root", OUTPUT, "--output", output_folder(facts, spec)]
     arguments += layout_arguments(spec, engine_image)
-    if published is not None:
-        arguments += ["--keep", str(spec.output.keep)]
-        for flag, keys in (("--published", published), ("--in-use", in_use)):
-            arguments += [part for key in keys for part in (flag, key)]
+    if pruning:
+        arguments += ["--keep", str(pruning.keep), "--published", pruning.published]
+        arguments += [part for key in pruning.in_use for part in ("--in-use", key)]
     arguments += ["--report", REPORT]
     return build_job(facts, spec, Container(prepare_image, arguments, RESOURCES, volumes, mounts))
 
 
-def _hub_arguments(hub: HuggingFace) -> list[str]:
-    arguments = ["--repo", hub.repo, "--revision", hub.revision]
+def _hub_arguments(hub: HuggingFace, revision: str) -> list[str]:
+    arguments = ["--repo", hub.repo, "--revision", revision]
     if hub.endpoint:
         arguments += ["--endpoint", hub.endpoint]
     for flag, patterns in (("--include", hub.include), ("--exclude", hub.exclude)):

@@ -7,13 +7,12 @@ from shardwright_operator.api.status import ResolvedSource
 from shardwright_operator.build.job import (
     OUTPUT,
     REPORT,
-    SOURCE,
     Container,
     JobFacts,
     build_job,
     layout_arguments,
+    mount_source,
     output_folder,
-    source_mount,
 )
 
 
@@ -21,13 +20,11 @@ def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSou
     """The Job. The number of accelerators follows from the parallel sizes; with a queue it is created suspended."""
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
     mounts: list[dict[str, Any]] = [{"name": "shared-memory", "mountPath": "/dev/shm"}]  # noqa: S108
-    if claim := spec.source.persistent_volume_claim:
-        volume, mount = source_mount(claim.claim_name)
-        volumes.append(volume)
-        mounts.append(mount)
-        folder = f"{SOURCE}/{claim.path.strip('/')}".rstrip("/")
-    else:
-        folder = f"{OUTPUT}/{source.path}"
+    folder = f"{OUTPUT}/{source.path}"
+    if spec.source.persistent_volume_claim:
+        more_volumes, more_mounts, folder = mount_source(spec)
+        volumes += more_volumes
+        mounts += more_mounts
     arguments = [
         "shard",
         *("--source", folder, "--output", output_folder(facts, spec), "--volume-root", OUTPUT),

@@ -5,16 +5,16 @@ from typing import Any
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus
 from shardwright_operator.build.job import JobFacts
-from shardwright_operator.build.prepare_job import build_prepare_job
+from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_operator.decide.inputs import engine_image
-from shardwright_operator.decide.need import Need, mounted_whole
+from shardwright_operator.decide.need import Need, artifacts_in_use
 from shardwright_operator.decide.world import Config, Observed
 
 
 def job_for(config: Config, observed: Observed, spec: Spec, need: Need, attempt: JobStatus) -> dict[str, Any]:
     """The Job's manifest."""
-    resource, status = observed.resource, observed.resource.status
+    resource, source = observed.resource, observed.resource.status.source
     facts = JobFacts(
         namespace=resource.namespace,
         resource=resource.name,
@@ -26,10 +26,16 @@ def job_for(config: Config, observed: Observed, spec: Spec, need: Need, attempt:
     )
     image = engine_image(config, resource, spec)
     if need.stage == "Shard":
-        assert status.source is not None
-        return build_shard_job(facts, spec, image, status.source)
-    users = observed.claim_users.get(spec.output.persistent_volume_claim.claim_name, ())
-    published = [status.artifact.key] if status.artifact else []
-    prune = need.upkeep and spec.output.keep is not None and not mounted_whole(observed, spec)
-    in_use = sorted({path.rstrip("/").rsplit("/", 1)[-1] for path in users}) if prune else []
-    return build_prepare_job(facts, spec, image, config.prepare_image, published if prune else None, in_use)
+        assert source is not None
+        return build_shard_job(facts, spec, image, source)
+    # A branch is resolved once: who only looks after an artifact looks at the commit that it was made from.
+    known = need.upkeep and source is not None and source.inputs == need.source_inputs
+    revision = source.revision if source and known else ""
+    return build_prepare_job(facts, spec, image, config.prepare_image, revision, _pruning(observed, spec, need))
+
+
+def _pruning(observed: Observed, spec: Spec, need: Need) -> Pruning | None:
+    artifact, in_use = observed.resource.status.artifact, artifacts_in_use(observed, spec)
+    if not need.upkeep or spec.output.keep is None or artifact is None or in_use is None:
+        return None
+    return Pruning(spec.output.keep, artifact.key, in_use)

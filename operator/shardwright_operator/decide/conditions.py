@@ -1,21 +1,23 @@
 """The table of conditions: from a verdict to what `kubectl`, kstatus and Argo CD read.
 
-situation   Ready              Reconciling                  Stalled
-working     Unknown / reason   True                         -
-retrying    False / reason     True / ProgressingWithRetry  -
-stalled     False / reason     -                            True / same reason
-done        True / Succeeded   -                            -
-suspended   unchanged          -                            -
+situation   Ready                                            Reconciling                  Stalled
+working     Unknown / reason                                 True                         -
+retrying    False / reason                                   True / ProgressingWithRetry  -
+stalled     False / reason                                   -                            True / same reason
+done        True / Succeeded                                 -                            -
+suspended   False / reason of a failure, or Unknown / Suspended-                            -
 """
 
 from datetime import datetime
 from typing import Literal
 
-from shardwright_operator.api.status import Condition, Status
+from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.verdict import Verdict
 from shardwright_worker.contract.reasons import Reason
 
 Truth = Literal["True", "False", "Unknown"]
+Shown = tuple[Truth, str, str]
+
 _VOLUME = frozenset(
     {
         Reason.VOLUME_NOT_FOUND,
@@ -37,67 +39,72 @@ _SOURCE = frozenset(
         Reason.SOURCE_CORRUPT,
     }
 )
+_DETAILS = ("VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified")
+_GOOD = (
+    "The claim is there and can be written to",
+    "The source is resolved and complete",
+    "Every part of every rank is on the volume",
+    "Every metadata file is on the volume",
+)
+_PENDING: Shown = ("Unknown", Reason.PROGRESSING, "Not looked at yet")
 _MESSAGE_LIMIT = 2048
 
 
-def conditions_of(status: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime) -> list[Condition]:
+def conditions_of(
+    old: Status, new: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime
+) -> list[Condition]:
     """All conditions, in the order in which people read them. `prepared`: the source is resolved for this spec."""
-    shown: list[tuple[str, Truth, Reason, str]] = []
-    failing = verdict.situation in ("retrying", "stalled")
-    old = status.condition("Ready")
-    if verdict.situation == "done":
-        shown.append(("Ready", "True", Reason.SUCCEEDED, verdict.message))
-    elif verdict.situation == "suspended" and old:
-        shown.append(("Ready", old.status, Reason(old.reason), old.message))
-    else:
-        shown.append(("Ready", "False" if failing else "Unknown", verdict.reason, verdict.message))
-    if verdict.situation == "working":
-        shown.append(("Reconciling", "True", verdict.reason, verdict.message))
-    elif verdict.situation == "retrying":
-        shown.append(("Reconciling", "True", Reason.PROGRESSING_WITH_RETRY, verdict.message))
-    elif verdict.situation == "stalled":
-        shown.append(("Stalled", "True", verdict.reason, verdict.message))
-    shown += _details(verdict, failing, prepared)
-    return [_condition(status, generation, now, *one) for one in shown]
+    shown = {**_summary(verdict), **_details(new.artifact, verdict, prepared)}
+    return [_condition(old, generation, now, type_, *one) for type_, one in shown.items()]
 
 
-def _details(verdict: Verdict, failing: bool, prepared: bool) -> list[tuple[str, Truth, Reason, str]]:
-    if verdict.situation == "done":
-        return [
-            ("VolumeReady", "True", Reason.SUCCEEDED, "The claim is there and can be written to"),
-            ("SourceReady", "True", Reason.SUCCEEDED, "The source is resolved and complete"),
-            ("ShardsComplete", "True", Reason.SUCCEEDED, "Every part of every rank is on the volume"),
-            ("MetadataComplete", "True", Reason.SUCCEEDED, "Every metadata file is on the volume"),
-            ("Verified", "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"),
-        ]
-    pending: tuple[Truth, Reason, str] = ("Unknown", Reason.PROGRESSING, "Not looked at yet")
-    wrong: tuple[Truth, Reason, str] = ("False", verdict.reason, verdict.message)
-    found: tuple[Truth, Reason, str] = ("True", Reason.SUCCEEDED, "")
+def _summary(verdict: Verdict) -> dict[str, Shown]:
+    told = (verdict.reason, verdict.message)
+    match verdict.situation:
+        case "done":
+            return {"Ready": ("True", *told)}
+        case "working":
+            return {"Ready": ("Unknown", *told), "Reconciling": ("True", *told)}
+        case "retrying":
+            return {"Ready": ("False", *told), "Reconciling": ("True", Reason.PROGRESSING_WITH_RETRY, verdict.message)}
+        case "stalled":
+            return {"Ready": ("False", *told), "Stalled": ("True", *told)}
+        case "suspended":
+            return {"Ready": ("False" if verdict.failing else "Unknown", *told)}
 
-    def detail(reasons: frozenset[Reason], good: str) -> tuple[Truth, Reason, str]:
-        if failing and verdict.reason in reasons:
-            return wrong
-        return (*found[:2], good) if prepared else pending
 
-    damaged = failing and verdict.reason == Reason.ARTIFACT_DAMAGED
-    unverified = failing and verdict.reason == Reason.VERIFICATION_FAILED
-    return [
-        ("VolumeReady", *detail(_VOLUME, "The claim is there and can be written to")),
-        ("SourceReady", *detail(_SOURCE, "The source is resolved and complete")),
-        ("ShardsComplete", *(wrong if damaged else pending)),
-        ("MetadataComplete", *(wrong if damaged else pending)),
-        ("Verified", *(wrong if unverified else pending)),
-    ]
+def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool) -> dict[str, Shown]:
+    good: list[Shown] = [("True", Reason.SUCCEEDED, message) for message in _GOOD]
+    if verdict.situation == "done" and artifact is not None:
+        return dict(zip(_DETAILS, [*good, _verified(artifact)], strict=True))
+    shown = [*good[:2], *[_PENDING] * 3] if prepared else [_PENDING] * 5
+    wrong = (
+        verdict.reason in _VOLUME,
+        verdict.reason in _SOURCE,
+        verdict.reason == Reason.ARTIFACT_DAMAGED,
+        verdict.reason == Reason.ARTIFACT_DAMAGED,
+        verdict.reason == Reason.VERIFICATION_FAILED,
+    )
+    for index, is_wrong in enumerate(wrong):
+        if is_wrong:
+            shown[index] = ("False", verdict.reason, verdict.message)
+    return dict(zip(_DETAILS, shown, strict=True))
+
+
+def _verified(artifact: Artifact) -> Shown:
+    if artifact.verified_by.lower() == "digests":
+        return "Unknown", Reason.SUCCEEDED, "The bytes are as they were written; no vLLM loaded them (Digests)"
+    return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
 
 
 def _condition(
-    status: Status, generation: int, now: datetime, type_: str, truth: Truth, reason: Reason, message: str
+    status: Status, generation: int, now: datetime, type_: str, truth: Truth, reason: str, message: str
 ) -> Condition:
     old = status.condition(type_)
     return Condition(
         type=type_,
         status=truth,
-        reason=reason.value,
+        reason=str(reason),
         message=message[:_MESSAGE_LIMIT],
         observed_generation=generation,
         last_transition_time=old.last_transition_time if old and old.status == truth else now.replace(microsecond=0),

@@ -21,13 +21,19 @@ def artifact_inputs(config: Config, resource: Resource, spec: Spec) -> str:
     )
 
 
-def retry_inputs(config: Config, resource: Resource, spec: Spec) -> str:
-    """Hash of all whose change lifts a permanent failure: inputs, job fields, verification, a person's request."""
+def source_inputs(wanted: str, request: str | None, claim_uid: str) -> str:
+    """Hash of what a source is resolved for: the wanted artifact, a person's request, and the claim itself."""
+    return short_hash(wanted, request, claim_uid)
+
+
+def retry_inputs(config: Config, resource: Resource, spec: Spec, request: str | None, claim_uid: str) -> str:
+    """Hash of all whose change lifts a permanent failure: inputs, claim, job fields, verification, a request."""
     return short_hash(
         artifact_inputs(config, resource, spec),
         spec.job.model_dump(mode="json", exclude_defaults=True),
         spec.verification,
-        resource.requested_at,
+        request,
+        claim_uid,
     )
 
 

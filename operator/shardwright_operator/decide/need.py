@@ -7,7 +7,9 @@ from typing import Literal
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Status
-from shardwright_operator.decide.inputs import artifact_inputs, short_hash
+from shardwright_operator.build.job import folder_on_volume
+from shardwright_operator.decide.inputs import artifact_inputs, short_hash, source_inputs
+from shardwright_operator.decide.request import request_of
 from shardwright_operator.decide.world import Claim, Config, Observed
 
 Stage = Literal["Prepare", "Shard"]
@@ -17,49 +19,69 @@ Stage = Literal["Prepare", "Shard"]
 class Need:
     """A stage to run. `inputs` marks its Jobs, `source_inputs` the source that prepare resolves.
 
-    `upkeep`: the artifact is published, this only looks after it.
+    `upkeep`: the artifact is published, this only looks after it. `key`: the artifact that it must report, if known.
     """
 
     stage: Stage
     inputs: str
     source_inputs: str
     upkeep: bool = False
+    key: str = ""
 
 
 def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, claim: Claim) -> Need | None:
     """The next stage, None if the wanted artifact is published and nothing is due."""
-    resource = observed.resource
-    status = resource.status
-    wanted = artifact_inputs(config, resource, spec)
-    prepare = short_hash(wanted, resource.requested_at, claim.uid)
-    source = status.source
+    status, source = observed.resource.status, observed.resource.status.source
+    wanted = artifact_inputs(config, observed.resource, spec)
+    prepare = source_inputs(wanted, request_of(observed), claim.uid)
     if source is None or source.inputs != prepare:
-        return Need("Prepare", prepare, prepare, upkeep=is_published(status, wanted, claim))
+        return Need("Prepare", prepare, prepare, upkeep=is_published(config, observed, spec, claim))
     if status.artifact is None or status.artifact.key != source.key or status.artifact.claim_uid != claim.uid:
-        return Need("Shard", short_hash(prepare, source.key), prepare)
+        return Need("Shard", short_hash(prepare, source.key), prepare, key=source.key)
     if due := _upkeep_due(now, observed, spec, status.artifact):
         return Need("Prepare", short_hash(prepare, due), prepare, upkeep=True)
     return None
 
 
-def is_published(status: Status, wanted: str, claim: Claim | None) -> bool:
+def is_prepared(config: Config, observed: Observed, spec: Spec, claim: Claim | None) -> bool:
+    """Whether the source is resolved for what the spec asks for now."""
+    source = observed.resource.status.source
+    if source is None or claim is None:
+        return False
+    wanted = artifact_inputs(config, observed.resource, spec)
+    return source.inputs == source_inputs(wanted, request_of(observed), claim.uid)
+
+
+def is_published(config: Config, observed: Observed, spec: Spec, claim: Claim) -> bool:
     """Whether the artifact that the spec asks for is published on the claim that is there now."""
-    artifact = status.artifact
-    return artifact is not None and claim is not None and (artifact.inputs, artifact.claim_uid) == (wanted, claim.uid)
+    artifact, source = observed.resource.status.artifact, observed.resource.status.source
+    wanted = artifact_inputs(config, observed.resource, spec)
+    if artifact is None or (artifact.inputs, artifact.claim_uid) != (wanted, claim.uid):
+        return False
+    moved = is_prepared(config, observed, spec, claim) and source is not None and source.key != artifact.key
+    return not moved
 
 
 def _upkeep_due(now: datetime, observed: Observed, spec: Spec, artifact: Artifact) -> str:
     """Why the published artifact must be looked after now, empty if it need not."""
-    if wants_pruning(spec, observed.resource.status, artifact) and not mounted_whole(observed, spec):
+    if wants_pruning(spec, observed.resource.status, artifact) and artifacts_in_use(observed, spec) is not None:
         return f"prune {artifact.key} {spec.output.keep}"
     if spec.recheck and now >= next_recheck(spec, artifact):
         return f"recheck {artifact.checked_at or artifact.completed_at}"
     return ""
 
 
-def mounted_whole(observed: Observed, spec: Spec) -> bool:
-    """Whether some running pod mounts the whole volume, so that nobody can tell which artifact it uses."""
-    return "" in observed.claim_users.get(spec.output.persistent_volume_claim.claim_name, ())
+def artifacts_in_use(observed: Observed, spec: Spec) -> list[str] | None:
+    """Keys of artifacts that running pods mount; None if one mounts more, so that nobody can tell which it uses."""
+    folder = folder_on_volume(observed.resource.namespace, observed.resource.name, spec) + "/"
+    keys = set()
+    for path in observed.claim_users.get(spec.output.persistent_volume_claim.claim_name, ()):
+        mounted = f"{path.strip('/')}/".lstrip("/")
+        if folder.startswith(mounted):
+            return None
+        if mounted.startswith(folder):
+            keys.add(mounted.removeprefix(folder).split("/")[0])
+    return sorted(keys)
 
 
 def wants_pruning(spec: Spec, status: Status, artifact: Artifact) -> bool:

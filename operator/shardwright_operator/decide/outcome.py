@@ -5,6 +5,7 @@ from datetime import datetime
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Failure, JobStatus, Status
+from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.world import Job, Observed, Pod
 from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
@@ -20,11 +21,11 @@ class Outcome:
     failure: Failure | None = None
 
 
-def judge(observed: Observed, spec: Spec, job: Job, attempt: JobStatus, now: datetime) -> Outcome:
+def judge(observed: Observed, spec: Spec, need: Need, job: Job, attempt: JobStatus, now: datetime) -> Outcome:
     """The outcome of a finished Job."""
     pod = _last_pod(observed, job)
     report = read_report(pod.termination_message) if pod else None
-    if job.complete and report is not None and report.succeeded:
+    if job.complete and report is not None and report.succeeded and _answers(report, need):
         return Outcome(report=report)
     reason, message = _cause(observed.resource.status, spec, job, pod, report)
     return Outcome(
@@ -41,17 +42,27 @@ def judge(observed: Observed, spec: Spec, job: Job, attempt: JobStatus, now: dat
     )
 
 
-def vanished(attempt: JobStatus, now: datetime) -> Failure:
-    """The failure of a Job that had been created and is there no more."""
-    message = f"Job {attempt.name} was deleted before it ended"
-    return Failure(
-        reason=Reason.DISRUPTED,
-        message=message,
-        stage=attempt.stage,
-        job=attempt.name,
-        attempt=attempt.attempt,
-        time=now,
+def vanished(attempt: JobStatus, now: datetime) -> Outcome:
+    """The outcome of a Job that had been created and is there no more."""
+    message = f"Job {attempt.name} was deleted before its end was seen"
+    return Outcome(
+        failure=Failure(
+            reason=Reason.DISRUPTED,
+            message=message,
+            stage=attempt.stage,
+            job=attempt.name,
+            attempt=attempt.attempt,
+            time=now,
+        )
     )
+
+
+def _answers(report: Report, need: Need) -> bool:
+    """Whether a success says what the stage was asked for; what does not would only be asked for again."""
+    artifact = report.artifact
+    if need.stage == "Prepare":
+        return bool(report.source and report.key) and (artifact is None or artifact.key == report.key)
+    return artifact is not None and artifact.key == need.key
 
 
 def _last_pod(observed: Observed, job: Job) -> Pod | None:
@@ -75,6 +86,8 @@ def _cause(status: Status, spec: Spec, job: Job, pod: Pod | None, report: Report
         return Reason.DISRUPTED, f"Pod {pod.name} was stopped{': ' + pod.disruption if pod.disruption else ''}"
     if pod.exit_code is not None and (known := reason_of_exit_code(pod.exit_code)):
         return known, f"The worker in pod {pod.name} ended with exit code {pod.exit_code}, without a report"
+    if job.complete and report is not None:
+        return Reason.WORKER_PROTOCOL_ERROR, f"Pod {pod.name} reports something else than it was asked for"
     if job.complete:
         return Reason.WORKER_PROTOCOL_ERROR, f"Pod {pod.name} ended well, without a report that can be read"
     lines = pod.termination_message.strip().splitlines()

@@ -8,45 +8,60 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import (
     Artifact,
     Durations,
-    Failure,
     ResolvedSource,
-    Retry,
     Serving,
     ServingVolume,
     Status,
 )
+from shardwright_operator.decide.case import Case
+from shardwright_operator.decide.inputs import engine_image
 from shardwright_operator.decide.need import Need
-from shardwright_operator.decide.world import Claim
-from shardwright_worker.contract.reasons import Reason
+from shardwright_operator.decide.progress import time_in_queue
+from shardwright_operator.decide.retry import is_made_good
+from shardwright_operator.decide.world import Claim, Job
 from shardwright_worker.contract.report import ArtifactReport, Report
 
 MODELS = "/models"
 
 
-def take_report(
-    status: Status, spec: Spec, claim: Claim, image: str, wanted: str, need: Need, report: Report, now: datetime
-) -> Status:
+def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
     """The status after a stage that went well. A prepare stage may have found the artifact finished."""
-    update: dict[str, Any] = {"job": None, "progress": None, "last_failure": None, "retry": None}
-    seconds = {name: round(value, 1) for name, value in report.durations.items() if name in Durations.model_fields}
-    update["durations"] = status.durations.model_copy(update=seconds)
+    status, spec, claim = case.status, case.spec, case.claim
+    update: dict[str, Any] = {"job": None, "progress": None}
+    if report.artifact or is_made_good(status, case.retry_inputs()):
+        update |= {"retry": None, "last_failure": None}
+    update["durations"] = _durations(case, need, job, report)
     if need.stage == "Prepare" and report.source:
-        update["source"] = _source_of(spec, report, need, claim.uid)
+        update["source"] = source_of(case, need, report)
     if report.artifact:
-        update["artifact"] = artifact_of(spec, claim, image, wanted, report.artifact, now)
+        image = engine_image(case.config, case.observed.resource, spec)
+        update["artifact"] = artifact_of(spec, claim, image, case.wanted(), report.artifact, case.now)
         update["serving"] = serving_of(spec, report.artifact)
-        if report.upkeep and need.upkeep:
-            prunes = {"prunedFor": f"{report.artifact.key}/{spec.output.keep}"}
-            update["upkeep"] = {**report.upkeep, **prunes}
+        if need.upkeep and report.upkeep:
+            update["upkeep"] = upkeep_of(case, report.artifact.key, report)
     return status.model_copy(update=update)
 
 
-def _source_of(spec: Spec, report: Report, need: Need, claim_uid: str) -> ResolvedSource | None:
-    if report.source is None:
-        return None
+def upkeep_of(case: Case, key: str, report: Report) -> dict[str, str]:
+    """What the status keeps of a report on removed artifacts: what was done, and for which artifact it was."""
+    return {**report.upkeep, "prunedFor": f"{key}/{case.spec.output.keep}"} if report.upkeep else {}
+
+
+def _durations(case: Case, need: Need, job: Job, report: Report) -> Durations:
+    seconds = {name: round(value, 1) for name, value in report.durations.items() if name in Durations.model_fields}
+    queued = time_in_queue(case.observed, job)
+    if need.stage == "Shard" and queued is not None:
+        seconds["queue"] = round(queued, 1)
+    return case.status.durations.model_copy(update=seconds)
+
+
+def source_of(case: Case, need: Need, report: Report) -> ResolvedSource:
+    """The source that prepare has resolved."""
+    assert report.source is not None
     values = report.source.model_dump()
-    name = source_name(spec, report.source.revision)
-    return ResolvedSource(**values, name=name, key=report.key, inputs=need.source_inputs, claim_uid=claim_uid)
+    name = source_name(case.spec, report.source.revision)
+    uid = case.claim.uid
+    return ResolvedSource(**values, name=name, key=report.key, inputs=need.source_inputs, claim_uid=uid)
 
 
 def source_name(spec: Spec, revision: str) -> str:
@@ -65,36 +80,6 @@ def size_text(count: int) -> str:
             break
         value /= 1024
     return f"{value:.1f}{unit}" if unit else str(count)
-
-
-def is_damage(status: Status, need: Need, report: Report) -> bool:
-    """Whether prepare looked after the published artifact and did not find it whole."""
-    found = need.stage == "Prepare" and need.upkeep and status.artifact is not None
-    return found and report.artifact is None and status.artifact is not None and report.key == status.artifact.key
-
-
-def take_damage(status: Status, spec: Spec, need: Need, report: Report, inputs: str, now: datetime) -> Status:
-    """The status after the published artifact was found damaged or gone.
-
-    It is built anew if the spec says so, or if a person asked for this look; otherwise that person is waited for.
-    """
-    assert status.artifact is not None
-    asked = status.source is None or status.source.inputs != need.source_inputs
-    source = _source_of(spec, report, need, status.artifact.claim_uid)
-    gone = {"job": None, "progress": None, "artifact": None, "serving": None, "source": source}
-    if asked or (spec.recheck and spec.recheck.rebuild):
-        return status.model_copy(update={**gone, "retry": None})
-    job = status.job
-    failure = Failure(
-        reason=Reason.ARTIFACT_DAMAGED,
-        message=f"Artifact {status.artifact.path} is incomplete, changed or gone",
-        stage=need.stage,
-        job=job.name if job else "",
-        attempt=job.attempt if job else 0,
-        time=now,
-    )
-    retry = Retry(inputs=inputs, failures=1, stopped=True)
-    return status.model_copy(update={**gone, "retry": retry, "last_failure": failure})
 
 
 def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: ArtifactReport, now: datetime) -> Artifact:

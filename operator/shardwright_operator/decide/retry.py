@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
 from shardwright_operator.decide.inputs import short_hash
 from shardwright_operator.decide.verdict import Verdict, stalled, waiting
 from shardwright_operator.decide.world import Config
 from shardwright_worker.contract.reasons import MEANINGS, Reason
+
+_DOUBLINGS = 16  # more than any cap needs
 
 
 def current(status: Status, inputs: str) -> Retry:
@@ -27,6 +30,7 @@ def record(
         update={
             "retry": Retry(
                 inputs=retry.inputs,
+                stage=retry.stage or ("Shard" if failure.stage == "Shard" else ""),
                 failures=failures,
                 disruptions=disruptions,
                 next_attempt_at=None if permanent else now + timedelta(seconds=pause),
@@ -40,10 +44,16 @@ def record(
     )
 
 
+def is_made_good(status: Status, inputs: str) -> bool:
+    """Whether a prepare Job that went well ends the record of failures: not if a shard Job has failed."""
+    return current(status, inputs).stage != "Shard"
+
+
 def backoff(config: Config, failures: int, seed: str) -> float:
     """Seconds to wait: doubles with each failure, with a jitter of up to a quarter that is the same at each look."""
     jitter = int(short_hash(seed), 16) / 0xFFFFFFFF
-    return float(min(config.retry_cap, config.retry_base * 2 ** max(0, failures - 1)) * (1 + 0.25 * jitter))
+    doublings = min(_DOUBLINGS, max(0, failures - 1))
+    return min(config.retry_cap, config.retry_base * 2.0**doublings) * (1 + 0.25 * jitter)
 
 
 def hold(status: Status, spec: Spec, retry: Retry, now: datetime) -> Verdict | None:
@@ -56,7 +66,20 @@ def hold(status: Status, spec: Spec, retry: Retry, now: datetime) -> Verdict | N
         message = f"{tried}; the last: {failure.reason}: {failure.message}"
         return stalled(Reason.ATTEMPTS_EXHAUSTED, message)
     if retry.stopped:
-        return stalled(failure.reason, f"{failure.message}. {MEANINGS[failure.reason].advice}")
+        return stalled(failure.reason, f"{failure.message.rstrip('.')}. {MEANINGS[failure.reason].advice}")
     if retry.next_attempt_at and now < retry.next_attempt_at:
-        return waiting(failure.reason, f"{failure.message}; attempt {status.attempt + 1} follows")
+        return waiting(failure.reason, f"{failure.message.rstrip('.')}; attempt {status.attempt + 1} follows")
     return None
+
+
+def last(status: Status, retry: Retry) -> Verdict | None:
+    """How the last attempt on this record went, None if none has failed."""
+    failure = status.last_failure
+    return waiting(failure.reason, failure.message) if failure and retry.failures + retry.disruptions else None
+
+
+def next_upkeep(status: Status, spec: Spec) -> datetime | None:
+    """When to look after the artifact again after that has failed for good, None if only a change can help."""
+    if spec.recheck is None or status.last_failure is None or status.last_failure.time is None:
+        return None
+    return status.last_failure.time + timedelta(seconds=seconds(spec.recheck.interval))

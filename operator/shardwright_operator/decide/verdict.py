@@ -1,6 +1,6 @@
 """How a resource stands: one of five situations, with a reason and a message for people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shardwright_worker.contract.reasons import Reason
@@ -15,6 +15,14 @@ class Verdict:
     situation: Situation
     reason: Reason
     message: str
+
+    @property
+    def failing(self) -> bool:
+        """Whether something is wrong, however it goes on."""
+        return self.situation in ("retrying", "stalled") or self.reason not in _CALM
+
+
+_CALM = (Reason.PROGRESSING, Reason.QUEUED, Reason.SUCCEEDED, Reason.SUSPENDED)
 
 
 def working(message: str, reason: Reason = Reason.PROGRESSING) -> Verdict:
@@ -32,11 +40,17 @@ def stalled(reason: Reason, message: str) -> Verdict:
     return Verdict("stalled", reason, message)
 
 
-def done(message: str) -> Verdict:
-    """The artifact is published and proven."""
-    return Verdict("done", Reason.SUCCEEDED, message)
+def done(path: str, trouble: str = "") -> Verdict:
+    """The artifact is published and proven; `trouble`: what went wrong in looking after it."""
+    message = f"Artifact {path} is published and proven"
+    return Verdict("done", Reason.SUCCEEDED, f"{message}; looking after it failed: {trouble}" if trouble else message)
 
 
 def suspended() -> Verdict:
     """The user has stopped the resource."""
     return Verdict("suspended", Reason.SUSPENDED, "spec.suspend is true")
+
+
+def paused(problem: Verdict) -> Verdict:
+    """The user has stopped the resource, and something is wrong that will have to be put right."""
+    return replace(problem, situation="suspended")

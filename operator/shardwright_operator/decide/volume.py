@@ -1,7 +1,7 @@
 """The claims: there, bound or able to be bound, and of a kind that can be written to."""
 
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.decide.verdict import Verdict, stalled, waiting
+from shardwright_operator.decide.verdict import Verdict, stalled, waiting, working
 from shardwright_operator.decide.world import Claim, Observed
 from shardwright_worker.contract.reasons import Reason
 
@@ -20,7 +20,9 @@ def check_output(observed: Observed, spec: Spec) -> Verdict | None:
     if claim is None:
         if spec.output.persistent_volume_claim.create:
             refused = next((one.message for one in observed.warnings if one.name == name), "")
-            return waiting(Reason.VOLUME_PENDING, refused or f"Creating the claim {name}")
+            if refused:
+                return waiting(Reason.VOLUME_PENDING, f"The claim {name} is refused: {refused}")
+            return working(f"Creating the claim {name}")
         return waiting(
             Reason.VOLUME_NOT_FOUND,
             f"spec.output.persistentVolumeClaim.claimName: there is no PersistentVolumeClaim {name} in this namespace; "
