@@ -32,7 +32,7 @@ CASES: Mapping[str, tuple[Rule, ...]] = {
     "409": _each(Refusal(409), verbs=_WRITES),
     "410": _each(Refusal(410)),
     "403 for a while": _each(Refusal(403), every=1, times=12),
-    "404 for a while": _each(Refusal(404), every=1, times=12, verbs=_WRITES),
+    "404 for a while": _each(Refusal(404), every=1, times=12),
     "404 of a load balancer": _each(Refusal(404, page=_PAGE)),
     "a page that is no answer": _each(Refusal(502, page="<html>Bad gateway</html>")),
     "answer lost": _each(Lost()),

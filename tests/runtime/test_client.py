@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from shardwright_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, NotServed, Unavailable
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
 from shardwright_operator.kube.login import Login, LoginError, log_in
 
@@ -61,10 +61,19 @@ async def client(server: Server, calls: list[tuple[str, str, int]]) -> AsyncIter
 async def test_refusals_have_types_and_the_servers_words(
     server: Server, client: Client, status: int, kind: type[ApiError]
 ) -> None:
-    server.answers = [(status, {}, {"reason": "Because", "message": "the words"})]
+    server.answers = [(status, {}, {"reason": "Because", "message": "the words", "details": {"name": "one"}})]
     with pytest.raises(kind, match="the words") as caught:
         await client.get(JOBS, "ns", "one")
     assert (caught.value.status, caught.value.reason) == (status, "Because")
+
+
+@pytest.mark.parametrize("body", ["404 page not found", {"reason": "NotFound", "details": {}}])
+async def test_a_404_that_names_nothing_does_not_prove_that_the_object_is_gone(
+    server: Server, client: Client, body: object
+) -> None:
+    server.answers = [(404, {}, body)]
+    with pytest.raises(NotServed):
+        await client.get(JOBS, "ns", "one")
 
 
 @pytest.mark.parametrize("status", [429, 503])

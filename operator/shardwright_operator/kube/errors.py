@@ -14,7 +14,7 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):  # noqa: N818 - the API's word
-    """404: the object, or the kind, does not exist."""
+    """404: the object does not exist; the server has looked for it."""
 
 
 class Forbidden(ApiError):  # noqa: N818 - the API's word
@@ -29,15 +29,21 @@ class Unavailable(ApiError):  # noqa: N818 - the API's word
     """No answer, 429 or 5xx: whether a write took effect is not known."""
 
 
+class NotServed(Unavailable):
+    """404 that names no object: the kind is not served (yet), or whoever answers is no API server. Proves no absence."""
+
+
 def error_of(status: int, headers: Any, body: bytes, what: str) -> ApiError:
     """The error that an HTTP answer stands for."""
-    reason, message = "", body[:500].decode(errors="replace")
+    reason, message, named = "", body[:500].decode(errors="replace"), False
     try:
         told = json.loads(body)
         reason, message = told.get("reason", ""), told.get("message", "")
+        named = bool((told.get("details") or {}).get("name"))
     except (ValueError, AttributeError):
         pass
-    kinds = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 429: Unavailable}
+    absent = NotFound if named else NotServed
+    kinds = {401: Forbidden, 403: Forbidden, 404: absent, 409: Conflict, 429: Unavailable}
     kind = kinds.get(status, Unavailable if status >= 500 else ApiError)
     return kind(status, reason, message, what, _retry_after(headers))
 

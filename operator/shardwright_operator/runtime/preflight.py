@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.errors import ApiError, Forbidden, NotFound
+from shardwright_operator.kube.errors import ApiError, Forbidden, NotServed
 from shardwright_operator.kube.kinds import CHECKPOINTS, WATCHED, Kind
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Preflight:
 
 
 def _explain(kind: Kind, where: str, error: ApiError) -> str:
-    if isinstance(error, NotFound) and kind is CHECKPOINTS:
+    if isinstance(error, NotServed) and kind is CHECKPOINTS:
         return f"the CustomResourceDefinition {CHECKPOINTS} is not installed; apply the crds/ of this release"
     if isinstance(error, Forbidden):
         return f"no permission to list {kind} {where}; grant the verbs get, list and watch ({error.message})"
