@@ -30,7 +30,7 @@ class Unavailable(ApiError):  # noqa: N818 - the API's word
 
 
 class NotServed(Unavailable):
-    """404 that names no object: the kind is not served (yet), or whoever answers is no API server. Proves no absence."""
+    """404 that names no object: the kind is not served, or whoever answers is no API server. It proves no absence."""
 
 
 def error_of(status: int, headers: Any, body: bytes, what: str) -> ApiError:
