@@ -31,7 +31,9 @@ def reference_page() -> str:
     schema = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     lines = [f"{_HEAD}# The ShardedCheckpoint resource\n", "`shardwright.io/v1alpha1`, short name `sckpt`.\n"]
     for part in ("spec", "status"):
-        lines += [f"## {part}\n", "| field | type | meaning |", "|---|---|---|"]
+        lines += [f"## {part}\n"]
+        lines += [f"Rule: {one['message']}.\n" for one in schema[part].get("x-kubernetes-validations", ())]
+        lines += ["| field | type | meaning |", "|---|---|---|"]
         lines += [f"| `{path}` | {kind} | {text} |" for path, kind, text in _fields(part, schema[part])]
         lines.append("")
     return "\n".join(lines)
@@ -54,7 +56,8 @@ def _fields(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, str, st
         text = field.get("description", "").replace("|", "\\|")
         if "enum" in field:
             text = f"{text} One of {', '.join(str(one) or 'empty' for one in field['enum'])}.".strip()
-        told = [one["message"] for one in field.get("x-kubernetes-validations", ())]
+        limited = (field, field.get("items", {}))
+        told = [one["message"] for schema in limited for one in schema.get("x-kubernetes-validations", ())]
         text = " ".join([text, *(f"Rule: {one}." for one in told)]).strip()
         yield where, f"{_kind(field)}{required}", text
         inner = field.get("items", field)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from shardwright_operator.api.spec import Api
+from shardwright_operator.api.model import Api
 from shardwright_worker.contract.reasons import Reason
 
 HISTORY = 5
@@ -14,102 +14,102 @@ HISTORY = 5
 class Condition(Api):
     """A condition by the Kubernetes API conventions."""
 
-    type: str
-    status: Literal["True", "False", "Unknown"]
-    reason: str
-    message: str = ""
-    observed_generation: int = 0
-    last_transition_time: datetime
+    type: str = Field(description="Its name.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    reason: str = Field(description="One word for programs.")
+    message: str = Field("", description="What a person should know.")
+    observed_generation: int = Field(0, description="Generation of the spec that it is about.")
+    last_transition_time: datetime = Field(description="When status last changed.")
 
 
 class ResolvedSource(Api):
     """What prepare found. `inputs` is the hash of the spec it was resolved for; `key` names the artifact to come."""
 
     name: str = Field("", description="The source for people: repository and commit, or claim and path.")
-    digest: str
-    revision: str
-    path: str
-    volume: str
-    bytes: int = 0
-    files: int = 0
-    key: str = ""
-    inputs: str = ""
-    claim_uid: str = ""
+    digest: str = Field(description="Digest over the names and digests of its files.")
+    revision: str = Field(description="The commit; the digest again for a source on a claim.")
+    path: str = Field(description="Its folder in the volume.")
+    volume: str = Field(description="The volume it is on: source or output.")
+    bytes: int = Field(0, description="Size of its files.")
+    files: int = Field(0, description="Number of its files.")
+    key: str = Field("", description="Key of the artifact that is made from it.")
+    inputs: str = Field("", description="Hash of the spec that it was resolved for.")
+    claim_uid: str = Field("", description="The output claim that it was resolved for.")
 
 
 class Artifact(Api):
     """What is published and proven."""
 
-    claim_name: str
-    path: str
-    key: str = ""
-    manifest_digest: str
-    source_revision: str = ""
-    bytes: int
+    claim_name: str = Field(description="The claim that it is on.")
+    path: str = Field(description="Its folder in the volume.")
+    key: str = Field("", description="Name of the folder: a hash of all that decides its bytes.")
+    manifest_digest: str = Field(description="SHA-256 of its manifest, shardwright.json.")
+    source_revision: str = Field("", description="Commit, or digest, of the source.")
+    bytes: int = Field(description="Size of its files.")
     size: str = Field("", description="The bytes for people.")
-    files: int
-    tensor_parallel_size: int
-    pipeline_parallel_size: int
-    engine_image: str = ""
-    vllm_version: str = ""
-    accelerator: str = ""
-    verified_by: str = ""
-    completed_at: datetime
-    inputs: str = ""
-    claim_uid: str = ""
-    checked_at: datetime | None = None
+    files: int = Field(description="Number of its files.")
+    tensor_parallel_size: int = Field(description="Serve it with this size and no other.")
+    pipeline_parallel_size: int = Field(description="Serve it with this size and no other.")
+    engine_image: str = Field("", description="The image that made it.")
+    vllm_version: str = Field("", description="The vLLM that made it.")
+    accelerator: str = Field("", description="Family of the accelerators that it was made on.")
+    verified_by: str = Field("", description="How it was proven: Digests, Load or Generate.")
+    completed_at: datetime = Field(description="When it was published.")
+    inputs: str = Field("", description="Hash of the spec that it was made for.")
+    claim_uid: str = Field("", description="The very claim that it is on.")
+    checked_at: datetime | None = Field(None, description="When it was last looked at.")
 
 
 class ServingVolume(Api):
     """The volume of a serving pod."""
 
-    claim_name: str
-    sub_path: str
-    mount_path: str
-    read_only: bool = True
+    claim_name: str = Field(description="The claim.")
+    sub_path: str = Field(description="The artifact's folder in it.")
+    mount_path: str = Field(description="Where the arguments expect it.")
+    read_only: bool = Field(True, description="Nothing is ever written to it.")
 
 
 class Serving(Api):
     """Paste this into a Deployment: arguments of `vllm serve` and the volume they expect."""
 
-    args: list[str]
-    volume: ServingVolume
+    args: list[str] = Field(description="Arguments of vllm serve.")
+    volume: ServingVolume = Field(description="The volume that the arguments expect.")
 
 
 class ProgressStatus(Api):
     """How far the running stage is. Sizes in bytes."""
 
-    stage: str
-    ranks_done: int | None = None
-    ranks: int | None = None
-    bytes_done: int | None = None
-    bytes_total: int | None = None
+    stage: str = Field(description="What the worker does.")
+    ranks_done: int | None = Field(None, description="Ranks that are through with it.")
+    ranks: int | None = Field(None, description="All ranks.")
+    bytes_done: int | None = Field(None, description="Bytes that are through.")
+    bytes_total: int | None = Field(None, description="All bytes.")
     started_at: datetime | None = Field(None, description="When the stage was first seen.")
-    estimated_completion: datetime | None = None
+    estimated_completion: datetime | None = Field(None, description="When the stage ends if it goes on like this.")
 
 
 class JobStatus(Api):
     """The attempt that runs or is about to. Written before its Job is created."""
 
-    name: str
-    stage: Literal["Prepare", "Shard"]
-    attempt: int
-    inputs: str = ""
-    claim_uid: str = ""
-    started_at: datetime | None = None
+    name: str = Field(description="The Job.")
+    stage: Literal["Prepare", "Shard"] = Field(description="Prepare or Shard.")
+    attempt: int = Field(description="Its number; numbers only grow.")
+    inputs: str = Field("", description="Hash of what the Job was made for.")
+    claim_uid: str = Field("", description="The output claim it was made for.")
+    started_at: datetime | None = Field(None, description="When the Job was created, once it was seen.")
 
 
 class Failure(Api):
     """Why an attempt failed."""
 
-    reason: Reason
-    message: str
-    stage: str = ""
-    job: str = ""
-    attempt: int = 0
-    exit_code: int | None = None
-    rank: int | None = None
-    time: datetime | None = None
+    reason: Reason = Field(description="One word for programs.")
+    message: str = Field(description="What went wrong.")
+    stage: str = Field("", description="Prepare or Shard.")
+    job: str = Field("", description="The Job that failed.")
+    attempt: int = Field(0, description="Its number.")
+    exit_code: int | None = Field(None, description="Exit code of the worker.")
+    rank: int | None = Field(None, description="The rank that failed.")
+    time: datetime | None = Field(None, description="When it failed.")
 
     @field_validator("reason", mode="before")
     @classmethod
@@ -124,23 +124,23 @@ class Retry(Api):
     `stage` is Shard once a shard Job has failed: a prepare Job that goes well does not make up for that.
     """
 
-    inputs: str
-    stage: str = ""
-    failures: int = 0
-    disruptions: int = 0
-    next_attempt_at: datetime | None = None
-    stopped: bool = False
+    inputs: str = Field(description="Hash of what failed; other inputs start afresh.")
+    stage: str = Field("", description="Shard once a shard Job has failed.")
+    failures: int = Field(0, description="Failures that count.")
+    disruptions: int = Field(0, description="Those that do not.")
+    next_attempt_at: datetime | None = Field(None, description="When the next attempt starts.")
+    stopped: bool = Field(False, description="Whether a person is waited for.")
 
 
 class Durations(Api):
     """Seconds that each stage of the published artifact took."""
 
-    prepare: float | None = None
-    queue: float | None = None
-    load: float | None = None
-    save: float | None = None
-    verify: float | None = None
-    publish: float | None = None
+    prepare: float | None = Field(None, description="The whole prepare stage.")
+    queue: float | None = Field(None, description="From the shard Job's creation to its start.")
+    load: float | None = Field(None, description="Loading the source.")
+    save: float | None = Field(None, description="Writing the shards.")
+    verify: float | None = Field(None, description="Proving them.")
+    publish: float | None = Field(None, description="Giving them their name.")
 
     def to_wire(self) -> dict[str, float]:
         """Stage -> seconds, without stages that are not known."""
@@ -150,10 +150,14 @@ class Durations(Api):
 class Status(Api):
     """The whole status. `engineImage` is the operator's default as it was when this resource was first seen."""
 
-    observed_generation: int = -1
-    conditions: Annotated[list[Condition], Field(max_length=16)] = Field(default_factory=list)
-    engine_image: str = ""
-    attempt: int = 0
+    observed_generation: int = Field(
+        -1, description="Generation of the spec that this is about; -1: nobody has looked."
+    )
+    conditions: Annotated[list[Condition], Field(max_length=16)] = Field(
+        default_factory=list, description="How it stands; Ready first."
+    )
+    engine_image: str = Field("", description="The operator's default image when this resource was first seen.")
+    attempt: int = Field(0, description="Highest number of an attempt so far.")
     source: ResolvedSource | None = None
     artifact: Artifact | None = None
     serving: Serving | None = None
@@ -161,10 +165,16 @@ class Status(Api):
     job: JobStatus | None = None
     retry: Retry | None = None
     last_failure: Failure | None = None
-    attempts: Annotated[list[Failure], Field(max_length=HISTORY)] = Field(default_factory=list)
+    attempts: Annotated[list[Failure], Field(max_length=HISTORY)] = Field(
+        default_factory=list, description="The last attempts that failed, oldest first."
+    )
     durations: Durations = Field(default_factory=Durations)
-    upkeep: dict[str, str] = Field(default_factory=dict)
-    last_handled_reconcile_at: str | None = None
+    upkeep: dict[str, str] = Field(
+        default_factory=dict, description="What was removed, and what keeps that from being done."
+    )
+    last_handled_reconcile_at: str | None = Field(
+        None, description="The last value of the annotation reconcile.fluxcd.io/requestedAt that was acted on."
+    )
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of this type, None if it is not shown."""

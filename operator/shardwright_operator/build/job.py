@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shardwright_operator.api.duration import seconds
-from shardwright_operator.api.spec import JobSettings, Spec
+from shardwright_operator.api.job_settings import JobSettings
+from shardwright_operator.api.spec import Spec
 from shardwright_operator.build.labels import labels_of, owner_of
 from shardwright_worker.contract.naming import digest_of
 

@@ -1,0 +1,76 @@
+"""What the operator creates is taken by a real API server: no unknown field, and at the restricted level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shardwright_operator.api.spec import Spec
+from shardwright_operator.api.status import ResolvedSource
+from shardwright_operator.build.claim import build_claim
+from shardwright_operator.build.job import JobFacts
+from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
+from shardwright_operator.build.shard_job import build_shard_job
+from tests.api.conftest import refusal
+from tests.api.test_crd import RIGHT
+from tests.harness.checkpoints import manifest
+from tests.harness.world import World
+from tests.plane.plane import Plane
+
+SOURCE = ResolvedSource(digest="d1", revision="r1", path=".sources/d1", volume="output", key="0123456789abcdef")
+SPECS = pytest.mark.parametrize("parts", RIGHT, ids=lambda parts: " ".join(parts) or "plain")
+
+
+@pytest.fixture(scope="module")
+def restricted(served: Plane) -> World:
+    """A namespace that takes no pod that may do more than the restricted level allows."""
+    world = World(served.api, claims=())
+    label = {"pod-security.kubernetes.io/enforce": "restricted"}
+    path = f"/api/v1/namespaces/{world.namespace}"
+    served.api.call("PATCH", path, {"metadata": {"labels": label}}, "application/merge-patch+json")
+    classes = "/apis/scheduling.k8s.io/v1/priorityclasses/high"
+    served.api.apply(
+        classes,
+        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "high"}, "value": 1},
+    )
+    runtime = "/apis/node.k8s.io/v1/runtimeclasses/nvidia"
+    served.api.apply(
+        runtime,
+        {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "nvidia"},
+    )
+    return world
+
+
+def _spec(parts: dict[str, Any]) -> Spec:
+    spec = manifest("tried", **parts)["spec"]
+    return Spec.model_validate({name: value for name, value in spec.items() if value is not None})
+
+
+@SPECS
+@pytest.mark.parametrize("stage", ["Prepare", "Shard"])
+def test_jobs_and_their_pods_are_taken(restricted: World, stage: str, parts: dict[str, Any]) -> None:
+    facts = JobFacts(restricted.namespace, "tried", "uid-1", f"tried-{stage.lower()}-0-1", stage, 1, "abcdef01")
+    spec = _spec(parts)
+    job = (
+        build_prepare_job(facts, spec, "engine:1", "prepare:1", pruning=Pruning(1, "k1", ["k2"]))
+        if stage == "Prepare"
+        else build_shard_job(facts, spec, "engine:1", SOURCE)
+    )
+    assert refusal(restricted, "POST", restricted.path("jobs"), job) == ""
+    template = job["spec"]["template"]
+    pod = {"metadata": {**template["metadata"], "name": "tried"}, "spec": template["spec"]}
+    assert refusal(restricted, "POST", restricted.path("pods"), pod) == ""
+
+
+def test_the_restricted_level_is_on(restricted: World) -> None:
+    pod = {"metadata": {"name": "free"}, "spec": {"containers": [{"name": "main", "image": "x"}]}}
+    assert "restricted" in refusal(restricted, "POST", restricted.path("pods"), pod)
+
+
+@pytest.mark.parametrize("when_deleted", ["Retain", "Delete"])
+def test_claims_are_taken(restricted: World, when_deleted: str) -> None:
+    create = {"size": "40Gi", "storageClassName": "fast", "whenDeleted": when_deleted}
+    spec = _spec({"output": {"persistentVolumeClaim": {"claimName": "new", "create": create}}})
+    claim = build_claim(restricted.namespace, "tried", "uid-1", spec)
+    assert refusal(restricted, "POST", restricted.path("persistentvolumeclaims"), claim) == ""
