@@ -20,7 +20,7 @@ _PAGE = "404 page not found\n"
 def _each(fault: Fault, every: int = 2, times: int = 20, verbs: tuple[str, ...] = _ALL) -> tuple[Rule, ...]:
     """The fault for every so manieth call of each of these verbs, the first included."""
     # A resource has one Job to delete: more than a few refusals of that would only test patience.
-    numbers = {"delete": min(3, times)}
+    numbers = {"delete": 3, "get": 6}
     return tuple(Rule(verb, _OURS, fault, every=every, times=numbers.get(verb, times)) for verb in verbs)
 
 
@@ -61,8 +61,7 @@ def test_it_ends_as_on_a_good_day(
     _, plays = crowded
     assert plays[case].result() == undisturbed
     hits = {rule.verb: rule.hits for rule in CASES[case]}
-    assert hits["create"] >= 5, hits
-    assert hits["apply"] >= 5, hits
+    assert min(hits["create"], hits["apply"]) >= 3, f"the trouble hardly happened: {hits}"
 
 
 def test_no_job_was_created_twice(crowded: tuple[Stage, Mapping[str, Future[Mapping[str, End]]]]) -> None:

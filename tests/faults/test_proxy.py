@@ -30,7 +30,9 @@ class Server:
         response = web.StreamResponse()
         await response.prepare(request)
         for number in range(6):
-            await response.write(json.dumps({"type": "ADDED", "object": number}).encode() + b"\n")
+            await response.write(
+                json.dumps({"type": "ADDED", "object": number}, separators=(",", ":")).encode() + b"\n"
+            )
         return response
 
 
@@ -128,6 +130,8 @@ async def test_a_crash_comes_before_or_after_the_call(
     [
         (Duplicate(), [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]),
         (Drop(every=3), [0, 1, 3, 4]),
+        (Drop(every=2, type="ADDED"), [0, 2, 4]),
+        (Drop(every=1, type="DELETED"), [0, 1, 2, 3, 4, 5]),
         (StreamError(410, events=2), [0, 1, 410]),
         (Cut(events=2), [0, 1, "cut"]),
         (Silence(events=2), [0, 1, "silent"]),

@@ -119,9 +119,10 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Drop:
-    """Of the watch's events, every `every`th does not come."""
+    """Of the watch's events (of one type, if given), every `every`th does not come."""
 
     every: int = 2
+    type: str = ""
 
     async def happen(self, exchange: Exchange) -> None:
         """Pass the watch on."""
@@ -129,8 +130,9 @@ class Drop:
         async def some(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             number = 0
             async for line in lines:
-                number += not is_bookmark(line)
-                if is_bookmark(line) or number % self.every:
+                meant = not is_bookmark(line) and f'"type":"{self.type}'.encode() in line[:40]
+                number += meant
+                if not meant or number % self.every:
                     yield line
 
         await exchange.relay(some, abort=False)

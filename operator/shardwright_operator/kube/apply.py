@@ -97,6 +97,8 @@ class Executor:
             notes.refused[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
             return str(error)
         notes.refused.pop(name, None)
+        if kind is JOBS:
+            notes.created.add(name)
         self._take(kind, raw)
         return ""
 

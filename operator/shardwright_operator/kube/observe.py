@@ -63,6 +63,11 @@ class Observer:
             self._memory.forget(key)
         notes = self._memory.of(key) if not settled else Notes()
         jobs, absent = await self._jobs(resource, notes, settled)
+        if vanished := absent & notes.created:
+            # Perhaps the resource went as well, and no watch told of it: read it before a Job is created again.
+            notes.created -= vanished
+            notes.doubtful = True
+            return await self.observe(key)
         pods = await self._pods(resource, jobs, notes, settled)
         claims = await self._claims(entry)
         clock = self._cache.clock()
