@@ -4,7 +4,9 @@ vLLM's own `save_sharded_state` saves after `process_weights_after_loading`, but
 that step renames, drops or permutes does not survive. Every rank imports this module, as vLLM's worker extension.
 """
 
+import os
 import traceback
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,12 +16,14 @@ from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
 from vllm.model_executor.model_loader.sharded_state_loader import ShardedStateLoader
 
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.manifest import Part
+from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.completeness import find_missing, mark
-from shardwright_worker.shard.rank import RankPlan, plan_from_environment, say
+from shardwright_worker.shard.rank import Counter, RankPlan, plan_from_environment, say
 from shardwright_worker.shard.releases import retie
-from shardwright_worker.shard.tensors import digest_of_module
-from shardwright_worker.shard.writer import split_into_parts, write_part
+from shardwright_worker.shard.tensors import runtime_digest
+from shardwright_worker.shard.writer.write import write_parts
 
 LOAD_FORMAT = "shardwright"
 _NAMED = 12  # missing tensors that a message names
@@ -61,21 +65,16 @@ def rank_of() -> int:
 
 def save(plan: RankPlan, rank: int, model: torch.nn.Module, facts: dict[str, Any]) -> None:
     """Write this rank's parts and say what they are."""
-    tensors = {name: one.detach() for name, one in logical_state(model).items()}
-    done = 0
+    place = {"rank": rank, "tp_rank": get_tensor_model_parallel_rank(), "pp_rank": get_pp_group().rank_in_group}
+    pattern = plan.file_pattern or default_file_pattern(get_pp_group().world_size)
 
-    def on_bytes(count: int) -> None:
-        nonlocal done
-        done += count
-        say(plan.scratch, "bytes", rank, done)
+    def name_of(part: int) -> str:
+        return pattern.format(rank=place["tp_rank"], tp_rank=place["tp_rank"], pp_rank=place["pp_rank"], part=part)
 
-    parts = []
-    for number, names in enumerate(split_into_parts(tensors, plan.max_file_size)):
-        file = ShardedStateLoader._render_default_pattern(plan.file_pattern or None, part=number)
-        part = write_part(plan.staging / file, {name: tensors[name] for name in names}, on_bytes)
-        place = {"rank": rank, "tp_rank": get_tensor_model_parallel_rank(), "pp_rank": get_pp_group().rank_in_group}
-        written = {"file": part.file, "size": part.size, "sha256": part.sha256, "part": number}
-        parts.append({**written, **place, "tensors": [one.model_dump() for one in part.tensors]})
+    count = Counter(lambda done: say(plan.scratch, "bytes", rank, done))
+    threads = max(1, len(os.sched_getaffinity(0)) // plan.ranks)
+    written = write_parts(plan.staging, logical_state(model), name_of, plan.max_file_size, count.add, threads=threads)
+    parts = [Part(part=number, **place, **asdict(part)).model_dump() for number, part in enumerate(written)]
     say(plan.scratch, "saved", rank, {"parts": parts, **facts})
 
 
@@ -102,4 +101,4 @@ class Extension:
 
     def shardwright_digest(self) -> tuple[int, str]:
         """Rank and digest of its weights as the engine runs them."""
-        return rank_of(), digest_of_module(self.model_runner.get_model())  # type: ignore[attr-defined]
+        return rank_of(), runtime_digest(self.model_runner.get_model())  # type: ignore[attr-defined]

@@ -2,11 +2,14 @@
 
 import json
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PLAN = "SHARDWRIGHT_PLAN"  # environment variable: the plan for the ranks, as JSON
+_PERIOD = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class RankPlan:
     scratch: Path
     file_pattern: str
     max_file_size: int
+    ranks: int
 
     def to_environment(self) -> dict[str, str]:
         """The variable that carries the plan into the ranks' processes."""
@@ -25,6 +29,7 @@ class RankPlan:
             "scratch": str(self.scratch),
             "file_pattern": self.file_pattern,
             "max_file_size": self.max_file_size,
+            "ranks": self.ranks,
         }
         return {PLAN: json.dumps(values)}
 
@@ -33,7 +38,11 @@ def plan_from_environment() -> RankPlan:
     """The plan, in a rank's process."""
     values = json.loads(os.environ[PLAN])
     return RankPlan(
-        Path(values["staging"]), Path(values["scratch"]), values["file_pattern"], int(values["max_file_size"])
+        Path(values["staging"]),
+        Path(values["scratch"]),
+        values["file_pattern"],
+        int(values["max_file_size"]),
+        int(values["ranks"]),
     )
 
 
@@ -51,3 +60,17 @@ def heard(scratch: Path, kind: str) -> dict[int, Any]:
         int(path.stem.rsplit("-", 1)[1]): json.loads(path.read_text())
         for path in sorted(scratch.glob(f"{kind}-*.json"))
     }
+
+
+class Counter:
+    """Adds up bytes and tells the sum a few times a second."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell, self._done, self._told = tell, 0, 0.0
+
+    def add(self, size: int) -> None:
+        """That many more."""
+        self._done += size
+        if time.monotonic() - self._told > _PERIOD:
+            self._tell(self._done)
+            self._told = time.monotonic()

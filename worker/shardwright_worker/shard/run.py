@@ -62,7 +62,9 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
 
 def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratch: Path, clock: "Clock") -> Manifest:
     """Everything in staging, proven."""
-    plan = RankPlan(staging, scratch / "ranks", request.file_pattern, request.max_file_size)
+    plan = RankPlan(
+        staging, scratch / "ranks", request.file_pattern, request.max_file_size, request.settings.world_size
+    )
     plan.scratch.mkdir()
     job = {"source": str(request.source), "engine": request.settings.model_dump(), "scratch": str(plan.scratch)}
     clock.start(Stage.LOADING)

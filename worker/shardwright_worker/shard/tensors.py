@@ -1,68 +1,85 @@
-"""The bytes of a tensor, piece by piece, wherever it lives; and their digest."""
+"""Tensors as safetensors names them, and the digests of their bytes wherever they live."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import xxhash
 
-CHUNK = 16 * 1024**2  # bytes a piece
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.shard.writer.buffers import BUFFER, Buffer, Copier, make_buffers
+from shardwright_worker.shard.writer.plan import TensorPlan
 
-# torch's name -> the name in a safetensors header
-DTYPES = {
-    torch.bool: "BOOL",
-    torch.uint8: "U8",
-    torch.int8: "I8",
-    torch.int16: "I16",
-    torch.int32: "I32",
-    torch.int64: "I64",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.float32: "F32",
-    torch.float64: "F64",
-    torch.float8_e4m3fn: "F8_E4M3",
-    torch.float8_e5m2: "F8_E5M2",
-}
-DTYPES |= {kind: name for name in ("U16", "U32", "U64") if (kind := getattr(torch, name.replace("U", "uint"), None))}
-if float8_e8m0 := getattr(torch, "float8_e8m0fnu", None):
-    DTYPES[float8_e8m0] = "F8_E8M0"
+_THREADS = 4
+_NAMES = {
+    "BOOL": "bool", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "I8": "int8", "I16": "int16",
+    "I32": "int32", "I64": "int64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "C64": "complex64",
+}  # fmt: skip
+# torch's type -> the name in a safetensors header; older releases of torch lack some
+DTYPES = {kind: name for name, attribute in _NAMES.items() if (kind := getattr(torch, attribute, None))}
 
 
-def size_of(tensor: torch.Tensor) -> int:
-    """Bytes of the tensor."""
-    return int(tensor.numel() * tensor.element_size())
+def plan_tensor(name: str, tensor: torch.Tensor) -> TensorPlan:
+    """What a header says of the tensor. UnsupportedModel if the format has no name for its type."""
+    if tensor.dtype not in DTYPES:
+        raise WorkerFailure(
+            Reason.UNSUPPORTED_MODEL, f"{name} has type {tensor.dtype}, which a safetensors file cannot hold"
+        )
+    size = int(tensor.numel() * tensor.element_size())
+    return TensorPlan(name, DTYPES[tensor.dtype], tuple(tensor.shape), size)
 
 
-def pieces_of(tensor: torch.Tensor, chunk: int = CHUNK) -> Iterator[memoryview]:
-    """The tensor's bytes in C order, at most `chunk` at a time. A piece is valid until the next one is asked for."""
-    flat = tensor.detach().contiguous().view(-1)
-    if not flat.numel():
-        return
-    data: torch.Tensor = flat.view(torch.uint8)
-    staging: Any = None
-    if data.device.type != "cpu":
-        staging = torch.empty(min(chunk, data.numel()), dtype=torch.uint8, pin_memory=data.device.type == "cuda")
-    for start in range(0, data.numel(), chunk):
-        piece = data[start : start + chunk]
-        if staging is not None:
-            piece = staging[: piece.numel()].copy_(piece)
-        yield memoryview(piece.numpy())
+def digests_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """XXH3-128 of each tensor's bytes, in hex."""
+    device = next((one.device for one in tensors.values() if one.device.type != "cpu"), torch.device("cpu"))
+    if device.type != "cpu":
+        torch.accelerator.synchronize()
+    with make_buffers(_THREADS, device) as buffers, ThreadPoolExecutor(_THREADS) as pool:
+        shares = [list(tensors)[number::_THREADS] for number in range(_THREADS)]
+        jobs = [pool.submit(_digests, share, tensors, buffers[number]) for number, share in enumerate(shares)]
+        return {name: digest for job in jobs for name, digest in job.result().items()}
 
 
-def digest_of(tensor: torch.Tensor) -> str:
-    """XXH3-128 of the tensor's bytes, in hex."""
-    digest = xxhash.xxh3_128()
-    for piece in pieces_of(tensor):
-        digest.update(piece)
-    return str(digest.hexdigest())
+def _digests(names: list[str], tensors: Mapping[str, torch.Tensor], buffer: Buffer) -> dict[str, str]:
+    copiers: dict[torch.device, Copier] = {}
+    found = {}
+    for name in names:
+        tensor = tensors[name]
+        copier = copiers.setdefault(tensor.device, Copier(tensor.device))
+        data = copier.bytes_of(tensor)
+        digest = xxhash.xxh3_128()
+        for start in range(0, data.numel(), BUFFER):
+            count = min(BUFFER, data.numel() - start)
+            copier.copy(data, start, buffer, 0, count)
+            digest.update(buffer.view[:count])
+        found[name] = str(digest.hexdigest())
+    return found
 
 
-def digest_of_module(module: torch.nn.Module) -> str:
-    """XXH3-128 over name, type, shape and bytes of every parameter and buffer, as the engine runs them."""
-    digest = xxhash.xxh3_128()
-    named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    for name in sorted(named):
-        tensor = named[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(digest_of(tensor.data).encode())
-    return str(digest.hexdigest())
+def runtime_digest(module: torch.nn.Module) -> str:
+    """XXH3-128 over name, type, shape and bytes of the module's weights as the engine runs them."""
+    weights = _weights(module)
+    digests = digests_of({name: tensor for name, tensor in weights.items() if _has_memory(tensor)})
+    whole = xxhash.xxh3_128()
+    for name in sorted(weights):
+        tensor = weights[name]
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {digests.get(name, 'released')}\n".encode())
+    return str(whole.hexdigest())
+
+
+def _weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters, kept buffers and rotary caches; other buffers are scratch memory of unknown content."""
+    state = module.state_dict()
+    rotary = {name: one for name, one in module.named_buffers() if name.endswith(("cos_sin_cache", "inv_freq"))}
+    return {**{name: one.data for name, one in module.named_parameters()}, **rotary, **state}
+
+
+def _has_memory(tensor: torch.Tensor) -> bool:
+    """Whether there is something to read: some CPU kernels keep a packed copy and release the weight."""
+    if tensor.device.type == "meta" or not tensor.numel():
+        return False
+    extent = 1 + sum((length - 1) * stride for length, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return bool(tensor.untyped_storage().nbytes() >= (tensor.storage_offset() + extent) * tensor.element_size())

@@ -9,14 +9,13 @@ from vllm.model_executor.model_loader import base_loader
 
 from shardwright_worker.shard.loader import logical_state, rank_of
 from shardwright_worker.shard.rank import plan_from_environment, say
-from shardwright_worker.shard.tensors import digest_of, digest_of_module
+from shardwright_worker.shard.tensors import digests_of, runtime_digest
 
 _post_process = base_loader.process_weights_after_loading
 
 
 def _observe(model: Any, *args: Any, **kwargs: Any) -> Any:
-    digests = {name: digest_of(tensor) for name, tensor in logical_state(model).items()}
-    say(plan_from_environment().scratch, "tensors", rank_of(), digests)
+    say(plan_from_environment().scratch, "tensors", rank_of(), digests_of(logical_state(model)))
     return _post_process(model, *args, **kwargs)
 
 
@@ -28,4 +27,4 @@ class Extension:
 
     def shardwright_digest(self) -> tuple[int, str]:
         """Rank and digest of its weights as the engine runs them."""
-        return rank_of(), digest_of_module(self.model_runner.get_model())  # type: ignore[attr-defined]
+        return rank_of(), runtime_digest(self.model_runner.get_model())  # type: ignore[attr-defined]

@@ -44,7 +44,9 @@ def prove(
 
 
 def _load_stock(request: ShardRequest, staging: Path, scratch: Path, on_look: Callable[[], None]) -> dict[str, Any]:
-    plan = RankPlan(staging, scratch / "verified", request.file_pattern, request.max_file_size)
+    plan = RankPlan(
+        staging, scratch / "verified", request.file_pattern, request.max_file_size, request.settings.world_size
+    )
     plan.scratch.mkdir()
     job = {
         "staging": str(staging),

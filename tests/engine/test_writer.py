@@ -1,0 +1,154 @@
+"""The writer on real files: what it writes, safetensors reads; digests are those of the bytes; failures end cleanly."""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import xxhash
+from safetensors import safe_open
+
+from shardwright_worker.shard.tensors import DTYPES, digests_of, plan_tensor
+from shardwright_worker.shard.writer.buffers import BUFFER
+from shardwright_worker.shard.writer.plan import PAGE, SMALLEST, STREAMS, TensorPlan, plan_parts
+from shardwright_worker.shard.writer.write import WrittenPart, write_parts
+
+FOLDERS = ("disk", "memory")
+
+
+@pytest.fixture(params=FOLDERS)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder on the disk, and one in memory, where nothing can go past the page cache."""
+    return tmp_path if request.param == "disk" else Path(request.getfixturevalue("memory_folder"))
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[Path]:
+    """A folder in shared memory."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        yield Path(name)
+
+
+def _tensors() -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    return {
+        "layers.0.weight": torch.randn(64, 128, dtype=torch.bfloat16),
+        "layers.0.scale": torch.tensor(0.5),
+        "layers.0.odd": torch.randn(7, 3).to(torch.float16),
+        "layers.0.bytes": torch.arange(13, dtype=torch.uint8),
+        "layers.1.weight": torch.randn(128, 64).t(),  # not contiguous
+        "layers.1.packed": torch.randint(0, 2**31, (32, 32), dtype=torch.int32),
+        "layers.1.empty": torch.empty(0, 4),
+        "large": torch.randint(0, 256, (3 * BUFFER + 5,), dtype=torch.uint8),
+        "wörter": torch.ones(3, dtype=torch.bool),
+    }
+
+
+def _write(folder: Path, tensors: dict[str, torch.Tensor], limit: int = 2**40, **how: object) -> list[WrittenPart]:
+    return write_parts(folder, tensors, "part-{}.safetensors".format, limit, **how)  # type: ignore[arg-type]
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    return bytes(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes()) if tensor.numel() else b""
+
+
+@pytest.mark.parametrize("limit", [1, 10_000, 2**40])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_safetensors_reads_what_was_written(folder: Path, limit: int, ordered: bool) -> None:
+    tensors = _tensors()
+    parts = _write(folder, tensors, limit, ordered=ordered)
+    found: dict[str, torch.Tensor] = {}
+    for part in parts:
+        path = folder / part.file
+        assert path.stat().st_size == part.size
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == part.sha256
+        with safe_open(path, "pt") as file:
+            found |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for tensor in part.tensors:
+            assert tensor.xxh3 == xxhash.xxh3_128(_bytes(tensors[tensor.name])).hexdigest()
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(part.file for part in parts)
+
+
+def test_data_starts_on_a_page_and_odd_sizes_come_last(folder: Path) -> None:
+    [part] = _write(folder, _tensors())
+    raw = (folder / part.file).read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    assert (8 + length) % PAGE == 0
+    header = json.loads(raw[8 : 8 + length])
+    assert header.pop("__metadata__") == {"format": "pt"}
+    odd = [(entry["data_offsets"][1] - entry["data_offsets"][0]) % PAGE != 0 for entry in header.values()]
+    assert odd == sorted(odd)
+
+
+def test_digests_of_tensors_are_those_of_the_parts(tmp_path: Path) -> None:
+    tensors = _tensors()
+    [part] = _write(tmp_path, tensors)
+    assert digests_of(tensors) == {tensor.name: tensor.xxh3 for tensor in part.tensors}
+
+
+def test_every_type_has_its_name(tmp_path: Path) -> None:
+    tensors = {name: torch.zeros(4).to(kind) for kind, name in DTYPES.items()}
+    [part] = _write(tmp_path, tensors)
+    with safe_open(tmp_path / part.file, "pt") as file:
+        assert {name: file.get_tensor(name).dtype for name in tensors} == {name: kind for kind, name in DTYPES.items()}
+
+
+def _plan(*sizes: int) -> list[TensorPlan]:
+    return [TensorPlan(str(number), "U8", (size,), size) for number, size in enumerate(sizes)]
+
+
+def test_parts_keep_order_and_limit() -> None:
+    parts = plan_parts(_plan(*[30] * 10), 100)
+    assert max(len(part.tensors) for part in parts) <= 3
+    assert [tensor.name for part in parts for tensor in part.tensors] == [str(number) for number in range(10)]
+    assert all(part.tensors for part in parts)
+
+
+def test_a_tensor_above_the_limit_has_a_part_to_itself() -> None:
+    parts = plan_parts(_plan(500, 10, 10, 500), 100)
+    assert [[tensor.size for tensor in part.tensors] for part in parts] == [[500], [10, 10], [500]]
+
+
+def test_large_ranks_are_cut_for_several_streams_whatever_the_machine() -> None:
+    parts = plan_parts(_plan(*[SMALLEST // 4] * 4 * 20), 100 * SMALLEST)
+    assert len(parts) == STREAMS
+    sizes = [part.size for part in parts]
+    assert max(sizes) < 1.2 * min(sizes)
+
+
+def test_many_parts_need_few_buffers(tmp_path: Path) -> None:
+    tensors = {str(number): torch.full((1000,), number, dtype=torch.int32) for number in range(300)}
+    parts = _write(tmp_path, tensors, 1, threads=3)
+    assert len(parts) == 300
+
+
+def test_a_full_volume_ends_it(tmp_path: Path) -> None:
+    folder = Path("/dev/full")
+    with pytest.raises(OSError, match=os.strerror(errno.ENOTDIR)):
+        _write(folder, _tensors())
+    tensors = {"huge": torch.empty(1).expand(2**50)}
+    assert plan_tensor("huge", tensors["huge"]).size == 2**52
+    with pytest.raises(OSError) as raised:
+        _write(tmp_path, tensors, ordered=False)
+    assert raised.value.errno in (errno.ENOSPC, errno.EFBIG)
+
+
+def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "part-0.safetensors").write_text("theirs")
+    with pytest.raises(FileExistsError):
+        _write(tmp_path, _tensors())
+    assert (tmp_path / "part-0.safetensors").read_text() == "theirs"
+
+
+def test_progress_counts_every_byte(tmp_path: Path) -> None:
+    done: list[int] = []
+    [part] = _write(tmp_path, _tensors(), count=done.append)
+    assert sum(done) == part.size

@@ -1,0 +1,80 @@
+"""Plans the parts of a rank: which tensor goes where, and the header of each file. Pure arithmetic."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PAGE = 4096
+STREAMS = 8  # parts that one rank may write at a time; part of the layout, so never derived from the machine
+SMALLEST = 1024**3  # bytes; smaller parts than this are not made for the sake of streams
+
+
+@dataclass(frozen=True, slots=True)
+class TensorPlan:
+    """A tensor as a safetensors header describes it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartPlan:
+    """A file: its header, padded so that the data starts on a page, and its tensors in the order of their bytes."""
+
+    header: bytes
+    tensors: tuple[TensorPlan, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.header) + sum(tensor.size for tensor in self.tensors)
+
+
+def plan_parts(tensors: Sequence[TensorPlan], limit: int) -> list[PartPlan]:
+    """Parts of at most `limit` bytes of tensors, about equal, in the given order.
+
+    A tensor is never split, so one that is larger than the limit has a part to itself. No part is empty.
+    """
+    total = sum(tensor.size for tensor in tensors)
+    count = max(-(-total // limit), min(STREAMS, total // SMALLEST), 1)
+    goal = total / count
+    parts: list[list[TensorPlan]] = []
+    size = 0
+    for tensor in tensors:
+        full = size + tensor.size > limit or size + tensor.size / 2 > goal
+        if not parts or (full and size):
+            parts.append([])
+            size = 0
+        parts[-1].append(tensor)
+        size += tensor.size
+    return [_plan(part) for part in parts]
+
+
+def _plan(tensors: list[TensorPlan]) -> PartPlan:
+    """Tensors of whole pages first, so that they stay aligned; the others by the width of their elements."""
+    whole = [tensor for tensor in tensors if tensor.size % PAGE == 0]
+    odd = [tensor for tensor in tensors if tensor.size % PAGE]
+    odd.sort(key=lambda tensor: -_width(tensor))
+    ordered = (*whole, *odd)
+    return PartPlan(_header(ordered), ordered)
+
+
+def _width(tensor: TensorPlan) -> int:
+    elements = 1
+    for length in tensor.shape:
+        elements *= length
+    return tensor.size // elements if elements else 0
+
+
+def _header(tensors: Sequence[TensorPlan]) -> bytes:
+    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for tensor in tensors:
+        end = offset + tensor.size
+        entries[tensor.name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    padded = -(-(len(text) + 8) // PAGE) * PAGE - 8
+    return padded.to_bytes(8, "little") + text.ljust(padded, b" ")
