@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cluster.description import Description
 from tests.harness import release
 from tests.harness.checkpoints import Checkpoint, manifest
 from tests.harness.kubectl import Kubectl, Object, wait_for
@@ -45,11 +46,14 @@ def test_a_drained_node_does_not_cost_an_attempt(begun: None, kubectl: Kubectl) 
     kubectl.delete("sckpt", checkpoint.name)
 
 
-def test_an_operator_that_dies_does_not_start_the_work_twice(begun: None, kubectl: Kubectl, system: Kubectl) -> None:
+def test_an_operator_that_is_upgraded_and_dies_does_not_start_the_work_twice(
+    begun: None, kubectl: Kubectl, system: Kubectl, cluster: Description
+) -> None:
     checkpoint = _begin(kubectl, "operator-killed")
     pod = _running(checkpoint, "shard")
-    system.run("delete", "pod", "--selector=app.kubernetes.io/component=operator", "--force", "--grace-period=0")
-    system.run("rollout", "status", release.DEPLOYMENT, "--timeout=300s")
+    release.install(cluster, "replicas=2")
+    leader = system.read("lease", "shardwright")["spec"]["holderIdentity"].partition("_")[0]
+    system.run("delete", "pod", leader, "--force", "--grace-period=0")
     checkpoint.wait_ready()
     assert [one["metadata"]["uid"] for one in checkpoint.pods("shard")] == [pod["metadata"]["uid"]]
     assert len(checkpoint.jobs("prepare")) == 1

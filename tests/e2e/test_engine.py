@@ -18,6 +18,8 @@ def test_a_tensor_parallel_size_that_does_not_divide_the_heads(checkpoint: Check
 
 
 @pytest.mark.begins(engine={"tensorParallelSize": 2, "image": "shardwright.local/no-such-image:dev"})
-def test_an_engine_image_that_does_not_exist(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
+def test_an_engine_image_that_does_not_exist_and_is_put_right(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
     assert holds(checkpoint.wait_reason("ImagePullFailed", "shardwright.local/no-such-image:dev"), "Reconciling")
+    kubectl.run("patch", "sckpt", checkpoint.name, "--type=merge", '--patch={"spec":{"engine":{"image":""}}}')
+    checkpoint.wait_ready()
     kubectl.delete("sckpt", checkpoint.name)
