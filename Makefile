@@ -37,8 +37,8 @@ test: ## Everything, from nothing: fast tests, real API server, vLLM, then the c
 test-fast: .venv/.synced ## Pure code only: no cluster, no vLLM, under a minute
 	@$(LIGHT) -m pytest -q tests/unit tests/property tests/docs $(ARGS)
 test-plane: .venv/.synced ## Pure code, then operator, resource and chart against a real etcd and kube-apiserver
-	@echo "--- unit, property, plane, runtime, api, chart"
-	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/plane tests/runtime tests/api tests/chart $(ARGS)
+	@echo "--- unit, property, docs, plane, runtime, faults, api, chart"
+	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/plane tests/runtime tests/faults tests/api tests/chart $(ARGS)
 test-engine: .venv-engine/.synced ## The worker with vLLM's CPU build
 	@echo "--- the worker with vLLM"
 	@$(ENGINE) -m pytest -q -m "not long" tests/engine $(ARGS)
@@ -51,7 +51,7 @@ test-e2e: .venv/.synced ## The whole way on a local cluster, which goes away aga
 	  echo "end-to-end tests failed: pod logs and objects are under .cluster/e2e, the cluster's logs in .cluster/log" >&2; \
 	  exit 1; }
 test-faults: .venv/.synced ## Long: the operator behind a faulty API server, crashes at every write
-	@$(LIGHT) -m pytest -q -m long tests/runtime tests/property $(ARGS)
+	@$(LIGHT) -m pytest -q -m long tests/faults tests/runtime tests/property $(ARGS)
 test-models: .venv-engine/.synced ## Long: every kind of model there and back
 	@$(ENGINE) -m pytest -q -m long tests/engine $(ARGS)
 
