@@ -22,7 +22,7 @@ _SITUATIONS = (
     ("failed or blocked, goes on by itself", "False / the reason", "True / ProgressingWithRetry", "-"),
     ("needs a person", "False / the reason", "-", "True / the same reason"),
     ("done", "True / Succeeded", "-", "-"),
-    ("suspended", "unchanged", "-", "-"),
+    ("suspended", "True / Succeeded if nothing is left to do, else Unknown / Suspended or the last failure", "-", "-"),
 )
 
 

@@ -63,4 +63,4 @@ class Case:
     def retry_inputs(self) -> str:
         """What failures are counted for."""
         resource, request = self.observed.resource, request_of(self.observed)
-        return retry_inputs(self.config, resource, self.spec, request, self.claim.uid)
+        return retry_inputs(self.config, resource, self.spec, request, self.claim)

@@ -1,7 +1,7 @@
 """Hashes of what decides something: equal inputs, equal hash, whatever version of the operator computes it."""
 
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.decide.world import Config, Resource
+from shardwright_operator.decide.world import Claim, Config, Resource
 from shardwright_worker.contract.naming import digest_of
 
 
@@ -26,14 +26,14 @@ def source_inputs(wanted: str, request: str | None, claim_uid: str) -> str:
     return short_hash(wanted, request, claim_uid)
 
 
-def retry_inputs(config: Config, resource: Resource, spec: Spec, request: str | None, claim_uid: str) -> str:
-    """Hash of all whose change lifts a permanent failure: inputs, claim, job fields, verification, a request."""
+def retry_inputs(config: Config, resource: Resource, spec: Spec, request: str | None, claim: Claim) -> str:
+    """Hash of all whose change lifts a permanent failure: inputs, claim and its size, job fields, a request."""
     return short_hash(
         artifact_inputs(config, resource, spec),
         spec.job.model_dump(mode="json", exclude_defaults=True),
         spec.verification,
         request,
-        claim_uid,
+        [claim.uid, claim.capacity],
     )
 
 

@@ -22,7 +22,7 @@ from shardwright_operator.decide.publication import take_report
 from shardwright_operator.decide.running import LOOK_AGAIN, watch
 from shardwright_operator.decide.upkeep import WAITING, look_after
 from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, suspended, waiting, working
-from shardwright_operator.decide.volume import check_output, check_source, output_claim
+from shardwright_operator.decide.volume import check_output, check_source, claims_go, output_claim
 from shardwright_operator.decide.world import Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
 
@@ -35,10 +35,10 @@ def decide(now: datetime, config: Config, observed: Observed) -> Plan:
     if resource.deleting:
         return Plan(status=resource.status)
     if resource.spec is None:
-        status = resource.status.model_copy(update={"last_handled_reconcile_at": resource.requested_at})
+        status = resource.status.model_copy(update={"last_handled_reconcile_at": resource.request})
         step = Step(status, stalled(Reason.INVALID_SPEC, resource.invalid))
     else:
-        step = _step(now, config, observed, resource.spec)
+        step = _let_claims_go(observed, _step(now, config, observed, resource.spec))
     return _finish(now, config, observed, step)
 
 
@@ -66,9 +66,23 @@ def _without_claim(observed: Observed, spec: Spec, status: Status) -> Step:
         return Step(status, problem)
     if spec.suspend:
         return Step(status, paused(problem))
-    wanted = output_claim(observed, spec) is None and spec.output.persistent_volume_claim.create
+    claim = output_claim(observed, spec)
+    if claim is not None and claim.deleting:
+        # Whatever a Job still writes there is lost with the claim, which waits for the pod to go.
+        stopped = tuple(DeleteJob(job.name, job.uid) for job in live_jobs(observed) if not job.deleting)
+        return Step(status.model_copy(update={"job": None, "progress": None}), problem, stopped, LOOK_AGAIN)
+    wanted = claim is None and spec.output.persistent_volume_claim.create
     action = (CreateClaim(build_claim(resource.namespace, resource.name, resource.uid, spec)),) if wanted else ()
     return Step(status, problem, action, LOOK_AGAIN)
+
+
+def _let_claims_go(observed: Observed, step: Step) -> Step:
+    """A claim that is being deleted is held by pods of Jobs that have ended: those of which all is known may go."""
+    if not claims_go(observed):
+        return step
+    known = step.status.job.name if step.status.job else ""
+    ended = [job for job in observed.jobs if job.owned and job.finished and not job.deleting and job.name != known]
+    return replace(step, actions=(*step.actions, *(DeleteJob(job.name, job.uid) for job in ended)))
 
 
 def _rest(case: Case) -> Step:
@@ -81,7 +95,7 @@ def _rest(case: Case) -> Step:
     if wants_pruning(case.spec, status, artifact):
         upkeep[WAITING] = "Nothing is removed while a pod mounts more than one artifact; mount the artifact by subPath"
         pauses.append(LOOK_AFTER)
-    requested = case.observed.resource.requested_at
+    requested = case.observed.resource.request
     rest = {"job": None, "progress": None, "retry": None, "upkeep": upkeep, "last_handled_reconcile_at": requested}
     return Step(status.model_copy(update=rest), done(artifact.path), stray, min(pauses, default=None))
 
@@ -110,7 +124,7 @@ def _pursue(case: Case, need: Need) -> Step:
     if attempt is None:
         return _start(case.update(job=None, progress=None), need)
     if known is None or known.name != attempt.name:
-        case = case.update(last_handled_reconcile_at=observed.resource.requested_at)
+        case = case.update(last_handled_reconcile_at=observed.resource.request)
     job = find(observed, attempt.name)
     if job is None:
         return _absent(case.update(job=attempt), need, attempt)
@@ -126,7 +140,7 @@ def _start(case: Case, need: Need) -> Step:
     if step := _kept_back(case, need):
         return step
     attempt = next_attempt(case.observed, need, case.claim)
-    requested = case.observed.resource.requested_at
+    requested = case.observed.resource.request
     case = case.update(job=attempt, attempt=attempt.attempt, last_handled_reconcile_at=requested)
     return Step(case.status, working(f"Starting Job {attempt.name}"), (), 0.0)
 
@@ -138,7 +152,7 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     if hold and hold.situation == "stalled":
         again = retry.next_upkeep(case.status, case.spec) if need.upkeep else None
         if again is None or case.now < again:
-            case = case.update(last_handled_reconcile_at=case.observed.resource.requested_at)
+            case = case.update(last_handled_reconcile_at=case.observed.resource.request)
             return Step(case.status, hold, (), (again - case.now).total_seconds() if again else None)
         hold = None
     if step := _unready(case, retry.last(case.status, record)):

@@ -1,7 +1,7 @@
 """From a worker's report to what the status says of source, artifact and serving."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shardwright_operator.api.spec import Spec
@@ -99,11 +99,20 @@ def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: Artif
         vllm_version=report.vllm_version,
         accelerator=report.accelerator,
         verified_by=report.verified_by,
-        completed_at=datetime.fromisoformat(report.completed_at) if report.completed_at else now,
+        completed_at=_moment(report.completed_at) or now,
         inputs=wanted,
         claim_uid=claim.uid,
         checked_at=now,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """A worker's time; without a zone it is UTC, since the API server takes no time without one."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def serving_of(spec: Spec, report: ArtifactReport) -> Serving:

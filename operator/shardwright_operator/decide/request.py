@@ -12,4 +12,4 @@ def request_of(observed: Observed) -> str | None:
         on_record = attempt is not None and job.name == attempt.name and job.owned and not job.deleting
         if on_record and (job.finished or has_started(observed, job)):
             return resource.status.last_handled_reconcile_at
-    return resource.requested_at
+    return resource.request

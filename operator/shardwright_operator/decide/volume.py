@@ -50,6 +50,11 @@ def check_source(observed: Observed, spec: Spec) -> Verdict | None:
     return _unusable(claim, field)
 
 
+def claims_go(observed: Observed) -> bool:
+    """Whether one of the claims is being deleted, which lasts as long as there are pods that name it."""
+    return any(claim is not None and claim.deleting for claim in observed.claims.values())
+
+
 def _unusable(claim: Claim, field: str) -> Verdict | None:
     if claim.deleting:
         return waiting(Reason.VOLUME_NOT_FOUND, f"{field}: the PersistentVolumeClaim {claim.name} is being deleted")

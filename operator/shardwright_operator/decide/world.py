@@ -24,6 +24,11 @@ class Resource:
     status: Status
     invalid: str = ""
 
+    @property
+    def request(self) -> str | None:
+        """A person's last request to try again; taking the annotation away is none."""
+        return self.requested_at or self.status.last_handled_reconcile_at
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -35,7 +35,7 @@ def is_settled(resource: Resource) -> bool:
     status, ready = resource.status, resource.status.condition("Ready")
     if ready is None or (ready.status, ready.observed_generation) != ("True", resource.generation):
         return False
-    return status.job is None and resource.requested_at == status.last_handled_reconcile_at
+    return status.job is None and resource.request == status.last_handled_reconcile_at
 
 
 def wants_claim_users(resource: Resource) -> bool:

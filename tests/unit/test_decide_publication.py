@@ -1,0 +1,72 @@
+"""What the status says of a published artifact, whatever a worker writes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from shardwright_operator.api.status import Artifact
+from shardwright_operator.decide.publication import size_text
+from tests.harness.imagined import START, Imagined, artifact
+
+
+def _published(completed_at: str) -> Artifact:
+    world = Imagined()
+    world.settle()
+    world.succeed()
+    world.settle()
+    key = world.status.source.key if world.status.source else ""
+    world.succeed(artifact=artifact(key).model_copy(update={"completed_at": completed_at}))
+    world.settle()
+    assert world.status.artifact is not None
+    return world.status.artifact
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2025-05-05T10:00:00+02:00", datetime(2025, 5, 5, 8, tzinfo=UTC)),
+        ("2025-05-05T10:00:00", datetime(2025, 5, 5, 10, tzinfo=UTC)),
+        ("yesterday", START),
+        ("", START),
+    ],
+)
+def test_times_of_workers_become_times_that_the_api_server_takes(written: str, read: datetime) -> None:
+    assert _published(written).completed_at == read
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (999, "999"), (2048, "2.0Ki"), (16 * 1024**3, "16.0Gi"), (3 * 1024**5, "3072.0Ti")]
+)
+def test_sizes_for_people(count: int, text: str) -> None:
+    assert size_text(count) == text
+
+
+def test_serving_can_be_pasted_into_a_deployment() -> None:
+    engine = {
+        "tensorParallelSize": 2,
+        "pipelineParallelSize": 2,
+        "extraArgs": {"load_format": "pt", "runner": "pooling"},
+    }
+    output = {
+        "persistentVolumeClaim": {"claimName": "shards"},
+        "filePattern": "m-{pp_rank}-{tp_rank}-{part}.safetensors",
+    }
+    world = Imagined(engine=engine, output=output)
+    world.to_ready()
+    serving, published = world.status.serving, world.status.artifact
+    assert serving is not None
+    assert published is not None
+    where = f"/models/{published.path}"
+    assert serving.volume.model_dump() == {
+        "claim_name": "shards",
+        "sub_path": published.path,
+        "mount_path": where,
+        "read_only": True,
+    }
+    assert serving.args == [
+        *("--model", where, "--load-format", "sharded_state"),
+        *("--tensor-parallel-size", "2", "--pipeline-parallel-size", "2", "--runner", "pooling"),
+        *("--model-loader-extra-config", '{"pattern": "m-{pp_rank}-{tp_rank}-{part}.safetensors"}'),
+    ]
