@@ -13,6 +13,7 @@ from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
 from shardwright_operator.kube.login import Login
+from shardwright_operator.runtime.intake import Intake
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.preflight import Preflight
 from shardwright_operator.runtime.stateless import Times
@@ -150,7 +151,9 @@ async def test_watches_that_never_answer_are_started_anew_and_noticed(mute: str)
     login, metrics = Login(mute, lambda: None), Metrics()
     client = Client(login)
     times = Times(timeout=1.0, silence=0.3, margin=0.2)
-    watch = Watch(login, Preflight(client, ()), Cache(), lambda *_: None, lambda: None, metrics, times)
+    cache = Cache()
+    intake = Intake(cache, lambda *_: None, metrics)
+    watch = Watch(login, Preflight(client, ()), cache, intake, metrics, times)
     running = asyncio.ensure_future(watch.run())
 
     async def until(what: str) -> None:

@@ -21,6 +21,7 @@ from shardwright_operator.kube.memory import Memory
 from shardwright_operator.kube.observe import Observer
 from shardwright_operator.runtime.election import Elector, Terms
 from shardwright_operator.runtime.health import Health, measure_lag
+from shardwright_operator.runtime.intake import Intake
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.preflight import Preflight
 from shardwright_operator.runtime.queue import WorkQueue
@@ -62,17 +63,16 @@ class Operator:
             self.queue, observer, decide, executor, config, self.metrics, self._tally, settings.work_timeout
         )
         self._preflight = Preflight(self.client, settings.namespaces)
+        self._intake = Intake(self.cache, self.queue.add, self.metrics)
+        times = Times(settings.watch_timeout, settings.watch_silence)
+        self._watch = Watch(login, self._preflight, self.cache, self._intake, self.metrics, times)
         self._relister = Relister(
             self.client,
             self.cache,
             lambda: self._preflight.readable,
             self.queue.add,
-            self._on_correction,
+            self._on_missed,
             settings.relist_interval,
-        )
-        times = Times(settings.watch_timeout, settings.watch_silence)
-        self._watch = Watch(
-            login, self._preflight, self.cache, self.queue.add, self._relister.soon, self.metrics, times
         )
         terms = Terms(
             settings.lease_namespace or os.environ.get("POD_NAMESPACE") or login.namespace,
@@ -90,7 +90,7 @@ class Operator:
         health = Health(
             self.metrics,
             alive={"watch": self._watch.health, "queue": self._queue_health},
-            ready={"caches": lambda: "" if self._relister.filled else "the caches are not filled yet"},
+            ready={"caches": lambda: "" if self._intake.filled else "the caches are not filled yet"},
         )
         await health.start(self._settings.metrics_address)
         log.info("started", extra={"fields": {"identity": self.identity, "namespaces": self._settings.namespaces}})
@@ -111,7 +111,7 @@ class Operator:
         log.info("stopped")
 
     async def _lead_when_filled(self) -> None:
-        await self._relister.first()
+        await self._intake.wait_filled()
         if self._settings.leader_elect:
             await self._elector.run(self._lead)
         else:
@@ -132,10 +132,9 @@ class Operator:
     def _on_call(self, verb: str, resource: str, code: int, seconds: float) -> None:
         self.metrics.observe("api_call_seconds", seconds, verb, resource, str(code) if code else "none")
 
-    def _on_correction(self, kind: Kind, number: int, expected: bool) -> None:
-        self.metrics.count("relist_corrections", kind.plural, by=number)
-        if not expected:
-            self._watch.distrust(f"a list corrected {number} {kind.plural}")
+    def _on_missed(self, kind: Kind, number: int) -> None:
+        self.metrics.count("list_corrections", kind.plural, by=number)
+        self._watch.distrust(f"a list corrected {number} {kind.plural}")
 
     def _queue_health(self) -> str:
         if not self._leading:

@@ -1,4 +1,4 @@
-"""Complete lists: they fill the cache at the start, and find later what no watch has told."""
+"""Complete lists now and then: they find what a watch should have told and did not."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _LAG = 5.0  # seconds by which a watch may come after a list: what differs for l
 
 
 class Relister:
-    """Lists every watched kind every `interval` seconds or so, and whenever `soon` is called."""
+    """Lists every watched kind every `interval` seconds or so. `on_missed` hears how much of a kind was wrong."""
 
     def __init__(
         self,
@@ -26,71 +26,32 @@ class Relister:
         cache: Cache,
         namespaces: Callable[[], Sequence[str]],
         enqueue: Callable[[Key], None],
-        on_correction: Callable[[Kind, int, bool], None],
+        on_missed: Callable[[Kind, int], None],
         interval: float,
     ) -> None:
         self._client, self._cache, self._namespaces = client, cache, namespaces
-        self._enqueue, self._on_correction, self._interval = enqueue, on_correction, interval
-        self._wanted, self._listed = asyncio.Event(), asyncio.Event()
-
-    @property
-    def filled(self) -> bool:
-        """Whether the cache has been complete once."""
-        return self._listed.is_set()
-
-    async def first(self) -> None:
-        """Wait until the cache has been complete once."""
-        await self._listed.wait()
-
-    def soon(self) -> None:
-        """Watches have begun after a list: what was deleted between two of their lists is told by nobody else."""
-        self._wanted.set()
+        self._enqueue, self._on_missed, self._interval = enqueue, on_missed, interval
 
     async def run(self) -> None:
-        """List until cancelled: for the first time when the watches have begun, so that nothing falls in between."""
-        await self._wanted.wait()
+        """List until cancelled. The first lists are the watches' own."""
         while True:
-            expected = self._wanted.is_set()
-            self._wanted.clear()
-            pause = self._interval * random.uniform(0.8, 1.2)
+            await asyncio.sleep(self._interval * random.uniform(0.8, 1.2))
             try:
-                await self._list_all(expected)
+                for kind in WATCHED:
+                    await self._list(kind)
             except ApiError as error:
                 log.warning("a complete list failed: %s", error)
-                self._wanted.set()
-                await asyncio.sleep(min(5.0, self._interval))
-                continue
-            try:
-                await asyncio.wait_for(self._wanted.wait(), pause)
-            except TimeoutError:
-                pass
 
-    async def _list_all(self, expected: bool) -> None:
-        # Resources first: they say which claims are of interest.
-        for kind in WATCHED:
-            await self._list(kind, expected)
-        self._listed.set()
-
-    async def _list(self, kind: Kind, expected: bool) -> None:
-        started = self._cache.clock()
-        namespaces, listed = await self._read(kind)
-        if self.filled and not expected:
-            await asyncio.sleep(_LAG)
-        affected = self._cache.reconcile(kind, listed, started, namespaces)
-        for key in affected:
-            self._enqueue(key)
-        if self.filled and affected:
-            self._on_correction(kind, len(affected), expected)
-            fields = {"kind": kind.kind, "number": len(affected)}
-            log.info("a complete list corrected the cache", extra={"fields": fields})
-
-    async def _read(self, kind: Kind) -> tuple[tuple[str, ...], list[AnyEntry]]:
-        convert = CONVERT[kind]
+    async def _list(self, kind: Kind) -> None:
+        started, namespaces = self._cache.clock(), tuple(self._namespaces())
         listed: dict[Key, AnyEntry] = {}
-        namespaces = tuple(self._namespaces())
         for namespace in namespaces or (None,):
             async for page in self._client.pages(kind, namespace, labels=kind.selector):
-                for raw in page["items"]:
-                    entry = convert(raw)
-                    listed[entry.key] = entry
-        return namespaces, list(listed.values())
+                entries = (CONVERT[kind](raw) for raw in page["items"])
+                listed.update({entry.key: entry for entry in entries})
+        await asyncio.sleep(min(_LAG, self._interval))
+        affected = self._cache.reconcile(kind, list(listed.values()), started, namespaces)
+        for key in affected:
+            self._enqueue(key)
+        if affected:
+            self._on_missed(kind, len(affected))

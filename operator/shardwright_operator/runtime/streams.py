@@ -38,15 +38,29 @@ class Seen:
     entry: AnyEntry | None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A complete list, begun at `started` on the monotonic clock; no namespace means all of them."""
+
+    kind: Kind
+    namespace: str | None
+    started: float
+    entries: list[AnyEntry]
+
+
+News = Seen | Listed
+
 # Called in the run's thread.
 Knows = Callable[[Kind, Key, str, int], bool]
-Deliver = Callable[[Seen], None]
+Deliver = Callable[[News], None]
 Notify = Callable[[], None]
 
 
 class Streams:
-    """One run of all watches. `deliver` gets what is news to `knows`; `on_watching` is called whenever watches are open
-    after lists, that is when a complete list will miss nothing; `alive` gets the time of each kind's signs of life."""
+    """One run of all watches. `deliver` gets each list that kopf makes, and then what is news to `knows`.
+
+    `alive` gets the time of each kind's signs of life; `on_end` is called when the run is over.
+    """
 
     def __init__(
         self,
@@ -55,18 +69,17 @@ class Streams:
         times: Times,
         knows: Knows,
         deliver: Deliver,
-        on_watching: Notify,
         on_end: Notify,
         alive: dict[Kind, float],
     ) -> None:
         self._login, self._namespaces, self._times = login, tuple(namespaces), times
-        self._knows, self._deliver, self._on_watching, self._on_end = knows, deliver, on_watching, on_end
+        self._knows, self._deliver, self._on_end = knows, deliver, on_end
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._sessions: list[aiohttp.ClientSession] = []
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
-        self._paths = {kind.path(space): kind for kind in WATCHED for space in self._namespaces or (None,)}
-        self._listing = set(self._paths)  # paths that are not watched since their last list
+        self._paths = {kind.path(space): (kind, space) for kind in WATCHED for space in self._namespaces or (None,)}
+        self._lists: dict[str, Listed] = {}
         self.error: BaseException | None = None
         self._alive, self._born = alive, time.monotonic()
 
@@ -139,9 +152,9 @@ class Streams:
         return registry
 
     def _handler(self, kind: Kind) -> Callable[..., Awaitable[None]]:
-        convert = CONVERT[kind]
-
         async def seen(event: dict[str, Any], **_: Any) -> None:
+            if event["type"] is None:
+                return  # its list has told of it
             raw = event["object"]
             metadata = raw["metadata"]
             key, uid = Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"]
@@ -152,12 +165,8 @@ class Streams:
             version = metadata.get("resourceVersion", "")
             if version.isdigit() and self._knows(kind, key, uid, int(version)):
                 return
-            try:
-                entry = convert(raw)
-            except (KeyError, TypeError, ValueError) as error:
-                log.error("%s %s cannot be read: %r", kind.kind, key, error)
-                return
-            self._deliver(Seen(kind, key, uid, entry))
+            if entry := _converted(kind, raw):
+                self._deliver(Seen(kind, key, uid, entry))
 
         return seen
 
@@ -171,18 +180,31 @@ class Streams:
     async def _authorise(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Puts the current token on each request, and notes which lists and watches are open."""
+        """Puts the current token on each request, reads lists along, and notes that watches answer."""
+        started = time.monotonic()
         if token := self._login.token():
             request.headers["Authorization"] = f"Bearer {token}"
         response = await handler(request)
-        path, watching = request.url.path, "watch" in request.url.query
-        if response.status == 200 and (kind := self._paths.get(path)):
-            if not watching:
-                self._listing.add(path)
-                return response
-            self._alive[kind] = time.monotonic()
-            if path in self._listing:
-                self._listing.discard(path)
-                if not self._listing:
-                    self._on_watching()
+        if response.status == 200 and (found := self._paths.get(request.url.path)):
+            if "watch" in request.url.query:
+                self._alive[found[0]] = time.monotonic()
+            else:
+                first = "continue" not in request.url.query
+                await self._read_along(Listed(*found, started, []) if first else None, request.url.path, response)
         return response
+
+    async def _read_along(self, begun: Listed | None, path: str, response: aiohttp.ClientResponse) -> None:
+        """kopf tells of listed objects one by one, and never which have gone: a list as a whole says more."""
+        page = await response.json()
+        listed = self._lists[path] = begun or self._lists[path]
+        listed.entries.extend(entry for raw in page["items"] if (entry := _converted(listed.kind, raw)))
+        if not page["metadata"].get("continue"):
+            self._deliver(self._lists.pop(path))
+
+
+def _converted(kind: Kind, raw: dict[str, Any]) -> AnyEntry | None:
+    try:
+        return CONVERT[kind](raw)
+    except (KeyError, TypeError, ValueError) as error:
+        log.error("a %s cannot be read: %r: %s", kind.kind, error, raw.get("metadata", {}).get("name"))
+        return None

@@ -4,47 +4,38 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import Callable
 
 from shardwright_operator.kube.cache import Cache
-from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.kinds import CHECKPOINTS, WATCHED, Kind
+from shardwright_operator.kube.kinds import WATCHED, Kind
 from shardwright_operator.kube.login import Login
+from shardwright_operator.runtime.intake import Intake
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.preflight import Preflight
 from shardwright_operator.runtime.stateless import Times
-from shardwright_operator.runtime.streams import Seen, Streams
+from shardwright_operator.runtime.streams import Streams
 
 log = logging.getLogger(__name__)
 
-_BATCH = 200  # news taken in before other work gets its turn
 _CALM = 120.0  # a run that lasted so long was a good one: the next restart is quick again
 _LONGEST_PAUSE = 60.0
 _LOOK_PERIOD = 5.0
 _MISSING_PERIOD = 15.0
 
-Enqueue = Callable[[Key, bool], None]
-
 
 class Watch:
-    """Supervises the watches. `on_watching` is called in our loop when a complete list would miss nothing."""
+    """Supervises the watches, whose news go to the intake."""
 
     def __init__(
         self,
         login: Login,
         preflight: Preflight,
         cache: Cache,
-        enqueue: Enqueue,
-        on_watching: Callable[[], None],
+        intake: Intake,
         metrics: Metrics,
         times: Times,
     ) -> None:
-        self._login, self._preflight, self._cache, self._enqueue = login, preflight, cache, enqueue
-        self._on_watching, self._metrics, self._times = on_watching, metrics, times
-        self._news: deque[Seen] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._scheduled = False
+        self._login, self._preflight, self._cache, self._intake = login, preflight, cache, intake
+        self._metrics, self._times = metrics, times
         self._streams: Streams | None = None
         self._alive = {kind: time.monotonic() for kind in WATCHED}
         self._ended = asyncio.Event()
@@ -52,7 +43,6 @@ class Watch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        self._loop = asyncio.get_running_loop()
         pause = 1.0
         try:
             while True:
@@ -91,14 +81,14 @@ class Watch:
     async def _one_run(self, namespaces: tuple[str, ...]) -> str:
         self._ended.clear()
         self._doubt = ""
+        self._intake.begin(namespaces)
         self._streams = Streams(
             self._login,
             namespaces,
             self._times,
             self._cache.knows,
-            self._deliver,
-            lambda: self._call(self._on_watching),
-            lambda: self._call(self._ended.set),
+            self._intake.deliver,
+            lambda: self._intake.call(self._ended.set),
             self._alive,
         )
         self._streams.start()
@@ -131,35 +121,3 @@ class Watch:
             streams.stop()
             if not await asyncio.to_thread(streams.join):
                 log.error("the watches hang and were left behind")
-
-    def _call(self, function: Callable[[], None]) -> None:
-        """From the watches' thread: call this in our loop."""
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(function)
-        except RuntimeError:
-            pass  # our loop is closed: the process is ending
-
-    def _deliver(self, seen: Seen) -> None:
-        self._news.append(seen)
-        if not self._scheduled:
-            self._scheduled = True
-            self._call(self._take_in)
-
-    def _take_in(self) -> None:
-        # Cleared first: what is appended from here on either is seen below or schedules another round.
-        self._scheduled = False
-        for _ in range(_BATCH):
-            if not self._news:
-                return
-            seen = self._news.popleft()
-            self._metrics.count("watch_events", seen.kind.plural)
-            if seen.entry is None:
-                affected, fresh = self._cache.remove(seen.kind, seen.key, seen.uid), False
-            else:
-                fresh = seen.kind is CHECKPOINTS and self._cache.resources.get(seen.key) is None
-                affected = self._cache.put(seen.kind, seen.entry)
-            for key in affected:
-                self._enqueue(key, fresh)
-        self._scheduled = True
-        self._call(self._take_in)
