@@ -10,19 +10,19 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.build.claim import build_claim
 from shardwright_operator.decide import retry
-from shardwright_operator.decide.attempt import adopt, find, highest, live_jobs, next_attempt, seen
+from shardwright_operator.decide.attempt import adopt, find, highest, live_jobs, seen
 from shardwright_operator.decide.case import Case, Step
-from shardwright_operator.decide.children import job_for
 from shardwright_operator.decide.conditions import conditions_of
 from shardwright_operator.decide.need import Need, is_prepared, next_recheck, wants_pruning
 from shardwright_operator.decide.news import events_of
 from shardwright_operator.decide.outcome import judge, vanished
-from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan
+from shardwright_operator.decide.plan import CreateClaim, DeleteJob, Plan
 from shardwright_operator.decide.publication import take_report
 from shardwright_operator.decide.running import LOOK_AGAIN, watch
+from shardwright_operator.decide.starting import create, start
 from shardwright_operator.decide.upkeep import WAITING, look_after
-from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, suspended, waiting, working
-from shardwright_operator.decide.volume import check_output, check_source, claims_go, output_claim
+from shardwright_operator.decide.verdict import done, paused, stalled, working
+from shardwright_operator.decide.volume import check_output, claims_go, output_claim
 from shardwright_operator.decide.world import Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
 
@@ -122,67 +122,19 @@ def _pursue(case: Case, need: Need) -> Step:
         names = ", ".join(job.name for job in others)
         return Step(case.status, working(f"Waiting until Job {names}, which nobody needs any more, is gone"), actions)
     if attempt is None:
-        return _start(case.update(job=None, progress=None), need)
+        return start(case.update(job=None, progress=None), need)
     if known is None or known.name != attempt.name:
         case = case.update(last_handled_reconcile_at=observed.resource.request)
     job = find(observed, attempt.name)
     if job is None:
-        return _absent(case.update(job=attempt), need, attempt)
+        case = case.update(job=attempt)
+        # Once it has been seen, its absence means that it was deleted.
+        return create(case, need, attempt) if attempt.started_at is None else _failed(case, need, attempt, None)
     if not job.owned:
         message = f"A Job {job.name} exists that belongs to something else; delete it or rename this resource"
         return Step(case.status, stalled(Reason.NAME_CONFLICT, message), (), LOOK_AGAIN)
     case = case.update(job=seen(attempt, job), attempt=max(case.status.attempt, attempt.attempt))
     return _judge(case, need, job) if job.finished else watch(case, need, job)
-
-
-def _start(case: Case, need: Need) -> Step:
-    """The next attempt: its number goes into status before anything is created."""
-    if step := _kept_back(case, need):
-        return step
-    attempt = next_attempt(case.observed, need, case.claim)
-    requested = case.observed.resource.request
-    case = case.update(job=attempt, attempt=attempt.attempt, last_handled_reconcile_at=requested)
-    return Step(case.status, working(f"Starting Job {attempt.name}"), (), 0.0)
-
-
-def _kept_back(case: Case, need: Need) -> Step | None:
-    """Why no attempt starts now, None if one may."""
-    record = retry.current(case.status, case.retry_inputs())
-    hold = retry.hold(case.status, case.spec, record, case.now)
-    if hold and hold.situation == "stalled":
-        again = retry.next_upkeep(case.status, case.spec) if need.upkeep else None
-        if again is None or case.now < again:
-            case = case.update(last_handled_reconcile_at=case.observed.resource.request)
-            return Step(case.status, hold, (), (again - case.now).total_seconds() if again else None)
-        hold = None
-    if step := _unready(case, retry.last(case.status, record)):
-        return step
-    if hold and record.next_attempt_at:
-        return Step(case.status, hold, (), (record.next_attempt_at - case.now).total_seconds())
-    return None
-
-
-def _unready(case: Case, failure: Verdict | None = None) -> Step | None:
-    """What keeps any Job from being created: suspension, or a source claim that is not there."""
-    problem = check_source(case.observed, case.spec)
-    if case.spec.suspend:
-        wrong = problem or failure
-        return Step(case.status, paused(wrong) if wrong else suspended())
-    return Step(case.status, problem, (), LOOK_AGAIN) if problem else None
-
-
-def _absent(case: Case, need: Need, attempt: JobStatus) -> Step:
-    """The attempt is on record and its Job is not there: not yet, or not any more."""
-    if attempt.started_at is not None:
-        return _failed(case, need, attempt, None)
-    if step := _unready(case):
-        return step
-    create = CreateJob(job_for(case.config, case.observed, case.spec, need, attempt))
-    for warning in case.observed.warnings:
-        if warning.name == attempt.name:
-            verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {warning.message}")
-            return Step(case.status, verdict, (create,), LOOK_AGAIN)
-    return Step(case.status, working(f"Starting Job {attempt.name}"), (create,))
 
 
 def _judge(case: Case, need: Need, job: Job) -> Step:
@@ -195,7 +147,7 @@ def _judge(case: Case, need: Need, job: Job) -> Step:
     status = look_after(case, need, outcome.report)
     case = case.after(status or take_report(case, need, job, outcome.report))
     following = case.need()
-    return _rest(case) if following is None else _start(case, following)
+    return _rest(case) if following is None else start(case, following)
 
 
 def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step:
@@ -213,7 +165,7 @@ def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step
         case = case.update(source=source.model_copy(update={"inputs": ""}))
     following = case.need()
     assert following is not None
-    return _start(case, following)
+    return start(case, following)
 
 
 def _finish(now: datetime, config: Config, observed: Observed, step: Step) -> Plan:

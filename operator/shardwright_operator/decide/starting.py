@@ -1,0 +1,61 @@
+"""An attempt that may start now, or not yet."""
+
+from shardwright_operator.api.status import JobStatus
+from shardwright_operator.decide import retry
+from shardwright_operator.decide.attempt import next_attempt
+from shardwright_operator.decide.case import Case, Step
+from shardwright_operator.decide.children import job_for
+from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.plan import CreateJob
+from shardwright_operator.decide.running import LOOK_AGAIN
+from shardwright_operator.decide.verdict import Verdict, paused, suspended, waiting, working
+from shardwright_operator.decide.volume import check_source
+from shardwright_worker.contract.reasons import Reason
+
+
+def start(case: Case, need: Need) -> Step:
+    """The next attempt: its number goes into status before anything is created."""
+    if step := _kept_back(case, need):
+        return step
+    attempt = next_attempt(case.observed, need, case.claim)
+    requested = case.observed.resource.request
+    case = case.update(job=attempt, attempt=attempt.attempt, last_handled_reconcile_at=requested)
+    return Step(case.status, working(f"Starting Job {attempt.name}"), (), 0.0)
+
+
+def _kept_back(case: Case, need: Need) -> Step | None:
+    """Why no attempt starts now, None if one may."""
+    record = retry.current(case.status, case.retry_inputs())
+    hold = retry.hold(case.status, case.spec, record, case.now)
+    if hold and hold.situation == "stalled":
+        again = retry.next_upkeep(case.status, case.spec) if need.upkeep else None
+        if again is None or case.now < again:
+            case = case.update(last_handled_reconcile_at=case.observed.resource.request)
+            return Step(case.status, hold, (), (again - case.now).total_seconds() if again else None)
+        hold = None
+    if step := _unready(case, retry.last(case.status, record)):
+        return step
+    if hold and record.next_attempt_at:
+        return Step(case.status, hold, (), (record.next_attempt_at - case.now).total_seconds())
+    return None
+
+
+def _unready(case: Case, failure: Verdict | None = None) -> Step | None:
+    """What keeps any Job from being created: suspension, or a source claim that is not there."""
+    problem = check_source(case.observed, case.spec)
+    if case.spec.suspend:
+        wrong = problem or failure
+        return Step(case.status, paused(wrong) if wrong else suspended())
+    return Step(case.status, problem, (), LOOK_AGAIN) if problem else None
+
+
+def create(case: Case, need: Need, attempt: JobStatus) -> Step:
+    """The Job of an attempt that is on record."""
+    if step := _unready(case):
+        return step
+    action = CreateJob(job_for(case.config, case.observed, case.spec, need, attempt))
+    for warning in case.observed.warnings:
+        if warning.name == attempt.name:
+            verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {warning.message}")
+            return Step(case.status, verdict, (action,), LOOK_AGAIN)
+    return Step(case.status, working(f"Starting Job {attempt.name}"), (action,))
