@@ -47,6 +47,8 @@ class Imagined:
         self.progress: dict[str, Progress] = {}
         self.users: dict[str, tuple[str, ...]] = {}
         self.published: set[str] = set()  # keys of artifacts on the volume
+        self.mounted: dict[str, Claim | None] = {}  # Job uid -> the output claim that its pod mounts
+        self.slow_to_delete = False  # Jobs stay, being deleted, until `bury`
         self.revision, self.verified_by = "r1", "Load"
         self.created: list[str] = []
         self.events: list[tuple[str, str]] = []
@@ -79,9 +81,9 @@ class Imagined:
         """What would be done now."""
         return decide(self.now, self.config, self.observed())
 
-    def step(self) -> Plan:
-        """Decide, act, write the status."""
-        plan = self.plan()
+    def step(self, seen: Observed | None = None) -> Plan:
+        """Decide on what was `seen` (by default all there is), act as the API server lets us, write the status."""
+        plan = decide(self.now, self.config, seen or self.observed())
         for action in plan.actions:
             match action:
                 case CreateJob(body):
@@ -89,18 +91,28 @@ class Imagined:
                 case CreateClaim(body):
                     name = body["metadata"]["name"]
                     self.claims[name] = claim(name, owned=True)
-                case DeleteJob(name, uid):
-                    if name in self.jobs and self.jobs[name].uid == uid:
-                        self.vanish(name)
-                case SuspendJob(name, _, suspend):
+                case DeleteJob(name, uid) if self._is(name, uid):
+                    self.jobs[name] = replace(self.jobs[name], deleting=True)
+                case SuspendJob(name, uid, suspend) if self._is(name, uid):
                     self.jobs[name] = replace(self.jobs[name], suspended=suspend)
+        if not self.slow_to_delete:
+            self.bury()
         self.events += [(event.type, event.reason) for event in plan.events]
         self.status = Status.model_validate(plan.status.to_wire())
         return plan
 
+    def bury(self) -> None:
+        """What was being deleted is gone."""
+        for job in [job for job in self.jobs.values() if job.deleting]:
+            self.vanish(job.name)
+
+    def _is(self, name: str, uid: str) -> bool:
+        return name in self.jobs and self.jobs[name].uid == uid
+
     def settle(self) -> Plan:
         """Step until the plan changes nothing."""
         for _ in range(20):
+            self.bury()
             before = (self.status, dict(self.jobs))
             plan = self.step()
             if (self.status, self.jobs) == before and not plan.actions:
@@ -124,6 +136,7 @@ class Imagined:
         """The one live Job, its pod started."""
         (job,) = self.live()
         self.pods[job.name] = replace(pod(job, self.now), phase="Running", started_at=self.now)
+        self.mounted.setdefault(job.uid, self.claims["shards"])
         return job
 
     def vanish(self, name: str) -> None:
@@ -137,13 +150,13 @@ class Imagined:
         report = self._report(job).model_copy(update=changes)
         self._end(job, 0, report.to_text())
 
-    def fail(self, reason: Reason, message: str = "it broke") -> None:
+    def fail(self, reason: Reason, message: str = "it broke", **facts: Any) -> None:
         """The live Job's worker reports this failure."""
         job = self.running()
         stage = job.labels["shardwright.io/stage"].capitalize()
         code = MEANINGS[reason].exit_code or 1
         report = Report(stage=stage, succeeded=False, reason=reason, message=message, exit_code=code)
-        self._end(job, code, report.to_text())
+        self._end(job, code, report.to_text(), **facts)
 
     def die(
         self, exit_code: int, condition: tuple[str, str] = ("BackoffLimitExceeded", "it failed"), **facts: Any
@@ -177,7 +190,7 @@ class Imagined:
         self.bodies[name] = body
         labels = body["metadata"]["labels"]
         suspended = bool(body["spec"].get("suspend"))
-        self.jobs[name] = Job(name, f"uid-{name}", self.now, True, labels, suspended=suspended)
+        self.jobs[name] = Job(name, f"uid-{len(self.created)}", self.now, True, labels, suspended=suspended)
 
     def _end(
         self, job: Job, code: int, message: str, condition: tuple[str, str] = ("PodFailurePolicy", ""), **facts: Any
@@ -195,14 +208,16 @@ class Imagined:
         inputs = [one for one in arguments if "report" not in one and "termination" not in one]
         if stage == "shard":
             key = arguments[arguments.index("--artifact-name") + 1]
-            self.published.add(key)
+            if self.mounted[job.uid] == self.claims["shards"]:
+                self.published.add(key)
             return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key, self.verified_by))
         layout = inputs[inputs.index("--tensor-parallel-size") : inputs.index("--max-file-size")]
         key = digest_of([layout, self.revision])[:16]
         source = SourceReport(
             digest="d" + self.revision, revision=self.revision, path="", volume="source", bytes=9, files=2
         )
-        found = artifact(key, self.verified_by) if key in self.published else None
+        there = key in self.published and self.mounted[job.uid] == self.claims["shards"]
+        found = artifact(key, self.verified_by) if there else None
         upkeep = {"kept": "1"} if "--keep" in arguments else {}
         return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=upkeep)
 

@@ -126,6 +126,15 @@ def test_a_pod_without_a_report_is_named_by_how_it_ended(facts: dict[str, Any], 
     assert world.status.last_failure.reason == reason
 
 
+@pytest.mark.parametrize("guess", [Reason.WORKER_PROTOCOL_ERROR, Reason.COMMUNICATION_FAILED])
+def test_a_rank_killed_for_its_memory_is_named_so_whatever_the_worker_makes_of_it(guess: Reason) -> None:
+    world = Imagined()
+    world.settle()
+    world.fail(guess, terminated_reason="OOMKilled")
+    world.settle()
+    assert world.ready() == ("False", Reason.OUT_OF_MEMORY)
+
+
 def test_a_job_that_failed_unseen_is_still_named() -> None:
     world = Imagined()
     world.settle()

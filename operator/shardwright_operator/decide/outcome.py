@@ -11,6 +11,8 @@ from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
 
 _SIGTERM = 143
+# What a worker makes of a process of its own that the kernel killed for its memory; the container's state knows better.
+_GUESSES = (Reason.WORKER_PROTOCOL_ERROR, Reason.COMMUNICATION_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,11 @@ def _cause(status: Status, spec: Spec, job: Job, pod: Pod | None, report: Report
         said = ": ".join(part for part in job.failed or ("", "") if part) or "no word"
         kind = "completed" if job.complete else "failed"
         return Reason.WORKER_PROTOCOL_ERROR, f"Job {job.name} {kind} ({said}) and its pod is gone, with its report"
-    if report is not None and not report.succeeded:
-        return report.reason, report.message
-    if pod.terminated_reason == "OOMKilled":
+    failure = report if report and not report.succeeded else None
+    if pod.terminated_reason == "OOMKilled" and (failure is None or failure.reason in _GUESSES):
         return Reason.OUT_OF_MEMORY, f"Pod {pod.name} was killed for using more memory than its limit"
+    if failure:
+        return failure.reason, failure.message
     if pod.disruption or pod.deleting or pod.exit_code in (_SIGTERM, 70):
         return Reason.DISRUPTED, f"Pod {pod.name} was stopped{': ' + pod.disruption if pod.disruption else ''}"
     if pod.exit_code is not None and (known := reason_of_exit_code(pod.exit_code)):
