@@ -1,5 +1,7 @@
 """A cached resource to the types that decisions use."""
 
+from functools import lru_cache
+
 from pydantic import ValidationError
 
 from shardwright_operator.api.spec import Spec
@@ -11,11 +13,7 @@ from shardwright_operator.kube.entries import ResourceEntry
 
 def parse(entry: ResourceEntry) -> Resource:
     """The resource; one whose spec cannot be read says why instead."""
-    spec, invalid = None, ""
-    try:
-        spec = Spec.model_validate_json(entry.value.spec)
-    except ValidationError as error:
-        invalid = _explain(error)
+    spec, invalid = _spec(entry.value.spec)
     return Resource(
         namespace=entry.key.namespace,
         name=entry.key.name,
@@ -44,6 +42,15 @@ def wants_claim_users(resource: Resource) -> bool:
     if spec is None or spec.output.keep is None:
         return False
     return artifact is None or wants_pruning(spec, resource.status, artifact)
+
+
+@lru_cache(maxsize=256)
+def _spec(text: bytes) -> tuple[Spec | None, str]:
+    """The spec, or why it cannot be read. A resource is looked at a dozen times while it is worked on."""
+    try:
+        return Spec.model_validate_json(text), ""
+    except ValidationError as error:
+        return None, _explain(error)
 
 
 def _status(text: bytes) -> Status:
