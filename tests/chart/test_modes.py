@@ -55,7 +55,9 @@ def test_the_api_server_takes_every_object(mode: str, plane: Plane) -> None:
     for namespace in (NAMESPACE, "models", "staging"):
         if not plane.api.answers(f"/api/v1/namespaces/{namespace}"):
             plane.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    command = [str(binary("kubectl")), f"--kubeconfig={plane.kubeconfig}", "apply", "--dry-run=server", "--filename=-"]
+    # Server-side, since other tests may have put the definition there before.
+    apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-")
+    command = [str(binary("kubectl")), f"--kubeconfig={plane.kubeconfig}", *apply]
     said = subprocess.run(command, input=yaml.safe_dump_all(known), capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     assert "Warning" not in said.stderr
