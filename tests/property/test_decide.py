@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shardwright_operator.api.status import Status
-from shardwright_operator.decide import decide
-from shardwright_operator.decide.plan import CreateJob
-from shardwright_operator.decide.world import Observed
+from shardwright_operator.decide.world import Job, Observed
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from tests.harness.imagined import Imagined, claim
 
@@ -32,9 +30,11 @@ EDITS: list[dict[str, Any]] = [
     {"job": {"queueName": "gpus"}},
     {"suspend": True},
     {"suspend": False},
+    {"recheck": {"interval": "1h"}},
     {"recheck": {"interval": "1h", "rebuild": True}},
     {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 2}},
 ]
+SPEC_OF_STOP = ("source", "engine", "output", "job", "verification")
 
 
 class AnyWorld(RuleBasedStateMachine):
@@ -43,72 +43,126 @@ class AnyWorld(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = Imagined()
-        self.highest = 0
+        self.world.slow_to_delete = True
         self.seen: list[Observed] = []
+        self.claims = 0  # that came one after the other
+        self.numbers: list[int] = []  # attempts, since the status was wiped last
+        self.stopped_for: object = None  # what would have to change for another attempt
+
+    def job(self) -> Job:
+        """The one live Job."""
+        (job,) = self.world.live()
+        return job
+
+    def act(self, seen: Observed | None = None) -> None:
+        """One round of the operator, on what it has seen."""
+        world, before = self.world, len(self.world.created)
+        plan = world.step(seen)
+        assert plan.status.observed_generation == world.generation
+        for name in world.created[before:]:
+            if (
+                name not in world.created[:before]
+            ):  # one that was gone before it was ever seen is the same attempt still
+                self.note_created(name)
+        stalled = world.status.condition("Stalled")
+        stopped = stalled and stalled.reason not in (Reason.NAME_CONFLICT, Reason.INVALID_SPEC)
+        self.stopped_for = self.inputs() if stopped else None
+
+    def note_created(self, name: str) -> None:
+        """No number comes twice; what is published is not made again; what is stopped stays so."""
+        world = self.world
+        labels = world.bodies[name]["metadata"]["labels"]
+        self.numbers.append(int(labels["shardwright.io/attempt"]))
+        assert self.numbers == sorted(set(self.numbers)), f"attempts go back: {self.numbers}"
+        arguments = world.bodies[name]["spec"]["template"]["spec"]["containers"][0]["args"]
+        if labels["shardwright.io/stage"] == "shard":
+            assert arguments[arguments.index("--artifact-name") + 1] not in world.published
+        assert self.stopped_for != self.inputs(), "a permanent failure was tried again"
+        assert not world.spec.get("suspend")
+
+    def inputs(self) -> object:
+        """What lifts a permanent failure when it changes."""
+        world, shards = self.world, self.world.claims["shards"]
+        return [world.spec.get(part) for part in SPEC_OF_STOP], world.requested_at, shards and shards.uid
 
     @rule()
     def look(self) -> None:
-        """The operator does one round."""
+        """The operator does one round on the world as it is."""
         self.seen = [*self.seen[-4:], self.world.observed()]
-        plan = self.world.step()
-        assert plan.status.observed_generation == self.world.generation
-        self.highest = max(self.highest, self.world.status.attempt)
+        self.act()
+
+    @rule(stages=st.integers(1, 2))
+    def go_well(self, stages: int) -> None:
+        """Nothing disturbs a stage or two."""
+        for _ in range(stages):
+            for _ in range(3):
+                self.look()
+            if self.can_run():
+                self.world.succeed()
+            self.look()
 
     @rule(back=st.integers(0, 3))
     @precondition(lambda self: self.seen)
     def look_with_a_stale_cache(self, back: int) -> None:
-        """Jobs and pods of a while ago, the status of now; the Job that status names is looked up live."""
-        old = self.seen[max(-1 - back, -len(self.seen))]
-        now = self.world.observed()
-        known = {job.name for job in old.jobs} | ({now.resource.status.job.name} if now.resource.status.job else set())
-        stale = {job.name: job for job in old.jobs}
-        jobs = tuple(stale.get(job.name, job) for job in now.jobs if job.name in known)
-        plan = decide(self.world.now, self.world.config, replace(now, jobs=jobs, pods=old.pods))
-        for action in plan.actions:
-            if isinstance(action, CreateJob):
-                name = action.body["metadata"]["name"]
-                assert name not in self.world.jobs or name in self.world.created
+        """Jobs and pods of a while ago, the rest of now. What the cache lacks of the Job on record is looked up live."""
+        old, now = self.seen[max(-1 - back, -len(self.seen))], self.world.observed()
+        jobs, pods = {job.name: job for job in old.jobs}, {pod.name: pod for pod in old.pods}
+        on_record = now.resource.status.job
+        for job in now.jobs:
+            if on_record and job.name == on_record.name:
+                jobs.setdefault(job.name, job)
+        for job in jobs.values():
+            if job.finished and job.name in self.world.pods:
+                pods[job.name] = self.world.pods[job.name]
+        self.act(replace(now, jobs=tuple(jobs.values()), pods=tuple(pods.values())))
 
     @rule()
-    @precondition(lambda self: self.world.live() and not self.world.live()[0].suspended)
+    @precondition(lambda self: self.can_run())
     def succeed(self) -> None:
         """The Job ends well."""
         self.world.succeed()
 
+    @rule()
+    @precondition(lambda self: self.can_run())
+    def succeed_unheard(self) -> None:
+        """The Job ends well, its pod is gone before anybody has read its report."""
+        job = self.job()
+        self.world.succeed()
+        self.world.pods.pop(job.name)
+
     @rule(reason=WORKERS)
-    @precondition(lambda self: self.world.live() and not self.world.live()[0].suspended)
+    @precondition(lambda self: self.can_run())
     def fail(self, reason: Reason) -> None:
         """The worker reports a failure."""
         self.world.fail(reason)
 
     @rule(end=st.sampled_from(ENDS))
-    @precondition(lambda self: self.world.live() and not self.world.live()[0].suspended)
+    @precondition(lambda self: self.can_run())
     def die(self, end: tuple[int, tuple[str, str], dict[str, Any]]) -> None:
         """The pod dies without a word."""
         code, condition, facts = end
         self.world.die(code, condition, **facts)
 
     @rule()
-    @precondition(lambda self: self.world.live())
+    @precondition(lambda self: self.world.live() and self.world.claims["shards"] and not self.job().deleting)
     def start(self) -> None:
         """The pod starts; a queue may have let it go."""
-        (job,) = self.world.live()
-        self.world.jobs[job.name] = replace(job, suspended=False)
-        self.world.running()
+        job = self.job()
+        queued = "kueue.x-k8s.io/queue-name" in job.labels
+        if queued or not job.suspended:
+            self.world.jobs[job.name] = replace(job, suspended=False)
+            self.world.running()
+
+    @rule()
+    def deletions_end(self) -> None:
+        """What was being deleted is gone."""
+        self.world.bury()
 
     @rule()
     @precondition(lambda self: self.world.jobs)
     def delete_a_job(self) -> None:
         """Somebody, or the TTL, deletes the newest Job."""
         self.world.vanish(list(self.world.jobs)[-1])
-
-    @rule()
-    @precondition(lambda self: self.world.pods)
-    def lose_a_pod(self) -> None:
-        """A pod goes, its Job has accounted for it."""
-        name, pod = list(self.world.pods.items())[-1]
-        if pod.exit_code is not None:
-            del self.world.pods[name]
 
     @rule(edit=st.sampled_from(EDITS))
     def edit(self, edit: dict[str, Any]) -> None:
@@ -120,18 +174,40 @@ class AnyWorld(RuleBasedStateMachine):
         """The user asks for another try."""
         self.world.requested_at = word
 
+    @rule(revision=st.sampled_from(["r1", "r2"]))
+    def move_the_source(self, revision: str) -> None:
+        """The source changes."""
+        self.world.revision = revision
+
     @rule()
     def wipe_status(self) -> None:
-        """The status is lost."""
+        """The status is lost, and with it what it knew of numbers and failures."""
         self.world.status = Status()
+        self.numbers, self.stopped_for = [], None
+        self.seen = []  # this news is no older than what the cache holds of Jobs
 
-    @rule(uid=st.sampled_from(["uid-shards", "uid-other", ""]))
-    def replace_claim(self, uid: str) -> None:
-        """The claim goes, comes, or is another one, with nothing on it."""
-        old = self.world.claims["shards"]
-        self.world.claims["shards"] = claim("shards", uid=uid) if uid else None
-        if old is None or old.uid != uid:
-            self.world.published.clear()
+    @rule(there=st.booleans())
+    def replace_claim(self, there: bool) -> None:
+        """The claim goes, or is another one of the same name, with nothing on it."""
+        self.claims += 1
+        self.world.claims["shards"] = claim("shards", uid=f"uid-{self.claims}") if there else None
+        self.world.published.clear()
+
+    @rule()
+    def look_while_the_claim_seems_gone(self) -> None:
+        """The API server knows nothing of the claim for a moment."""
+        now = self.world.observed()
+        self.act(replace(now, claims={**now.claims, "shards": None}))
+
+    @rule(there=st.booleans())
+    def take_the_source(self, there: bool) -> None:
+        """The claim of the source goes or comes back."""
+        self.world.claims["models"] = claim("models") if there else None
+
+    @rule(whole=st.booleans())
+    def mount(self, whole: bool) -> None:
+        """Pods mount the volume, or do not any more."""
+        self.world.users["shards"] = ("",) if whole else ()
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 4000.0]))
     def wait(self, seconds: float) -> None:
@@ -152,42 +228,77 @@ class AnyWorld(RuleBasedStateMachine):
         if ready.status == "True":
             assert not reconciling
             assert not stalled
+        if ready.status == "Unknown":
+            assert reconciling or ready.reason == Reason.SUSPENDED
         if stalled:
             assert (ready.status, ready.reason) == ("False", stalled.reason)
-        assert all(one.observed_generation <= self.world.generation for one in shown.values())
+        assert all(one.observed_generation == self.world.status.observed_generation for one in shown.values())
+        assert self.world.status.observed_generation <= self.world.generation
         assert {"VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified"} <= shown.keys()
 
     @invariant()
     def ready_is_never_a_lie(self) -> None:
-        status = self.world.status
-        ready = status.condition("Ready")
-        if ready and ready.status == "True" and status.observed_generation == self.world.generation:
-            assert status.artifact is not None
-            assert status.serving is not None
+        world, ready = self.world, self.world.status.condition("Ready")
+        if ready is None or ready.status != "True" or world.status.observed_generation != world.generation:
+            return
+        artifact, shards = world.status.artifact, world.claims["shards"]
+        assert artifact is not None
+        assert world.status.serving is not None
+        if shards and artifact.claim_uid == shards.uid:
+            assert artifact.key in world.published
+            assert artifact.tensor_parallel_size == world.spec["engine"]["tensorParallelSize"]
+
+    def can_run(self) -> bool:
+        """Whether there is a Job whose pod may end."""
+        live = self.world.live()
+        return bool(live) and not live[0].suspended and not live[0].deleting and bool(self.world.claims["shards"])
 
     def teardown(self) -> None:
-        """From any state: with a claim, no suspension and Jobs that go well, it becomes Ready and then quiet."""
+        """From any state: with claims, no suspension and Jobs that go well, it becomes Ready and then quiet.
+
+        Losing the status then changes nothing of that.
+        """
         world = self.world
         world.claims = {name: world.claims.get(name) or claim(name) for name in ("models", "shards")}
+        world.users.clear()
         world.edit(suspend=False, job={}, recheck=None)
         world.requested_at = "the end"
+        self.come_to_rest()
+        conditions, artifact = _without_times(world.status)
+        world.status = Status()
+        created = len(world.created)
+        self.come_to_rest()
+        assert (conditions, artifact) == _without_times(world.status)
+        assert not any("-shard-" in name for name in world.created[created:])
+
+    def come_to_rest(self) -> None:
+        """All goes well until nothing happens any more."""
+        world = self.world
         for _ in range(12):
-            world.settle()
-            if not world.live():
+            plan = world.settle()
+            if world.live():
+                job = self.job()
+                world.jobs[job.name] = replace(job, suspended=False)
+                world.succeed()
+            elif plan.requeue_after:
+                world.later(plan.requeue_after)
+            else:
                 break
-            (job,) = world.live()
-            world.jobs[job.name] = replace(job, suspended=False)
-            world.succeed()
         assert world.ready() == ("True", "Succeeded"), world.message()
         plan = world.plan()
         assert not plan.actions
         assert plan.status == world.status
 
 
+def _without_times(status: Status) -> tuple[list[tuple[str, str, str]], str]:
+    assert status.artifact is not None
+    return [(one.type, one.status, one.reason) for one in status.conditions], status.artifact.path
+
+
 TestAnyWorld = AnyWorld.TestCase
 TestAnyWorld.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
+    max_examples=200,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
