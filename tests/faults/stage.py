@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.api import wait_until
 from tests.harness.calls import Call
@@ -15,7 +16,7 @@ from tests.harness.kubelet import Kubelet
 from tests.harness.lies import find_lies
 from tests.harness.operator import Operator
 from tests.harness.proxy import Proxy
-from tests.harness.scenario import End, outcome_of, play
+from tests.harness.scenario import RESOURCES, End, outcome_of, play
 from tests.harness.witness import Witness
 from tests.harness.world import World, install_crd
 from tests.plane.plane import Plane
@@ -67,9 +68,9 @@ class Stage:
         return perform(self.theatre, self.world)
 
 
-def perform(theatre: Theatre, world: World) -> dict[str, End]:
+def perform(theatre: Theatre, world: World, resources: Mapping[str, Mapping[str, Any]] = RESOURCES) -> dict[str, End]:
     """The whole play in a namespace, and how it ends; a lie on the way is an error."""
-    ends = play(world, theatre.witness)
+    ends = play(world, theatre.witness, resources)
     lies = find_lies(theatre.witness.events(world.namespace), theatre.kubelet.volumes)
     assert not lies, "\n".join(lies)
     return ends

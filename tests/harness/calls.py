@@ -43,6 +43,11 @@ class Call:
         """Verb and kind, as in a rule of RBAC."""
         return f"{self.verb} {self.plural}{'/' if self.subresource else ''}{self.subresource}"
 
+    @property
+    def place(self) -> str:
+        """Its path, with the name of the object that is to be created."""
+        return f"{self.path}/{self.target()}" if self.verb == "create" else self.path
+
     def target(self) -> str:
         """The object that a write is about, also where only the body names it."""
         return self.name or str(((self.body or {}).get("metadata") or {}).get("name", ""))

@@ -89,17 +89,20 @@ class Slow:
 
 @dataclass(frozen=True)
 class Crash:
-    """`kill` runs before the call reaches the API server, or after it took effect; the client hears nothing more."""
+    """The client is to be killed before the call reaches the API server, or after it took effect.
+
+    `kill` only asks for it: the client hears nothing more until it is dead.
+    """
 
     kill: Callable[[], None]
     after: bool = False
 
     async def happen(self, exchange: Exchange) -> None:
-        """Kill."""
+        """Have it killed."""
         if self.after:
             await exchange.forward()
-        await asyncio.to_thread(self.kill)
-        exchange.hang_up()
+        self.kill()
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ def is_bookmark(line: bytes) -> bool:
 
 @dataclass
 class Rule:
-    """A fault for calls of a verb (or `*`, `read`, `write`) whose path matches: from the `nth` on, every `every`th.
+    """A fault for calls of a verb (or `*`, `read`, `write`) whose place matches: from the `nth` on, every `every`th.
 
     It ends after it has hit `times` calls.
     """
@@ -236,7 +239,7 @@ class Rule:
 
     def hit(self, call: Call) -> bool:
         """Whether this call is hit; counts it."""
-        if not (self._verb(call) and re.search(self.path, call.path)):
+        if not (self._verb(call) and re.search(self.path, call.place)):
             return False
         self.matched += 1
         due = self.matched >= self.nth and (self.matched - self.nth) % self.every == 0 and self.hits < self.times

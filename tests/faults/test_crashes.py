@@ -1,0 +1,95 @@
+"""The operator is killed before and after every write: started again, it goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from tests.faults.stage import ALONE, Theatre, created_twice, perform, serving, stage
+from tests.harness.calls import Record
+from tests.harness.faults import Crash, Rule
+from tests.harness.operator import Operator
+from tests.harness.scenario import RESOURCES, End
+
+# Write-ahead, creation, outcome, retry, success; or the deletion of a Job in between.
+KINDS = ("shaky", "changed")
+WRITES = 11  # at most so many on the way of each
+_TOGETHER = 0.3  # seconds in which further resources may reach the point at which the same process dies
+POINTS = [(kind, number, after) for kind in KINDS for number in range(1, WRITES + 1) for after in (False, True)]
+
+
+def _name(kind: str, number: int, after: bool) -> str:
+    return f"{kind}.{number}.{'after' if after else 'before'}"
+
+
+class Reviver:
+    """Kills the operator when asked, and starts it again; a context manager. Whoever asks for a dead one was served."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+        self._asked: queue.Queue[int] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.starts = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._asked.put(-1)
+        self._thread.join()
+
+    def ask(self) -> None:
+        """Have the operator that runs now killed."""
+        self._asked.put(self._operator.pid)
+
+    def _run(self) -> None:
+        while (pid := self._asked.get()) >= 0:
+            if self._operator.pid == pid:
+                time.sleep(_TOGETHER)
+                self._operator.kill()
+                self._operator.start()
+                self.starts += 1
+
+
+@pytest.fixture(scope="module")
+def crashed(theatre: Theatre) -> Iterator[tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver]]:
+    """One resource for each point at which the operator is killed, all at once."""
+    with stage(theatre) as deadly, serving(deadly, ALONE) as (operator,), Reviver(operator) as reviver:
+        rules = {
+            _name(*point): Rule(
+                "write",
+                rf"/(jobs/{_name(*point).replace('.', '-')}-\w+-\w+-\d+|shardedcheckpoints/{_name(*point)}/status)$",
+                Crash(reviver.ask, after=point[2]),
+                nth=point[1],
+            )
+            for point in POINTS
+        }
+        deadly.proxy.add(*rules.values())
+        resources = {name: RESOURCES[name.partition(".")[0]] for name in rules}
+        yield perform(theatre, deadly.world, resources), rules, deadly.proxy.record, reviver
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: _name(*point))
+def test_it_ends_as_without_the_crash(
+    crashed: tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver],
+    undisturbed: Mapping[str, End],
+    point: tuple[str, int, bool],
+) -> None:
+    ends, _, _, _ = crashed
+    assert ends[_name(*point)] == undisturbed[point[0]]
+
+
+def test_it_was_killed_at_every_write(crashed: tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver]) -> None:
+    _, rules, record, reviver = crashed
+    # How many writes a resource needs depends a little on when the operator looks: the last points may not be reached.
+    missed = [name for name, rule in rules.items() if not rule.hits]
+    assert all(int(name.split(".")[1]) > 6 for name in missed), missed
+    assert reviver.starts >= 6
+    assert created_twice(record.calls) == []
