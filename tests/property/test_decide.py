@@ -104,7 +104,7 @@ class AnyWorld(RuleBasedStateMachine):
     @rule(back=st.integers(0, 3))
     @precondition(lambda self: self.seen)
     def look_with_a_stale_cache(self, back: int) -> None:
-        """Jobs and pods of a while ago, the rest of now. What the cache lacks of the Job on record is looked up live."""
+        """Jobs and pods of a while ago, the rest of now; the Job on record is looked up live where it is missing."""
         old, now = self.seen[max(-1 - back, -len(self.seen))], self.world.observed()
         jobs, pods = {job.name: job for job in old.jobs}, {pod.name: pod for pod in old.pods}
         on_record = now.resource.status.job

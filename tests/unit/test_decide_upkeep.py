@@ -109,3 +109,107 @@ def test_an_artifact_without_upkeep_is_left_alone(seconds: int) -> None:
     plan = world.settle()
     assert plan.requeue_after is None
     assert len(world.created) == 2
+
+
+def test_a_check_looks_at_the_commit_that_the_artifact_was_made_from() -> None:
+    hub = {"huggingFace": {"repo": "org/model", "revision": "main"}}
+    world = Imagined(source=hub, recheck={"interval": "1h"})
+    world.to_ready()
+    world.revision = "r2"  # the branch has moved
+    world.later(3601)
+    world.settle()
+    arguments = _arguments(world)
+    assert arguments[arguments.index("--revision") + 1] == "r1"
+    world.requested_at = "look again"
+    world.settle()
+    arguments = _arguments(world)
+    assert arguments[arguments.index("--revision") + 1] == "main"
+
+
+def test_a_source_that_has_changed_on_its_claim_is_told_and_built_only_when_asked_for() -> None:
+    world = _recheck(rebuild=True)
+    before = world.status.artifact
+    world.revision = "r2"
+    world.later(3601)
+    world.settle()
+    world.succeed()
+    plan = world.settle()
+    assert world.ready() == ("True", Reason.SUCCEEDED)
+    assert "requestedAt" in world.status.upkeep["sourceChanged"]
+    assert not world.live()
+    assert plan.requeue_after == 3600
+    world.requested_at = "take it"
+    world.to_ready()
+    assert world.status.artifact is not None
+    assert before is not None
+    assert world.status.artifact.key != before.key
+    assert "sourceChanged" not in world.status.upkeep
+
+
+@pytest.mark.parametrize("reason", [Reason.SOURCE_NOT_FOUND, Reason.SOURCE_UNAVAILABLE])
+def test_a_check_that_fails_takes_nothing_from_what_is_published_and_comes_again(reason: Reason) -> None:
+    world = _recheck(rebuild=False)
+    world.later(3601)
+    for _ in range(4):
+        world.settle()
+        if not world.live():
+            break
+        world.fail(reason, "no such model")
+        plan = world.settle()
+        assert world.ready() == ("True", Reason.SUCCEEDED)
+        assert "no such model" in world.message()
+        assert world.status.condition("Stalled") is None
+        assert plan.requeue_after is not None
+        world.later(min(plan.requeue_after, 2000.0))
+    tried = len(world.created)
+    world.later(3601)
+    world.settle()
+    assert len(world.created) == tried + 1
+    world.succeed()
+    world.settle()
+    assert "no such model" not in world.message()
+
+
+@pytest.mark.parametrize("mounted", ["models", "models/llama", "/models/llama/"])
+def test_nothing_is_pruned_while_a_pod_mounts_a_folder_above_the_artifacts(mounted: str) -> None:
+    world = Imagined(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    world.users["shards"] = (mounted,)
+    world.to_ready()
+    assert not world.live()
+    assert "waiting" in world.status.upkeep
+
+
+def test_pods_that_mount_something_else_do_not_matter_and_folders_inside_count_for_their_artifact() -> None:
+    world = Imagined(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    world.users["shards"] = ("models/llama-2/0123456789abcdef", "models/llama/aaaaaaaaaaaaaaaa/sub")
+    for _ in range(2):
+        world.settle()
+        world.succeed()
+    world.settle()
+    arguments = _arguments(world)
+    assert [arguments[at + 1] for at, one in enumerate(arguments) if one == "--in-use"] == ["aaaaaaaaaaaaaaaa"]
+
+
+def test_a_check_while_a_pod_mounts_the_whole_volume_does_not_count_as_pruning() -> None:
+    output = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+    world = Imagined(output=output, recheck={"interval": "1h"})
+    world.users["shards"] = ("",)
+    world.to_ready()
+    world.later(3601)
+    world.settle()
+    assert "--keep" not in _arguments(world)
+    world.succeed()
+    world.settle()
+    assert "prunedFor" not in world.status.upkeep
+    assert "waiting" in world.status.upkeep
+
+
+def test_a_worker_that_says_nothing_of_pruning_is_not_asked_for_ever() -> None:
+    world = Imagined(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    answers: tuple[dict[str, Any], ...] = ({}, {}, {"upkeep": {}})
+    for changes in answers:
+        world.settle()
+        world.succeed(**changes)
+    world.settle()
+    assert not world.live()
+    assert len(world.created) == 3

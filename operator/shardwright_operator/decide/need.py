@@ -19,13 +19,15 @@ Stage = Literal["Prepare", "Shard"]
 class Need:
     """A stage to run. `inputs` marks its Jobs, `source_inputs` the source that prepare resolves.
 
-    `upkeep`: the artifact is published, this only looks after it. `key`: the artifact that it must report, if known.
+    `upkeep`: the artifact is published, this only looks after it; `prunes`: that is what it is for.
+    `key`: the artifact that it must report, if known.
     """
 
     stage: Stage
     inputs: str
     source_inputs: str
     upkeep: bool = False
+    prunes: bool = False
     key: str = ""
 
 
@@ -38,7 +40,12 @@ def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, cla
         return Need("Prepare", prepare, prepare, upkeep=is_published(config, observed, spec, claim))
     if status.artifact is None or status.artifact.key != source.key or status.artifact.claim_uid != claim.uid:
         return Need("Shard", short_hash(prepare, source.key), prepare, key=source.key)
-    if due := _upkeep_due(now, observed, spec, status.artifact):
+    artifact = status.artifact
+    if wants_pruning(spec, status, artifact) and artifacts_in_use(observed, spec) is not None:
+        due = f"prune {artifact.key} {spec.output.keep}"
+        return Need("Prepare", short_hash(prepare, due), prepare, upkeep=True, prunes=True)
+    if spec.recheck and now >= next_recheck(spec, artifact):
+        due = f"recheck {artifact.checked_at or artifact.completed_at}"
         return Need("Prepare", short_hash(prepare, due), prepare, upkeep=True)
     return None
 
@@ -60,15 +67,6 @@ def is_published(config: Config, observed: Observed, spec: Spec, claim: Claim) -
         return False
     moved = is_prepared(config, observed, spec, claim) and source is not None and source.key != artifact.key
     return not moved
-
-
-def _upkeep_due(now: datetime, observed: Observed, spec: Spec, artifact: Artifact) -> str:
-    """Why the published artifact must be looked after now, empty if it need not."""
-    if wants_pruning(spec, observed.resource.status, artifact) and artifacts_in_use(observed, spec) is not None:
-        return f"prune {artifact.key} {spec.output.keep}"
-    if spec.recheck and now >= next_recheck(spec, artifact):
-        return f"recheck {artifact.checked_at or artifact.completed_at}"
-    return ""
 
 
 def artifacts_in_use(observed: Observed, spec: Spec) -> list[str] | None:

@@ -22,6 +22,7 @@ from shardwright_operator.decide.world import Claim, Job
 from shardwright_worker.contract.report import ArtifactReport, Report
 
 MODELS = "/models"
+CHANGED = "sourceChanged"  # entry of status.upkeep: the source is another one than the artifact was made from
 
 
 def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
@@ -37,14 +38,15 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
         image = engine_image(case.config, case.observed.resource, spec)
         update["artifact"] = artifact_of(spec, claim, image, case.wanted(), report.artifact, case.now)
         update["serving"] = serving_of(spec, report.artifact)
-        if need.upkeep and report.upkeep:
-            update["upkeep"] = upkeep_of(case, report.artifact.key, report)
+        kept = {name: text for name, text in status.upkeep.items() if name != CHANGED}
+        update["upkeep"] = upkeep_of(case, need, report.artifact.key, report) or kept
     return status.model_copy(update=update)
 
 
-def upkeep_of(case: Case, key: str, report: Report) -> dict[str, str]:
+def upkeep_of(case: Case, need: Need, key: str, report: Report) -> dict[str, str]:
     """What the status keeps of a report on removed artifacts: what was done, and for which artifact it was."""
-    return {**report.upkeep, "prunedFor": f"{key}/{case.spec.output.keep}"} if report.upkeep else {}
+    pruned = need.prunes or (need.upkeep and report.upkeep)
+    return {**report.upkeep, "prunedFor": f"{key}/{case.spec.output.keep}"} if pruned else {}
 
 
 def _durations(case: Case, need: Need, job: Job, report: Report) -> Durations:

@@ -5,12 +5,11 @@ from datetime import datetime
 from shardwright_operator.api.status import Failure, ResolvedSource, Retry, Status
 from shardwright_operator.decide.case import Case
 from shardwright_operator.decide.need import Need
-from shardwright_operator.decide.publication import source_of, upkeep_of
+from shardwright_operator.decide.publication import CHANGED, source_of, upkeep_of
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
 
 WAITING = "waiting"  # entry of status.upkeep: why something is not done yet
-CHANGED = "sourceChanged"
 
 
 def look_after(case: Case, need: Need, report: Report) -> Status | None:
@@ -21,7 +20,7 @@ def look_after(case: Case, need: Need, report: Report) -> Status | None:
     asked = status.source is None or status.source.inputs != need.source_inputs
     if report.key == artifact.key:
         return None if report.artifact else _damaged(case, need, source_of(case, need, report), asked)
-    return None if asked else _changed(case, report)
+    return None if asked else _changed(case, need, report)
 
 
 def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool) -> Status:
@@ -43,12 +42,12 @@ def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool) -> Sta
     return status.model_copy(update={**gone, "retry": retry, "last_failure": failure})
 
 
-def _changed(case: Case, report: Report) -> Status:
+def _changed(case: Case, need: Need, report: Report) -> Status:
     """The source on the claim is another one now. Nobody asked for that, so nothing is built from it."""
     status, artifact = case.status, case.status.artifact
     assert artifact is not None
     note = "The source has changed since; to build from it, set the annotation reconcile.fluxcd.io/requestedAt"
     checked: dict[str, datetime] = {"checked_at": case.now}
-    upkeep = {**status.upkeep, **upkeep_of(case, artifact.key, report), CHANGED: note}
+    upkeep = {**status.upkeep, **upkeep_of(case, need, artifact.key, report), CHANGED: note}
     update = {"job": None, "progress": None, "retry": None, "last_failure": None, "upkeep": upkeep}
     return status.model_copy(update={**update, "artifact": artifact.model_copy(update=checked)})
