@@ -5,16 +5,18 @@ import ctypes
 import errno
 import os
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.artifact.find import finished_artifact, read_manifest, wrong_sizes
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.naming import MANIFEST_NAME
+from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.publish.staging import Staging
+from shardwright_worker.volume_errors import volume_errors
 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _UNABLE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
@@ -28,19 +30,13 @@ def publish(
     Raises WorkerFailure: ArtifactDamaged if the name is taken by something that is not whole.
     """
     manifest = manifest.model_copy(update={"durations": {**manifest.durations, **durations()}})
-    try:
+    with volume_errors(target.parent, f"publish {target}"), contextlib.suppress(FileExistsError):
         _write_manifest(staging.path, manifest)
         _sync_tree(staging.path)
-        _set_aside_ruin(target, root)
+        _set_aside_damaged(target)
         if not _rename(staging.path, target):
-            _copy(staging.path, target)
+            copy_into(target, staging.path)
         _sync(target.parent)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = Reason.INSUFFICIENT_SPACE if full else Reason.VOLUME_NOT_WRITABLE
-        raise WorkerFailure(reason, f"{target} cannot be published: {error}", error_type="OSError") from error
     found = finished_artifact(target.parent, target.name, root)
     if found is None:
         message = f"{target} exists and is no whole artifact; move it away"
@@ -48,12 +44,27 @@ def publish(
     return found
 
 
-def _set_aside_ruin(target: Path, root: Path) -> None:
-    """A folder of our name that is no whole artifact (damaged, or half copied) makes room for ours."""
-    if target.exists() and finished_artifact(target.parent, target.name, root) is None:
-        ruin = target.parent / ".staging" / f"{target.name}.ruin-{os.getpid()}"
-        os.rename(target, ruin)
-        shutil.rmtree(ruin, ignore_errors=True)
+def _set_aside_damaged(target: Path) -> None:
+    """An artifact of our name that lost files makes room for ours.
+
+    A folder without a manifest stays: another worker may be copying into it.
+    """
+    if not (target / MANIFEST_NAME).is_file() or _is_whole(target, target.name):
+        return
+    aside = target.parent / STAGING_FOLDER / f"{target.name}.damaged-{uuid.uuid4().hex[:8]}"
+    if not _rename(target, aside):
+        return
+    if _is_whole(aside, target.name):  # between our look and the rename somebody else has replaced it
+        _rename(aside, target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_whole(folder: Path, key: str) -> bool:
+    try:
+        manifest = read_manifest(folder)
+    except WorkerFailure:
+        return False
+    return manifest.key == key and not wrong_sizes(folder, manifest)
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -101,11 +112,21 @@ def _rename(source: Path, target: Path) -> bool:
     return True
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Where nothing can be renamed: copy, the manifest last, for it alone makes an artifact of a folder."""
-    target.mkdir(mode=0o755)
+def copy_into(target: Path, source: Path) -> None:
+    """Where no folder can be renamed: file by file, the manifest last, for it alone makes an artifact of a folder.
+
+    Goes on where a worker that died stopped, and harms none that copies too: both have the same files.
+    """
     names = [path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.name != MANIFEST_NAME]
     for name in [*names, Path(MANIFEST_NAME)]:
+        if (target / MANIFEST_NAME).exists():
+            return
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / name, target / name)
-        _sync(target / name)
+        part = target / name.parent / f".{name.name}.{uuid.uuid4().hex[:8]}"
+        try:
+            shutil.copyfile(source / name, part)
+            _sync(part)
+            os.replace(part, target / name)
+        finally:
+            part.unlink(missing_ok=True)
+    _sync_tree(target)

@@ -20,7 +20,7 @@ class ShardRequest:
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
     verification: str = "load"  # digests, load or generate
     artifact_name: str = ""  # empty: the key is computed from digest and settings
-    attempt: str = ""  # names the staging folder; empty: process id and time
+    attempt: str = ""  # names the staging folder; empty: host and process id
     volume_root: Path | None = None  # paths in the report are relative to it; None: to output
     source_digest: str = ""
     source_revision: str = ""

@@ -24,6 +24,7 @@ from shardwright_worker.shard.rank import RankPlan, heard
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.verify.digests import digest_file, verify_digests
 from shardwright_worker.verify.run import prove
+from shardwright_worker.volume_errors import volume_errors
 
 Tell = Callable[[Progress], None]
 _NAMES = {
@@ -54,7 +55,7 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
         return finished
     prepare_environment()
     warm_up()
-    with Staging(request.output, key, request.attempt or "local") as staging, tempfile.TemporaryDirectory() as scratch:
+    with Staging(request.output, key, request.attempt) as staging, tempfile.TemporaryDirectory() as scratch:
         manifest = _make(request, source, key, staging.path, Path(scratch), clock)
         clock.start(Stage.PUBLISHING)
         return publish(staging, manifest, request.output / key, root, clock.durations)
@@ -73,8 +74,10 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
         saved = engine.wait(lambda: _look(plan, request, clock))
         parts = _parts(saved)
         untied = any(rank.get("untied") for rank in saved["ranks"].values())
-        names = copy_metadata(request.source, staging, request.settings.trust_remote_code)
-        correct_config(staging, untied, saved["engine"]["dtype"], saved["engine"].pop("quantization_lists"))
+        with volume_errors(staging, "write the files beside the weights", request.source):
+            names = copy_metadata(request.source, staging, request.settings.trust_remote_code)
+            correct_config(staging, untied, saved["engine"]["dtype"], saved["engine"].pop("quantization_lists"))
+            metadata = [digest_file(staging, name) for name in names]
         manifest = Manifest(
             key=key,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -83,14 +86,15 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
             file_pattern=request.file_pattern or default_file_pattern(request.settings.pipeline_parallel_size),
             max_file_size=request.max_file_size,
             parts=parts,
-            metadata=[digest_file(staging, name) for name in names],
+            metadata=metadata,
             verification=Verification(level=request.verification.capitalize()),
         )
         clock.start(Stage.VERIFYING)
         if request.verification != "digests":
             proof = prove(request, manifest, staging, scratch, saved["runtime_digests"], clock.repeat)
         else:
-            verify_digests(staging, manifest, on_bytes=clock.bytes)
+            with volume_errors(staging, "read the parts again"):
+                verify_digests(staging, manifest, on_bytes=clock.bytes)
             proof = Verification(level="Digests", tensors=sum(len(part.tensors) for part in parts))
         return manifest.model_copy(update={"verification": proof, "durations": clock.durations()})
     finally:
