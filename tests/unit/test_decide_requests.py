@@ -44,3 +44,18 @@ def test_any_words_are_a_request_and_the_same_words_are_none(words: str) -> None
     created = len(world.created)
     world.settle()
     assert len(world.created) == created
+
+
+def test_a_failed_look_that_nobody_asks_for_any_more_is_left_alone() -> None:
+    world = Imagined()
+    world.requested_at = "a"
+    world.to_ready()
+    world.requested_at = "b"
+    world.settle()
+    world.running()
+    world.requested_at = "a"
+    world.settle()
+    world.fail(Reason.SOURCE_UNAVAILABLE)
+    world.settle()
+    assert world.ready() == ("True", Reason.SUCCEEDED)
+    assert not world.live()

@@ -163,9 +163,8 @@ def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step
     if need.stage == "Shard" and source and (job is None or job.complete):
         # It may have published before its word was lost: let prepare look before accelerators are taken again.
         case = case.update(source=source.model_copy(update={"inputs": ""}))
-    following = case.need()
-    assert following is not None
-    return start(case, following)
+    following = case.need()  # none if it was for a request that its user has taken back
+    return _rest(case) if following is None else start(case, following)
 
 
 def _finish(now: datetime, config: Config, observed: Observed, step: Step) -> Plan:
