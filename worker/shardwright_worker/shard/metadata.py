@@ -36,6 +36,7 @@ ALLOWED = (
     "README.md",
 )
 CODE = ("*.py",)
+_QUANTIZATION = ("quantize_config.json", "quant_config.json")
 FOLDERS = ("1_Pooling", "2_Dense", "2_Normalize", "3_Normalize", "chat_templates", "additional_chat_templates")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "*.index.json")
 
@@ -56,23 +57,44 @@ def copy_metadata(source: Path, target: Path, trust_remote_code: bool) -> list[s
 def correct_config(target: Path, untied: bool, dtype: str, quantization: dict[str, Any]) -> None:
     """Write into the artifact's config.json what vLLM would otherwise guess from the weights of a plain checkpoint.
 
-    `untied`: head and embeddings differ although the config ties them. `quantization`: lists that vLLM inferred.
+    `untied`: head and embeddings differ although the config ties them. `dtype`: of the weights, which settings may have
+    changed. `quantization`: lists that vLLM inferred.
     """
     path = target / "config.json"
     if not path.exists():
         return
     config = json.loads(path.read_text())
-    inner = config.get("text_config") if isinstance(config.get("text_config"), dict) else None
+    inner = config.get("text_config")
+    parts = [config, inner] if isinstance(inner, dict) else [config]
     if untied:
-        for one in (config, inner):
-            if one is not None:
-                one["tie_word_embeddings"] = False
-    if not any(name in part for part in (config, inner or {}) for name in ("torch_dtype", "dtype")):
-        config["torch_dtype"] = dtype
-    for part in (config, inner):
-        if part is not None and isinstance(part.get("quantization_config"), dict):
-            part["quantization_config"] = {**part["quantization_config"], **quantization}
+        for part in parts:
+            part["tie_word_embeddings"] = False
+    _set_dtype(parts, dtype)
+    quantized = [part["quantization_config"] for part in parts if isinstance(part.get("quantization_config"), dict)]
+    for part in quantized:
+        _complete(part, quantization)
     path.write_text(json.dumps(config, indent=2) + "\n")
+    if not quantized and quantization:
+        _complete_files(target, quantization)
+
+
+def _complete_files(target: Path, quantization: dict[str, Any]) -> None:
+    """Older checkpoints keep their quantisation in a file of its own, which vLLM reads if config.json has none."""
+    for file in (target / name for name in _QUANTIZATION if (target / name).exists()):
+        beside = json.loads(file.read_text())
+        _complete(beside, quantization)
+        file.write_text(json.dumps(beside, indent=2) + "\n")
+
+
+def _set_dtype(parts: list[dict[str, Any]], dtype: str) -> None:
+    """Under the names that are there. Parts of a model with several, such as a vision tower, keep theirs."""
+    there = [(part, name) for part in parts for name in ("torch_dtype", "dtype") if isinstance(part.get(name), str)]
+    for part, name in there or [(parts[0], "torch_dtype")]:
+        part[name] = dtype
+
+
+def _complete(part: dict[str, Any], lists: dict[str, Any]) -> None:
+    part.update({name: names for name, names in lists.items() if not part.get(name)})
 
 
 def inferred_quantization(quant_config: Any) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """The differences between the vLLM releases that are supported, 0.26 to 0.33, in one place."""
 
 import importlib.metadata
+import re
 from typing import Any
 
-OLDEST, NEWEST = (0, 26), (0, 33)
-PIPELINE_NAMES_SINCE = (0, 32)  # before, parts of all stages had the same names
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+
+_STAGES_SINCE = (0, 32)  # before, a part's name had {rank} and {part} only: those of all stages were the same
 
 
 def vllm_version() -> str:
@@ -18,9 +21,21 @@ def vllm_version() -> str:
 
 
 def release_of(version: str) -> tuple[int, int]:
-    """(major, minor) of a version such as 0.32.0+cpu."""
-    major, minor = version.split("+")[0].split(".")[:2]
-    return int(major), int(minor)
+    """(major, minor) of a version such as 0.32.0+cpu; of one that cannot be read, such as a fork's, the newest."""
+    match = re.match(r"(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if match else _STAGES_SINCE
+
+
+def refuse_names(pattern: str, stages: int, version: str) -> None:
+    """Names of parts that this release of vLLM cannot read."""
+    if release_of(version) >= _STAGES_SINCE:
+        return
+    since = f"vLLM {version} cannot load: that needs {_STAGES_SINCE[0]}.{_STAGES_SINCE[1]} or newer"
+    if stages > 1:
+        message = f"pipelineParallelSize {stages} makes shards that {since}"
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    if "{tp_rank" in pattern or "{pp_rank" in pattern:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"file pattern {pattern!r} has fields that {since}")
 
 
 def retie(model: Any, model_config: Any) -> bool:
@@ -33,11 +48,25 @@ def retie(model: Any, model_config: Any) -> bool:
     from vllm.model_executor.model_loader import weight_tying
 
     weight_tying.maybe_retie_word_embeddings(model, model_config)
-    return weight_tying._get_untied_lm_head(model) is not None and not _is_tied(model)
+    return _has_head_of_its_own(model)
 
 
-def _is_tied(model: Any) -> bool:
-    from vllm.model_executor.model_loader import weight_tying
+def _has_head_of_its_own(model: Any) -> bool:
+    from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
 
-    untied = weight_tying._get_untied_lm_head(model)
-    return untied is None or untied.lm_head.weight.data_ptr() == untied.embed_tokens.weight.data_ptr()
+    layers = [module for module in model.modules() if isinstance(module, VocabParallelEmbedding)]
+    heads = {_address(layer) for layer in layers if isinstance(layer, ParallelLMHead)}
+    return bool(heads - {_address(layer) for layer in layers if not isinstance(layer, ParallelLMHead)})
+
+
+def _address(layer: Any) -> int:
+    weight = getattr(layer, "weight", None)
+    return id(layer) if weight is None else int(weight.data_ptr())
+
+
+def refuse_online_quantization(model: Any) -> None:
+    """Layers that quantise while they load have no weights before: there is no state that shards could hold."""
+    for name, module in model.named_modules():
+        if getattr(getattr(module, "quant_method", None), "uses_meta_device", False):
+            message = f"{name} would be quantised while it loads, which shards cannot hold: quantise the model first"
+            raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)

@@ -1,0 +1,91 @@
+"""The files beside the weights say what a server must know, in whichever place the source has it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.shard.metadata import copy_metadata, correct_config
+from shardwright_worker.shard.releases import refuse_names, release_of
+
+LISTS = {"modules_to_not_convert": ["lm_head"]}
+
+
+def _corrected(folder: Path, config: dict[str, Any], lists: dict[str, Any] | None = None) -> dict[str, Any]:
+    (folder / "config.json").write_text(json.dumps(config))
+    correct_config(folder, False, "bfloat16", lists or {})
+    corrected: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    return corrected
+
+
+@pytest.mark.parametrize(
+    ("config", "corrected"),
+    [
+        ({}, {"torch_dtype": "bfloat16"}),
+        ({"dtype": "float32"}, {"dtype": "bfloat16"}),
+        ({"torch_dtype": "bfloat16"}, {"torch_dtype": "bfloat16"}),
+        ({"text_config": {"torch_dtype": "float16"}}, {"text_config": {"torch_dtype": "bfloat16"}}),
+        (
+            {"dtype": "float32", "vision_config": {"dtype": "float32"}},
+            {"dtype": "bfloat16", "vision_config": {"dtype": "float32"}},
+        ),
+    ],
+)
+def test_the_type_of_the_weights_is_told(tmp_path: Path, config: dict[str, Any], corrected: dict[str, Any]) -> None:
+    assert _corrected(tmp_path, config) == corrected
+
+
+def test_lists_of_a_quantisation_go_where_vllm_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "quantize_config.json").write_text('{"bits": 4}')
+    _corrected(tmp_path, {}, LISTS)
+    assert json.loads((tmp_path / "quantize_config.json").read_text()) == {"bits": 4, **LISTS}
+    (tmp_path / "quantize_config.json").write_text('{"bits": 4}')
+    assert _corrected(tmp_path, {"quantization_config": {"bits": 4}}, LISTS)["quantization_config"] == {
+        "bits": 4,
+        **LISTS,
+    }
+    assert json.loads((tmp_path / "quantize_config.json").read_text()) == {"bits": 4}
+
+
+def test_weights_and_code_that_is_not_trusted_stay_behind(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "chat_templates").mkdir(parents=True)
+    for name in ("config.json", "tokenizer.model.bin", "model.safetensors", "vocab.json", "modeling.py", "run.sh"):
+        (source / name).touch()
+    (source / "chat_templates" / "tool.jinja").touch()
+    there = ["chat_templates/tool.jinja", "config.json", "vocab.json"]
+    assert copy_metadata(source, tmp_path / "one", False) == there
+    assert copy_metadata(source, tmp_path / "two", True) == sorted([*there, "modeling.py"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "stages", "version", "refused"),
+    [
+        ("", 2, "0.31.1", True),
+        ("", 1, "0.26.0+cpu", False),
+        ("m-{tp_rank}-{part}.safetensors", 1, "0.31.0", True),
+        ("m-{rank}-{part}.safetensors", 1, "0.31.0", False),
+        ("", 2, "0.32.0rc1", False),
+        ("", 2, "1.0", False),
+        ("", 2, "fork", False),
+    ],
+)
+def test_names_that_an_older_vllm_cannot_read_are_refused(
+    pattern: str, stages: int, version: str, refused: bool
+) -> None:
+    if not refused:
+        refuse_names(pattern, stages, version)
+        return
+    with pytest.raises(WorkerFailure) as told:
+        refuse_names(pattern, stages, version)
+    assert told.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
+    assert version in told.value.message
+
+
+def test_releases_are_read() -> None:
+    assert release_of("0.33.0+cu130") == (0, 33)
