@@ -199,6 +199,20 @@ class AnyWorld(RuleBasedStateMachine):
         now = self.world.observed()
         self.act(replace(now, claims={**now.claims, "shards": None}))
 
+    @rule(name=st.sampled_from(["models", "shards"]))
+    def begin_to_delete_a_claim(self, name: str) -> None:
+        """A claim is deleted; it stays as long as pods name it."""
+        if there := self.world.claims[name]:
+            self.world.claims[name] = replace(there, deleting=True)
+
+    @invariant()
+    def claims_that_nothing_holds_go(self) -> None:
+        for name, there in list(self.world.claims.items()):
+            if there and there.deleting and not self.world.jobs:
+                self.world.claims[name] = None
+                if name == "shards":
+                    self.world.published.clear()
+
     @rule(there=st.booleans())
     def take_the_source(self, there: bool) -> None:
         """The claim of the source goes or comes back."""
@@ -259,7 +273,14 @@ class AnyWorld(RuleBasedStateMachine):
         Losing the status then changes nothing of that.
         """
         world = self.world
-        world.claims = {name: world.claims.get(name) or claim(name) for name in ("models", "shards")}
+        world.step()
+        world.bury()
+        self.claims_that_nothing_holds_go()
+        assert not any(there and there.deleting for there in world.claims.values()) or world.live()
+        for name, there in world.claims.items():
+            if there is None or there.deleting:
+                world.claims[name] = claim(name, uid=f"uid-{name}-again")
+                world.published.clear()
         world.users.clear()
         world.edit(suspend=False, job={}, recheck=None)
         world.requested_at = "the end"
