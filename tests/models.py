@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 Tensors = dict[str, torch.Tensor]
 Build = Callable[[Path], Path]
-VOCABULARY, HIDDEN, INTERMEDIATE, LAYERS, HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 256, 128, 256, 2, 4, 2, 32
+VOCABULARY, HIDDEN, INTERMEDIATE, LAYERS, HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 250, 128, 256, 2, 4, 2, 32
 _COMMON: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": HIDDEN,

@@ -1,79 +1,71 @@
 """Notices what the source did not write: vLLM itself does not miss a linear weight, it serves what memory held.
 
-Before loading, every weight is filled with one unlikely value; afterwards no row and no column may still hold it.
+While the model is built, memory that nobody fills gets a mark; what vLLM fills by itself, such as default scales, has
+none. After loading, what still bears the mark came from nowhere.
 """
 
-import random
-from collections.abc import Iterator
-from itertools import groupby
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-# Parameters of these names may keep their first value: scales that a checkpoint need not have, index helpers.
-_NOT_WEIGHTS = ("scale", "zero", "shape", "g_idx", "sinks", "correction_bias")
-
-
-def mark(model: torch.nn.Module) -> dict[str, float | int]:
-    """Fill every weight with a value that no checkpoint holds; returns parameter name -> that value."""
-    marks: dict[str, float | int] = {}
-    for name, parameter in _weights(model):
-        if parameter.dtype.is_floating_point and parameter.element_size() > 1:
-            value: float | int = torch.tensor(random.uniform(150.0, 250.0) * 128, dtype=parameter.dtype).item()
-        elif parameter.dtype in (torch.int32, torch.int64):
-            value = random.randrange(0x5A000000, 0x5AFFFFFF)
-        else:
-            continue  # a byte has no unlikely value
-        parameter.data.fill_(value)
-        marks[name] = value
-    return marks
+_ATEN = torch.ops.aten
+_UNFILLED = {
+    _ATEN.empty.memory_format,
+    _ATEN.empty_like.default,
+    _ATEN.empty_permuted.default,
+    _ATEN.empty_strided.default,
+    _ATEN.new_empty.default,
+    _ATEN.new_empty_strided.default,
+}
+# By bytes of an element: bits that are a NaN of an unusual kind in 16, 32 and 64 bits, and unlikely as whole numbers.
+_BITS = {1: 0x7F, 2: 0x7FA5, 4: 0x7FA5C3D2, 8: 0x7FF5A5C3D2A5C3D2}
+_HALF = 0x7D5A  # the same for float16
+_AS_NUMBER = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_ROWS = 4096  # looked at together
 
 
-def find_missing(model: torch.nn.Module, marks: dict[str, float | int]) -> list[str]:
-    """What the source left unwritten: parameter names, with the rows or columns where it is a part."""
-    missing = []
-    for name, parameter in _weights(model):
-        if name in marks and parameter.numel():
-            missing += [f"{name}{where}" for where in _untouched(parameter.data, marks[name])]
-    return missing
+class Marking(TorchDispatchMode):  # type: ignore[misc]
+    """While it is entered, memory that is handed out unfilled is marked."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call through, and mark."""
+        result = function(*args, **(kwargs or {}))
+        if function in _UNFILLED and result.device.type != "meta" and _bits(result) is not None:
+            result.view(_AS_NUMBER[result.element_size()]).fill_(_bits(result))
+        return result
 
 
-def _weights(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    for name, parameter in model.named_parameters():
-        leaf = name.rsplit(".", 1)[-1]
-        plain = leaf.startswith(("weight", "qweight", "bias", "w13", "w2", "w1", "w3")) or parameter.dim() >= 2
-        if plain and not any(word in leaf for word in _NOT_WEIGHTS):
-            yield name, parameter
+def unwritten(tensor: torch.Tensor) -> torch.Tensor:
+    """For each line of the last dimension (a tensor of one dimension is one line of single elements): is it marked?
+
+    One marked element marks the line. Where marks could be values, in types of one byte, all its elements must be.
+    """
+    lines = tensor.detach().reshape(-1, tensor.shape[-1]) if tensor.dim() > 1 else tensor.detach().reshape(-1, 1)
+    bits = _bits(tensor)
+    if bits is None or not tensor.numel():
+        return torch.zeros(lines.shape[0], dtype=torch.bool)
+    found = []
+    for start in range(0, lines.shape[0], _ROWS):
+        same = lines[start : start + _ROWS].contiguous().view(_AS_NUMBER[tensor.element_size()]) == bits
+        found.append((same.all(dim=1) if _is_coarse(tensor) else same.any(dim=1)).cpu())
+    marked = torch.cat(found)
+    if _is_coarse(tensor) and tensor.dim() < 2:
+        return torch.full_like(marked, bool(marked.all()) and tensor.numel() > 1)
+    return marked
 
 
-def _untouched(data: torch.Tensor, value: float | int) -> Iterator[str]:
-    if data.dim() < 2:
-        if bool((data == value).all()):
-            yield ""
-        return
-    flat = data.reshape(-1, data.shape[-1])
-    rows, columns = _lines(flat, value)
-    if bool(rows.all()):
-        yield ""
-    elif bool(rows.any()):
-        yield f" rows {_spans(rows)}"
-    elif bool(columns.any()):
-        yield f" columns {_spans(columns)}"
+def fill_unwritten(tensor: torch.Tensor) -> None:
+    """Zeros where there are marks: padding that vLLM adds to a weight and never reads, equal in every run."""
+    flat = tensor.data.view(_AS_NUMBER[tensor.element_size()])
+    flat.masked_fill_(flat == _bits(tensor), 0)
 
 
-def _lines(flat: torch.Tensor, value: float | int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rows and which columns hold nothing but the mark; looks at 4096 rows at a time."""
-    rows, columns = [], torch.ones(flat.shape[1], dtype=torch.bool)
-    for start in range(0, flat.shape[0], 4096):
-        same = flat[start : start + 4096] == value
-        rows.append(same.all(dim=1).cpu())
-        columns &= same.all(dim=0).cpu()
-    return torch.cat(rows), columns
+def _bits(tensor: torch.Tensor) -> int | None:
+    if tensor.dtype is torch.bool or tensor.dtype.is_complex:
+        return None
+    return _HALF if tensor.dtype is torch.float16 else _BITS.get(tensor.element_size())
 
 
-def _spans(lines: torch.Tensor) -> str:
-    numbers = [int(one) for one in lines.nonzero().flatten()]
-    spans = []
-    for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        run = [number for _, number in group]
-        spans.append(f"{run[0]}-{run[-1]}")
-    return ", ".join(spans[:4]) + (", ..." if len(spans) > 4 else "")
+def _is_coarse(tensor: torch.Tensor) -> bool:
+    return tensor.element_size() == 1 or tensor.dtype in (torch.int16, torch.uint16)

@@ -4,24 +4,29 @@ vLLM's own `save_sharded_state` saves after `process_weights_after_loading`, but
 that step renames, drops or permutes does not survive. Every rank imports this module, as vLLM's worker extension.
 """
 
+import contextlib
 import os
-import traceback
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from vllm.distributed import get_pp_group, get_tensor_model_parallel_rank
-from vllm.model_executor.model_loader import register_model_loader
-from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
+from vllm.model_executor.model_loader import base_loader, get_model_loader, register_model_loader
+from vllm.model_executor.model_loader.base_loader import BaseModelLoader
 from vllm.model_executor.model_loader.sharded_state_loader import ShardedStateLoader
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Part
 from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.completeness import find_missing, mark
-from shardwright_worker.shard.rank import Counter, RankPlan, plan_from_environment, say
-from shardwright_worker.shard.releases import retie
+from shardwright_worker.shard.completeness import Marking
+from shardwright_worker.shard.missing import find_missing, source_names
+from shardwright_worker.shard.rank import PLAN, Counter, RankPlan, plan_from_environment, say
+from shardwright_worker.shard.rank_failure import recording, watch_log
+from shardwright_worker.shard.releases import refuse_online_quantization, retie
 from shardwright_worker.shard.tensors import runtime_digest
 from shardwright_worker.shard.writer.write import write_parts
 
@@ -30,30 +35,60 @@ _NAMED = 12  # missing tensors that a message names
 
 
 @register_model_loader(LOAD_FORMAT)
-class SavingLoader(DefaultModelLoader):  # type: ignore[misc]
-    """The default loader that saves what it loaded. `model_loader_extra_config` may name the source's load format."""
+class SavingLoader(BaseModelLoader):  # type: ignore[misc]
+    """Lets vLLM's loader for the source's format load, and saves. `model_loader_extra_config` may name that format."""
 
     def __init__(self, load_config: Any) -> None:
-        extra = dict(load_config.model_loader_extra_config or {})
-        load_config.load_format = extra.pop("source_load_format", "auto")
-        load_config.model_loader_extra_config = extra
         super().__init__(load_config)
+        theirs = copy(load_config)
+        extra = dict(load_config.model_loader_extra_config or {})
+        theirs.load_format = extra.pop("source_load_format", "auto")
+        theirs.model_loader_extra_config = extra
+        self._loader = get_model_loader(theirs)
+
+    def download_model(self, model_config: Any) -> None:
+        """Nothing: the source is a folder."""
+
+    def load_model(self, *args: Any, **kwargs: Any) -> Any:
+        """As vLLM does it, on memory that is marked. A failure is left in the rank's file: executors pass on text."""
+        with recording(plan_from_environment().scratch), marked_memory():
+            return super().load_model(*args, **kwargs)
 
     def load_weights(self, model: torch.nn.Module, model_config: Any) -> None:
-        """Load, prove complete, save. A failure is left in the rank's file too, since executors pass on text only."""
+        """Load, prove complete, save."""
         plan, rank = plan_from_environment(), rank_of()
-        try:
-            say(plan.scratch, "loading", rank, 1)
-            marks = mark(model)
-            super().load_weights(model, model_config)
-            if missing := find_missing(model, marks):
-                named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if missing[_NAMED:] else "")
-                raise WorkerFailure(Reason.SOURCE_INCOMPLETE, f"The source has no weights for {named}", rank=rank)
-            untied = retie(model, model_config)
-            save(plan, rank, model, {"untied": untied})
-        except BaseException as error:
-            say_failure(plan, rank, error)
-            raise
+        refuse_online_quantization(model)
+        self._loader.load_weights(model, model_config)
+        untied = retie(model, model_config)
+        _refuse_incomplete(model, model_config)
+        save(plan, rank, model, {"untied": untied})
+
+
+@contextlib.contextmanager
+def marked_memory() -> Iterator[None]:
+    """Models that are built meanwhile have marks where memory is not filled."""
+    build = base_loader.initialize_model
+
+    def build_marked(*args: Any, **kwargs: Any) -> Any:
+        with Marking():
+            return build(*args, **kwargs)
+
+    base_loader.initialize_model = build_marked
+    try:
+        yield
+    finally:
+        base_loader.initialize_model = build
+
+
+def _refuse_incomplete(model: torch.nn.Module, model_config: Any) -> None:
+    quantization = getattr(model_config.hf_config, "quantization_config", None) or {}
+    ordered = bool(quantization.get("desc_act")) if isinstance(quantization, dict) else True
+    packed = getattr(model, "packed_modules_mapping", None) or {}
+    missing = find_missing(logical_state(model), packed, source_names(Path(model_config.model)), ordered)
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        message = f"the source has no weights for {', '.join(missing[:_NAMED])}{more}"
+        raise WorkerFailure(Reason.SOURCE_INCOMPLETE, message, rank=rank_of())
 
 
 def rank_of() -> int:
@@ -84,16 +119,8 @@ def logical_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def say_failure(plan: RankPlan, rank: int, error: BaseException) -> None:
-    """Leave type and message of what went wrong in this rank."""
-    reason = error.reason.value if isinstance(error, WorkerFailure) else ""
-    value = {
-        "type": type(error).__name__,
-        "message": str(error),
-        "reason": reason,
-        "errno": getattr(error, "errno", None),
-    }
-    say(plan.scratch, "failed", rank, {**value, "traceback": traceback.format_exc()[-4000:]})
+if PLAN in os.environ:  # a rank that was spawned; one that was forked has it from the engine's process
+    watch_log(plan_from_environment().scratch)
 
 
 class Extension:

@@ -8,8 +8,10 @@ from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import JOB, Answer, answering
-from shardwright_worker.shard.engine import build_executor, engine_arguments
-from shardwright_worker.shard.rank import heard
+from shardwright_worker.shard.engine import Engine, engine_arguments
+from shardwright_worker.shard.rank import heard, plan_from_environment
+from shardwright_worker.shard.rank_failure import watch_log
+from shardwright_worker.shard.releases import refuse_names, vllm_version
 
 
 def main(folder: Path) -> None:
@@ -22,34 +24,43 @@ def shard(job: dict[str, Any], answer: Answer) -> None:
     """Configure, load and save, then tell what a manifest needs to know of the engine."""
     settings = EngineSettings.model_validate(job["engine"])
     scratch = Path(job["scratch"])
-    config = answer.guard(lambda: _configure(job, settings), Reason.INVALID_ENGINE_ARGUMENTS)
-    executor = answer.guard(lambda: build_executor(config), Reason.WORKER_PROTOCOL_ERROR, scratch)
-    digests = dict(answer.guard(lambda: executor.collective_rpc("shardwright_digest"), Reason.WORKER_PROTOCOL_ERROR))
-    answer.finish({"engine": facts_of(config), "runtime_digests": digests, "ranks": heard(scratch, "saved")})
+    watch_log(scratch)
+    arguments = answer.guard(lambda: _arguments(job, settings), Reason.INVALID_ENGINE_ARGUMENTS)
+    config = answer.guard(arguments.create_engine_config, Reason.INVALID_ENGINE_ARGUMENTS)
+    _refuse(config, job["writes"])
+    facts = facts_of(config)  # before a model is built, which renames what the configuration lists
+    engine = answer.guard(lambda: Engine(arguments, config, job["writes"]), Reason.WORKER_PROTOCOL_ERROR, scratch)
+    digests = answer.guard(engine.digests, Reason.WORKER_PROTOCOL_ERROR, scratch)
+    tokens = answer.guard(engine.tokens, Reason.WORKER_PROTOCOL_ERROR, scratch)
+    told = {"engine": facts, "runtime_digests": digests, "tokens": tokens}
+    answer.finish({**told, "ranks": heard(scratch, "saved")})
 
 
-def _configure(job: dict[str, Any], settings: EngineSettings) -> Any:
+def _arguments(job: dict[str, Any], settings: EngineSettings) -> Any:
     import shardwright_worker.shard.loader as loader
 
     source_format = settings.extra_args.get("load_format", "auto")
-    arguments = engine_arguments(
+    return engine_arguments(
         Path(job["source"]),
         settings,
         loader.LOAD_FORMAT,
         f"{loader.__name__}.{loader.Extension.__name__}",
         {"source_load_format": source_format} if source_format != "auto" else {},
     )
-    config = arguments.create_engine_config()
-    _refuse(config)
-    return config
 
 
-def _refuse(config: Any) -> None:
-    """What can be configured but not kept in shards."""
+def _refuse(config: Any, writes: bool) -> None:
+    """What can be configured but not kept in shards, or not proven as it was asked for."""
+    from vllm.platforms import current_platform
+
     parallel, model = config.parallel_config, config.model_config
     if parallel.data_parallel_size > 1 or getattr(parallel, "prefill_context_parallel_size", 1) > 1:
         message = "data and prefill-context parallel sizes must be 1: parts of different ranks would share a name"
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    if writes and current_platform.is_cpu() and parallel.pipeline_parallel_size > 1:
+        message = "vLLM's CPU build cannot generate over pipeline stages: choose verification load"
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    refuse_names(plan_from_environment().file_pattern, parallel.pipeline_parallel_size, vllm_version())
     if config.lora_config or config.speculative_config:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")
     if model.quantization in ("bitsandbytes", "gguf", "experts_int8", "torchao"):
@@ -59,18 +70,22 @@ def _refuse(config: Any) -> None:
 
 def facts_of(config: Any) -> dict[str, Any]:
     """What the manifest says of the engine."""
+    import safetensors
     import torch
     import transformers
     from vllm.platforms import current_platform
 
     from shardwright_worker.shard.metadata import inferred_quantization
-    from shardwright_worker.shard.releases import vllm_version
 
     device = current_platform.get_device_name() if current_platform.is_cuda_alike() else current_platform.device_type
+    kernels = getattr(config, "kernel_config", None)
+    backends = {name: str(getattr(kernels, name, "") or "") for name in ("moe_backend", "linear_backend")}
     return {
+        **backends,
         "vllm_version": vllm_version(),
         "torch_version": torch.__version__,
         "transformers_version": transformers.__version__,
+        "safetensors_version": safetensors.__version__,
         "accelerator": str(device),
         "dtype": str(config.model_config.dtype).removeprefix("torch."),
         "quantization": config.model_config.quantization or "",

@@ -67,7 +67,12 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
         staging, scratch / "ranks", request.file_pattern, request.max_file_size, request.settings.world_size
     )
     plan.scratch.mkdir()
-    job = {"source": str(request.source), "engine": request.settings.model_dump(), "scratch": str(plan.scratch)}
+    job = {
+        "source": str(request.source),
+        "engine": request.settings.model_dump(),
+        "scratch": str(plan.scratch),
+        "writes": request.verification == "generate",
+    }
     clock.start(Stage.LOADING)
     engine = Child("shardwright_worker.shard.process", scratch / "engine", job, plan.to_environment())
     try:
@@ -91,7 +96,7 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
         )
         clock.start(Stage.VERIFYING)
         if request.verification != "digests":
-            proof = prove(request, manifest, staging, scratch, saved["runtime_digests"], clock.repeat)
+            proof = prove(request, manifest, staging, scratch, saved, clock.repeat)
         else:
             with volume_errors(staging, "read the parts again"):
                 verify_digests(staging, manifest, on_bytes=clock.bytes)

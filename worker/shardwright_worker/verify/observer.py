@@ -7,7 +7,7 @@ from typing import Any
 
 from vllm.model_executor.model_loader import base_loader
 
-from shardwright_worker.shard.loader import logical_state, rank_of
+from shardwright_worker.shard.loader import logical_state, rank_of  # watches the rank's log, too
 from shardwright_worker.shard.rank import plan_from_environment, say
 from shardwright_worker.shard.tensors import digests_of, runtime_digest
 

@@ -7,8 +7,9 @@ from typing import Any
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import JOB, Answer, answering
-from shardwright_worker.shard.engine import build_executor, engine_arguments
+from shardwright_worker.shard.engine import Engine, engine_arguments
 from shardwright_worker.shard.rank import heard
+from shardwright_worker.shard.rank_failure import watch_log
 
 
 def main(folder: Path) -> None:
@@ -21,10 +22,12 @@ def main(folder: Path) -> None:
 def verify(job: dict[str, Any], settings: EngineSettings, answer: Answer) -> None:
     """Load with the stock loader; what went wrong is a failed verification."""
     scratch = Path(job["scratch"])
+    watch_log(scratch)
     extension = "shardwright_worker.verify.observer.Extension"
     pattern = {"pattern": job["file_pattern"]} if job["file_pattern"] else {}
     arguments = engine_arguments(Path(job["staging"]), settings, "sharded_state", extension, pattern)
     config = answer.guard(arguments.create_engine_config, Reason.VERIFICATION_FAILED)
-    executor = answer.guard(lambda: build_executor(config), Reason.VERIFICATION_FAILED)
-    digests = dict(answer.guard(lambda: executor.collective_rpc("shardwright_digest"), Reason.VERIFICATION_FAILED))
-    answer.finish({"tensors": heard(scratch, "tensors"), "runtime_digests": digests})
+    engine = answer.guard(lambda: Engine(arguments, config, job["writes"]), Reason.VERIFICATION_FAILED, scratch)
+    digests = answer.guard(engine.digests, Reason.VERIFICATION_FAILED, scratch)
+    tokens = answer.guard(engine.tokens, Reason.VERIFICATION_FAILED, scratch)
+    answer.finish({"tensors": heard(scratch, "tensors"), "runtime_digests": digests, "tokens": tokens})

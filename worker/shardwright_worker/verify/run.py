@@ -10,7 +10,6 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.child import Child
 from shardwright_worker.shard.rank import RankPlan
 from shardwright_worker.shard.request import ShardRequest
-from shardwright_worker.verify.generate import greedy_tokens
 
 _NAMED = 5  # tensors that a message names
 
@@ -20,27 +19,23 @@ def prove(
     manifest: Manifest,
     staging: Path,
     scratch: Path,
-    runtime: dict[str, str],
+    source: dict[str, Any],
     on_look: Callable[[], None],
 ) -> Verification:
-    """The proof. `runtime`: rank -> digest of the normally loaded source. Raises WorkerFailure."""
+    """The proof. `source`: runtime digests and tokens of the normally loaded source. Raises WorkerFailure."""
     found = _load_stock(request, staging, scratch, on_look)
     count = compare_tensors(manifest, found["tensors"])
-    compare_runtime(runtime, found["runtime_digests"])
-    proof = Verification(
-        level="Load",
-        vllm_version=manifest.engine.vllm_version,
-        runtime_digests={str(rank): digest for rank, digest in found["runtime_digests"].items()},
-        tensors=count,
-    )
-    if request.verification != "generate":
-        return proof
-    source = greedy_tokens(request, request.source, scratch / "source-tokens", False, on_look)
-    shards = greedy_tokens(request, staging, scratch / "shard-tokens", True, on_look)
-    if source != shards:
-        message = f"The shards answer {shards} where the source answers {source}"
+    compare_runtime(source["runtime_digests"], found["runtime_digests"])
+    if source["tokens"] != found["tokens"]:
+        message = f"The shards answer {found['tokens']} where the source answers {source['tokens']}"
         raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
-    return proof.model_copy(update={"level": "Generate", "tokens": shards})
+    return Verification(
+        level=request.verification.capitalize(),
+        vllm_version=manifest.engine.vllm_version,
+        runtime_digests=found["runtime_digests"],
+        tensors=count,
+        tokens=found["tokens"],
+    )
 
 
 def _load_stock(request: ShardRequest, staging: Path, scratch: Path, on_look: Callable[[], None]) -> dict[str, Any]:
@@ -53,6 +48,7 @@ def _load_stock(request: ShardRequest, staging: Path, scratch: Path, on_look: Ca
         "scratch": str(plan.scratch),
         "file_pattern": request.file_pattern,
         "engine": request.settings.model_dump(),
+        "writes": request.verification == "generate",
     }
     child = Child("shardwright_worker.verify.process", scratch / "verifier", job, plan.to_environment())
     try:
