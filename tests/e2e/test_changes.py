@@ -58,10 +58,19 @@ def test_a_damaged_artifact_is_built_anew_when_a_person_asks(
     part = f"/shards/{before['path']}/model-rank-0-part-0.safetensors"
     _on_the_volume(kubectl, cluster, f"truncate -s -1 {part}")
     kubectl.run("annotate", KIND, NAME, "--overwrite", "reconcile.fluxcd.io/requestedAt=now")
-    wait_for(lambda: checkpoint.status.get("lastHandledReconcileAt"), lambda at: at == "now", "the request being seen")
-    after = checkpoint.wait_ready()["status"]["artifact"]
-    assert after["path"] == before["path"]
-    assert after["manifestDigest"] != before["manifestDigest"]
-    check: Object = {"image": cluster.images["worker-prepare"], "args": ["check", "--deep", f"/shards/{after['path']}"]}
+    # Until the look that was asked for has found the damage, the resource stays what it was.
+    wait_for(
+        lambda: checkpoint.status.get("artifact", before),
+        lambda artifact: artifact["manifestDigest"] != before["manifestDigest"],
+        "another artifact",
+        900,
+    )
+    after = checkpoint.wait_ready()["status"]
+    assert after["lastHandledReconcileAt"] == "now"
+    assert after["artifact"]["path"] == before["path"]
+    check: Object = {
+        "image": cluster.images["worker-prepare"],
+        "args": ["check", "--deep", f"/shards/{before['path']}"],
+    }
     check["volumeMounts"] = [{"name": "shards", "mountPath": "/shards", "readOnly": True}]
     run_to_end(kubectl, pod("check", [check], [claim_volume("shards", read_only=True)]))
