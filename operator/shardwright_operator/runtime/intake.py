@@ -8,7 +8,7 @@ from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.entries import Key
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, WATCHED, Kind
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.streams import Listed, News, Seen
+from shardwright_operator.runtime.news import Listed, News, Seen
 
 _BATCH = 200  # news taken in before other work gets its turn
 

@@ -1,7 +1,7 @@
 """One run of kopf's watches, in a thread and an event loop of their own.
 
 kopf ends all tasks of its loop when it ends, hence the loop; and it ends on many answers of an API server in trouble,
-hence a run is something that may end at any time: `supervisor` starts the next one.
+hence a run is something that may end at any time: `watch` starts the next one.
 """
 
 import asyncio
@@ -10,16 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import kopf
+from yarl import URL
 
 from shardwright_operator.kube.convert import CONVERT
 from shardwright_operator.kube.entries import AnyEntry, Key
 from shardwright_operator.kube.kinds import WATCHED, Kind
 from shardwright_operator.kube.login import Login
+from shardwright_operator.runtime.news import Listed, News, Seen
 from shardwright_operator.runtime.stateless import Times, kopf_settings
 
 log = logging.getLogger(__name__)
@@ -27,28 +28,6 @@ log = logging.getLogger(__name__)
 _STOP_SECONDS = 20.0
 _LET_GO_SECONDS = 2.0
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A watch told of an object: `entry` is its content, None if it was deleted."""
-
-    kind: Kind
-    key: Key
-    uid: str
-    entry: AnyEntry | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A complete list, begun at `started` on the monotonic clock; no namespace means all of them."""
-
-    kind: Kind
-    namespace: str | None
-    started: float
-    entries: list[AnyEntry]
-
-
-News = Seen | Listed
 
 # Called in the run's thread.
 Knows = Callable[[Kind, Key, str, int], bool]
@@ -153,8 +132,6 @@ class Streams:
 
     def _handler(self, kind: Kind) -> Callable[..., Awaitable[None]]:
         async def seen(event: dict[str, Any], **_: Any) -> None:
-            if event["type"] is None:
-                return  # its list has told of it
             raw = event["object"]
             metadata = raw["metadata"]
             key, uid = Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"]
@@ -171,35 +148,45 @@ class Streams:
         return seen
 
     def _session(self) -> aiohttp.ClientSession:
+        take = self._take_list
+
+        class Response(aiohttp.ClientResponse):
+            async def json(self, **options: Any) -> Any:
+                return take(self.url, await super().json(**options))
+
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._login.ssl_context()),
             proxy=self._login.proxy,
             middlewares=(self._authorise,),
+            response_class=Response,
         )
 
     async def _authorise(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Puts the current token on each request, reads lists along, and notes that watches answer."""
-        started = time.monotonic()
+        """Puts the current token on each request, and notes when lists begin and that watches answer."""
+        kind, space = self._paths.get(request.url.path, (None, None))
+        if kind and not {"watch", "continue"} & request.url.query.keys():
+            self._lists[request.url.path] = Listed(kind, space, time.monotonic(), [])
         if token := self._login.token():
             request.headers["Authorization"] = f"Bearer {token}"
         response = await handler(request)
-        if response.status == 200 and (found := self._paths.get(request.url.path)):
-            if "watch" in request.url.query:
-                self._alive[found[0]] = time.monotonic()
-            else:
-                first = "continue" not in request.url.query
-                await self._read_along(Listed(*found, started, []) if first else None, request.url.path, response)
+        if kind and response.status == 200 and "watch" in request.url.query:
+            self._alive[kind] = time.monotonic()
         return response
 
-    async def _read_along(self, begun: Listed | None, path: str, response: aiohttp.ClientResponse) -> None:
-        """kopf tells of listed objects one by one, and never which have gone: a list as a whole says more."""
-        page = await response.json()
-        listed = self._lists[path] = begun or self._lists[path]
+    def _take_list(self, url: URL, page: Any) -> Any:
+        """Keep what kopf lists, and leave it only the list's version, from where its watch goes on.
+
+        kopf would tell of the objects one by one, at half a millisecond each, and never of those that are gone.
+        """
+        listed = self._lists.get(url.path)
+        if listed is None or not isinstance(page.get("items"), list):
+            return page
         listed.entries.extend(entry for raw in page["items"] if (entry := _converted(listed.kind, raw)))
         if not page["metadata"].get("continue"):
-            self._deliver(self._lists.pop(path))
+            self._deliver(self._lists.pop(url.path))
+        return {**page, "items": []}
 
 
 def _converted(kind: Kind, raw: dict[str, Any]) -> AnyEntry | None:
