@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 Tensors = dict[str, torch.Tensor]
 Build = Callable[[Path], Path]
+Change = Callable[[Tensors], None]
 VOCABULARY, HIDDEN, INTERMEDIATE, LAYERS, HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 250, 128, 256, 2, 4, 2, 32
 _COMMON: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -30,7 +31,7 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def llama(folder: Path, change: Callable[[Tensors], None] | None = None, **config: Any) -> Path:
+def llama(folder: Path, change: Change | None = None, **config: Any) -> Path:
     """A dense Llama. `change` may change its weights before they are written, `config` its config.json."""
     tensors = _outside()
     for layer in range(LAYERS):
@@ -51,7 +52,7 @@ def tied_llama(folder: Path, head: str) -> Path:
     return llama(folder, change, tie_word_embeddings=True)
 
 
-def qwen3_moe(folder: Path, experts: int = 4) -> Path:
+def qwen3_moe(folder: Path, experts: int = 4, change: Change | None = None) -> Path:
     """A Qwen3 with experts in each layer."""
     width = 64
     tensors = _outside()
@@ -73,7 +74,7 @@ def qwen3_moe(folder: Path, experts: int = 4) -> Path:
         "mlp_only_layers": [],
         "attention_bias": False,
     }
-    return _write(folder, tensors, config)
+    return _write(folder, tensors, config, change)
 
 
 def deepseek_v2(folder: Path) -> Path:
@@ -162,9 +163,7 @@ def _norm(width: int) -> torch.Tensor:
     return (1 + torch.randn(width) * 0.1).to(torch.bfloat16)
 
 
-def _write(
-    folder: Path, tensors: Tensors, config: dict[str, Any], change: Callable[[Tensors], None] | None = None
-) -> Path:
+def _write(folder: Path, tensors: Tensors, config: dict[str, Any], change: Change | None = None) -> Path:
     if change:
         change(tensors)
     folder.mkdir(parents=True)

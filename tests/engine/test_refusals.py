@@ -1,13 +1,11 @@
-"""What cannot be exact is refused, with the reason and the name of what is wrong; nothing is published."""
-
-from __future__ import annotations
+"""What cannot become an artifact ends with its reason, and names what is wrong; nothing is published."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
@@ -15,51 +13,95 @@ from tests import models
 from tests.engine.conftest import Make
 
 
-def _without(name: str) -> Callable[[dict[str, torch.Tensor]], None]:
-    def change(tensors: dict[str, torch.Tensor]) -> None:
-        del tensors[name]
+@pytest.fixture
+def refused(make: Make, output: Path) -> Callable[..., WorkerFailure]:
+    """How a source ends that must not be published."""
+
+    def run(source: Path, **settings: Any) -> WorkerFailure:
+        with pytest.raises(WorkerFailure) as raised:
+            make(source, **settings)
+        assert list(output.iterdir()) == []
+        return raised.value
+
+    return run
+
+
+def _without(*names: str) -> Callable[[models.Tensors], None]:
+    def change(tensors: models.Tensors) -> None:
+        for name in names:
+            del tensors[name]
 
     return change
 
 
+def test_a_missing_linear_weight_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
+    gone = ["model.layers.0.self_attn.k_proj.weight", "model.layers.1.mlp.down_proj.weight"]
+    failure = refused(models.llama(tmp_path / "source", _without(*gone)))
+    assert failure.reason is Reason.SOURCE_INCOMPLETE
+    assert failure.rank == 0
+    assert all(name in failure.message for name in gone)
+    assert "v_proj" not in failure.message
+
+
+def test_a_missing_linear_weight_is_named_by_a_rank(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
+    source = models.llama(tmp_path / "source", _without("model.layers.0.mlp.up_proj.weight"))
+    failure = refused(source, tensor_parallel_size=2)
+    assert (failure.reason, failure.error_type) == (Reason.SOURCE_INCOMPLETE, "WorkerFailure")
+    assert failure.rank in (0, 1)
+    assert "model.layers.0.mlp.up_proj.weight" in failure.message
+
+
+def test_a_missing_norm_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
+    failure = refused(models.llama(tmp_path / "source", _without("model.norm.weight")))
+    assert failure.reason is Reason.SOURCE_INCOMPLETE
+    assert "model.norm.weight" in failure.message
+
+
+def test_a_missing_expert_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
+    prefix = "model.layers.1.mlp.experts.2."
+    gone = _without(*(f"{prefix}{one}_proj.weight" for one in ("gate", "up", "down")))
+    failure = refused(models.qwen3_moe(tmp_path / "source", change=gone))
+    assert failure.reason is Reason.SOURCE_INCOMPLETE
+    assert "model.layers.1.mlp.experts" in failure.message
+    assert "expert 2" in failure.message
+
+
 @pytest.mark.parametrize(
-    "missing",
+    ("config", "settings", "reason", "words"),
     [
-        "model.layers.0.mlp.down_proj.weight",
-        "model.layers.1.self_attn.k_proj.weight",
-        "model.layers.0.input_layernorm.weight",
+        ({}, {"tensor_parallel_size": 3}, Reason.INVALID_ENGINE_ARGUMENTS, "must be divisible by tensor parallel size"),
+        ({"model_type": "flummi"}, {}, Reason.UNSUPPORTED_MODEL, "flummi"),
+        ({}, {"quantization": "flummi"}, Reason.UNSUPPORTED_QUANTIZATION, "flummi"),
+        ({}, {"quantization": "awq"}, Reason.UNSUPPORTED_QUANTIZATION, "awq"),
+        ({}, {"enable_expert_parallel": True}, Reason.INVALID_ENGINE_ARGUMENTS, "experts"),
+        (
+            {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}},
+            {},
+            Reason.INVALID_ENGINE_ARGUMENTS,
+            "trust_remote_code",
+        ),
     ],
 )
-def test_a_tensor_that_the_source_lacks_is_named(make: Make, output: Path, tmp_path: Path, missing: str) -> None:
-    source = models.llama(tmp_path / "source", change=_without(missing))
-    with pytest.raises(WorkerFailure) as refused:
-        make(source)
-    assert refused.value.reason == Reason.SOURCE_INCOMPLETE
-    assert missing in refused.value.message
-    assert refused.value.rank in (0, None)
-    assert not list(output.glob("*/shardwright.json"))
+def test_arguments_that_do_not_fit_the_model(
+    refused: Callable[..., WorkerFailure],
+    tmp_path: Path,
+    config: dict[str, Any],
+    settings: dict[str, Any],
+    reason: Reason,
+    words: str,
+) -> None:
+    failure = refused(models.llama(tmp_path / "source", **config), **settings)
+    assert failure.reason is reason, failure.message
+    assert words.lower() in failure.message.lower()
+    assert "\n" not in failure.message
 
 
-def test_parallel_sizes_that_do_not_divide_are_refused_in_vllms_words(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(WorkerFailure) as refused:
-        make(models.llama(tmp_path / "source"), tensor_parallel_size=3)
-    assert refused.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
-    assert "divisible by tensor parallel size (3)" in refused.value.message
-
-
-def test_an_architecture_that_vllm_does_not_know_is_refused(make: Make, tmp_path: Path) -> None:
+def test_a_damaged_source_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
     source = models.llama(tmp_path / "source")
-    config = json.loads((source / "config.json").read_text())
-    (source / "config.json").write_text(
-        json.dumps({**config, "architectures": ["NoSuchModel"], "model_type": "nosuch"})
-    )
-    with pytest.raises(WorkerFailure) as refused:
-        make(source)
-    assert refused.value.reason == Reason.UNSUPPORTED_MODEL
-
-
-def test_a_quantisation_that_does_not_exist_is_refused(make: Make, tmp_path: Path) -> None:
-    with pytest.raises(WorkerFailure) as refused:
-        make(models.llama(tmp_path / "source"), quantization="nosuch")
-    assert refused.value.reason in (Reason.UNSUPPORTED_QUANTIZATION, Reason.INVALID_ENGINE_ARGUMENTS)
-    assert "nosuch" in refused.value.message
+    weights = source / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    assert refused(source).reason is Reason.SOURCE_CORRUPT
+    weights.unlink()
+    assert refused(source).reason is Reason.SOURCE_INCOMPLETE
+    (source / "config.json").write_text(json.dumps({})[:-1])
+    assert refused(source).reason is Reason.SOURCE_CORRUPT
