@@ -1,0 +1,121 @@
+"""What only working resources cost: progress lines, warnings, and who mounts a claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shardwright_operator.decide.world import Pod
+from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.memory import Notes
+from shardwright_operator.kube.reading import (
+    PATIENCE,
+    last_progress,
+    read_claim_users,
+    read_progress_lines,
+    read_warnings,
+)
+from shardwright_worker.contract.progress import Progress, Stage
+from tests.cluster.api import wait_until
+from tests.harness.kubelet import Kubelet, by_stage
+from tests.harness.operator import Operator
+from tests.harness.pods import waiting
+from tests.harness.world import World
+from tests.plane.plane import Plane
+
+OLD = datetime.now(UTC) - timedelta(hours=1)
+POD = Pod("model-x", "uid-x", "model", "Running", OLD, started_at=OLD)
+
+
+def test_the_last_progress_line_counts() -> None:
+    lines = [
+        Progress(stage=Stage.LOADING).to_line(),
+        "INFO vLLM says something",
+        Progress(stage=Stage.SAVING, ranks_done=1).to_line(),
+        '{"shardwright": "else"}',
+    ]
+    found = last_progress("\n".join(lines))
+    assert found is not None
+    assert (found.stage, found.ranks_done) == (Stage.SAVING, 1)
+    assert last_progress("nothing of ours\n") is None
+
+
+async def test_nothing_is_read_of_what_does_not_run_or_has_just_begun(client: Client, world: World) -> None:
+    calls: list[str] = []
+    client._on_call = lambda verb, *_: calls.append(verb)
+    ended, young = replace(POD, phase="Succeeded"), replace(POD, started_at=datetime.now(UTC))
+    assert await read_progress_lines(client, world.namespace, Notes(), [ended], 0.0, 5.0) is None
+    assert await read_progress_lines(client, world.namespace, Notes(), [young], 0.0, 5.0) == PATIENCE
+    assert not calls
+
+
+async def test_progress_is_read_once_in_an_interval_and_a_mute_node_is_no_failure(client: Client, world: World) -> None:
+    calls: list[str] = []
+    client._on_call = lambda verb, *_: calls.append(verb)
+    notes = Notes()
+    assert await read_progress_lines(client, world.namespace, notes, [POD], 100.0, 5.0) == 5.0
+    assert await read_progress_lines(client, world.namespace, notes, [POD], 102.0, 5.0) == pytest.approx(3.0)
+    assert calls == ["log"]
+
+
+async def test_what_waits_is_asked_about_after_a_while_and_then_ever_less_often(client: Client, world: World) -> None:
+    calls: list[str] = []
+    client._on_call = lambda verb, *_: calls.append(verb)
+    notes, pending = Notes(), replace(POD, phase="Pending")
+    assert await read_warnings(client, world.namespace, notes, [pending], 0.0) == PATIENCE
+    pauses = []
+    now = PATIENCE
+    for _ in range(5):
+        pause = await read_warnings(client, world.namespace, notes, [pending], now)
+        assert pause is not None
+        pauses.append(pause)
+        now += pause
+    assert pauses == [10.0, 20.0, 40.0, 60.0, 60.0]
+    assert calls == ["list"] * 5
+    assert await read_warnings(client, world.namespace, notes, [], now) is None
+
+
+async def test_mounts_of_claims_by_other_pods_are_found(client: Client, world: World) -> None:
+    def pod(name: str, path: str, **labels: str) -> dict[str, object]:
+        mount = {"name": "v", "mountPath": "/models", "subPath": path}
+        volume = {"name": "v", "persistentVolumeClaim": {"claimName": "shards"}}
+        containers = [{"name": "c", "image": "i", "volumeMounts": [mount]}]
+        spec = {"containers": containers, "volumes": [volume], "automountServiceAccountToken": False}
+        return {"metadata": {"name": name, "labels": labels}, "spec": spec}
+
+    ours = {"shardwright.io/checkpoint-uid": "uid"}
+    for body in (pod("one", "a/b"), pod("two", "a/b"), pod("whole", ""), pod("worker", "x", **ours)):
+        world.api.call("POST", world.path("pods"), body)
+    assert await read_claim_users(client, world.namespace) == {"shards": ("", "a/b")}
+
+
+def test_a_pod_that_a_quota_forbids_is_explained_by_the_jobs_event(served: Plane, world: World) -> None:
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    world.api.call("POST", world.path("resourcequotas"), quota)
+    path = world.path("resourcequotas", "none")
+    wait_until(lambda: "hard" in world.api.call("GET", path).get("status", {}), "the quota being counted", 60)
+    with Operator(served.kubeconfig, f"--namespaces={world.namespace}", "--leader-elect=false") as operator:
+        operator.wait_ready()
+        world.create("model")
+        found = world.wait("model", reason="PodNotCreated")
+        assert "exceeded quota" in str(found["status"]["conditions"])
+        world.delete("resourcequotas", "none")
+        with Kubelet(served.api, namespace=world.namespace):
+            world.wait("model")
+
+
+def test_a_container_that_waits_says_why(served: Plane, world: World) -> None:
+    script = by_stage(prepare=waiting("ImagePullBackOff", "no such image: prepare:test"))
+    options = (f"--namespaces={world.namespace}", "--leader-elect=false")
+    with (
+        Operator(served.kubeconfig, *options) as operator,
+        Kubelet(served.api, script, namespace=world.namespace) as kubelet,
+    ):
+        operator.wait_ready()
+        world.create("model")
+        found = world.wait("model", reason="ImagePullFailed")
+        assert "no such image" in str(found["status"]["conditions"])
+        kubelet.script = by_stage()
+        world.wait("model")
