@@ -10,8 +10,8 @@ import pytest
 from shardwright_operator.api.crd import custom_resource_definition, schema_of
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.generate import ROOT, outputs
-from shardwright_operator.api.reference import conditions_page, reference_page
 from shardwright_operator.api.model import Api
+from shardwright_operator.api.reference import conditions_page, reference_page
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, Status
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
