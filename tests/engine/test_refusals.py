@@ -73,6 +73,7 @@ def test_a_missing_expert_is_named(refused: Callable[..., WorkerFailure], tmp_pa
         ({"model_type": "flummi"}, {}, Reason.UNSUPPORTED_MODEL, "flummi"),
         ({}, {"quantization": "flummi"}, Reason.UNSUPPORTED_QUANTIZATION, "flummi"),
         ({}, {"quantization": "awq"}, Reason.UNSUPPORTED_QUANTIZATION, "awq"),
+        ({}, {"quantization": "fp8"}, Reason.UNSUPPORTED_QUANTIZATION, "fp8 is done while loading"),
         ({}, {"enable_expert_parallel": True}, Reason.INVALID_ENGINE_ARGUMENTS, "experts"),
         (
             {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}},

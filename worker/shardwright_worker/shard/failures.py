@@ -27,7 +27,8 @@ _WORDS: tuple[tuple[str, Reason], ...] = (
     ),
     (r"Model architectures .* (failed|not supported)|has no vLLM", Reason.UNSUPPORTED_MODEL),
     (
-        r"Unknown quantization method|Cannot find the config file for|quantization.*not supported",
+        r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
+        r"|Failed to find a kernel that can implement",
         Reason.UNSUPPORTED_QUANTIZATION,
     ),
     (r"trust_remote_code=True|trust[-_]remote[-_]code", Reason.INVALID_ENGINE_ARGUMENTS),

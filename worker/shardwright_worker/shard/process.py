@@ -11,7 +11,7 @@ from shardwright_worker.shard.answer import JOB, Answer, answering
 from shardwright_worker.shard.engine import Engine, engine_arguments
 from shardwright_worker.shard.rank import heard, plan_from_environment
 from shardwright_worker.shard.rank_failure import watch_log
-from shardwright_worker.shard.releases import refuse_names, vllm_version
+from shardwright_worker.shard.releases import quantizes_online, refuse_names, vllm_version
 
 
 def main(folder: Path) -> None:
@@ -63,6 +63,9 @@ def _refuse(config: Any, writes: bool) -> None:
     refuse_names(plan_from_environment().file_pattern, parallel.pipeline_parallel_size, vllm_version())
     if config.lora_config or config.speculative_config:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")
+    if quantizes_online(config.quant_config):
+        message = f"quantization {model.quantization} is done while loading, which shards cannot hold"
+        raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, f"{message}: use a checkpoint that is quantised already")
     if model.quantization in ("bitsandbytes", "gguf", "experts_int8", "torchao"):
         message = f"quantization {model.quantization} cannot be saved as shards; use a checkpoint quantised otherwise"
         raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)

@@ -64,6 +64,13 @@ def _address(layer: Any) -> int:
     return id(layer) if weight is None else int(weight.data_ptr())
 
 
+def quantizes_online(quant_config: Any) -> bool:
+    """Whether weights would be quantised while they load; older releases let Fp8Config do that."""
+    configs = (quant_config, getattr(quant_config, "online_quantization_config", None))
+    online = any(type(one).__name__ == "OnlineQuantizationConfig" for one in configs)
+    return online or getattr(quant_config, "is_checkpoint_fp8_serialized", True) is False
+
+
 def refuse_online_quantization(model: Any) -> None:
     """Layers that quantise while they load have no weights before: there is no state that shards could hold."""
     for name, module in model.named_modules():
