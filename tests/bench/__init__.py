@@ -1,0 +1,1 @@
+"""Measures the worker beside what people use today."""
