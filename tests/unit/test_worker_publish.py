@@ -15,7 +15,7 @@ from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.publish.publish import copy_into, publish
+from shardwright_worker.publish.publish import move_into, publish
 from shardwright_worker.publish.staging import Staging
 from shardwright_worker.volume_errors import volume_errors
 from tests.harness.tiny_files import write_artifact
@@ -60,21 +60,21 @@ def test_a_folder_without_a_manifest_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / KEY / "theirs").read_text() == "half of it"
 
 
-def test_where_folders_cannot_be_renamed_a_copy_goes_on_where_a_dead_one_stopped(tmp_path: Path) -> None:
+def test_where_folders_cannot_be_renamed_it_goes_on_where_a_dead_one_stopped(tmp_path: Path) -> None:
     source, target = tmp_path / "staged", tmp_path / KEY
     write_artifact(source)
     target.mkdir()
     (target / PART).write_bytes(b"half")
     assert finished_artifact(tmp_path, KEY, tmp_path) is None
-    copy_into(target, source)
+    move_into(target, source)
     assert finished_artifact(tmp_path, KEY, tmp_path) is not None
-    assert {path.name for path in target.iterdir()} == {path.name for path in source.iterdir()}
+    assert not list(source.iterdir())
 
 
-def test_a_copy_that_is_late_changes_nothing(tmp_path: Path) -> None:
+def test_a_move_that_is_late_changes_nothing(tmp_path: Path) -> None:
     write_artifact(tmp_path / KEY, created_at="2026-01-01T00:00:00Z")
     write_artifact(tmp_path / "staged", created_at="2026-02-02T00:00:00Z")
-    copy_into(tmp_path / KEY, tmp_path / "staged")
+    move_into(tmp_path / KEY, tmp_path / "staged")
     assert read_manifest(tmp_path / KEY).created_at == "2026-01-01T00:00:00Z"
 
 

@@ -35,7 +35,7 @@ def publish(
         _sync_tree(staging.path)
         _set_aside_damaged(target)
         if not _rename(staging.path, target):
-            copy_into(target, staging.path)
+            move_into(target, staging.path)
         _sync(target.parent)
     found = finished_artifact(target.parent, target.name, root)
     if found is None:
@@ -47,7 +47,7 @@ def publish(
 def _set_aside_damaged(target: Path) -> None:
     """An artifact of our name that lost files makes room for ours.
 
-    A folder without a manifest stays: another worker may be copying into it.
+    A folder without a manifest stays: another worker may be moving its files there.
     """
     if not (target / MANIFEST_NAME).is_file() or _is_whole(target, target.name):
         return
@@ -112,21 +112,17 @@ def _rename(source: Path, target: Path) -> bool:
     return True
 
 
-def copy_into(target: Path, source: Path) -> None:
+def move_into(target: Path, source: Path) -> None:
     """Where no folder can be renamed: file by file, the manifest last, for it alone makes an artifact of a folder.
 
-    Goes on where a worker that died stopped, and harms none that copies too: both have the same files.
+    Goes on where a worker that died stopped, and harms none that does the same: both have the same files.
     """
     names = [path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.name != MANIFEST_NAME]
     for name in [*names, Path(MANIFEST_NAME)]:
         if (target / MANIFEST_NAME).exists():
             return
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        part = target / name.parent / f".{name.name}.{uuid.uuid4().hex[:8]}"
-        try:
-            shutil.copyfile(source / name, part)
-            _sync(part)
-            os.replace(part, target / name)
-        finally:
-            part.unlink(missing_ok=True)
+        if name == Path(MANIFEST_NAME):
+            _sync_tree(target)
+        os.rename(source / name, target / name)
     _sync_tree(target)

@@ -1,0 +1,76 @@
+"""A worker that is killed at any step of publishing: what has the final name is whole, and the next one finishes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.contract.naming import MANIFEST_NAME
+from shardwright_worker.publish.publish import move_into, publish
+from shardwright_worker.publish.staging import Staging
+from tests.harness.tiny_files import write_artifact
+
+KEY = "0123456789abcdef"
+STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym")
+
+
+def _publish(output: Path) -> None:
+    with Staging(output, KEY, "") as staging:
+        manifest = write_artifact(staging.path)
+        (staging.path / MANIFEST_NAME).unlink()
+        publish(staging, manifest, output / KEY, output, dict)
+
+
+def _move(output: Path) -> None:
+    write_artifact(output / "staged")
+    move_into(output / KEY, output / "staged")
+
+
+def _is_killed_before(step: int, work: Callable[[], None]) -> bool:
+    """Do the work in a process that kills itself before that step on the file system; False if it ended before."""
+    process = os.fork()
+    if not process:
+        left = step
+
+        def watch(event: str, _arguments: object) -> None:
+            nonlocal left
+            if event in STEPS:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(watch)
+        work()
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def _kill_everywhere(folder: Path, work: Callable[[Path], None]) -> int:
+    step, killed = 0, True
+    while killed:
+        output = folder / str(step)
+        output.mkdir(parents=True)
+        killed = _is_killed_before(step, lambda output=output: work(output))  # type: ignore[misc]
+        if (output / KEY / MANIFEST_NAME).exists():
+            assert finished_artifact(output, KEY, output), f"half an artifact after a kill before step {step}"
+        work(output)
+        assert finished_artifact(output, KEY, output)
+        assert not (output / ".staging").exists()
+        shutil.rmtree(output)
+        step += 1
+    return step
+
+
+def test_killed_anywhere_while_folders_can_be_renamed(tmp_path: Path) -> None:
+    assert _kill_everywhere(tmp_path, _publish) > 20
+
+
+def test_killed_anywhere_while_they_cannot(tmp_path: Path) -> None:
+    assert _kill_everywhere(tmp_path, _move) > 10
