@@ -106,9 +106,12 @@ def save(plan: RankPlan, rank: int, model: torch.nn.Module, facts: dict[str, Any
     def name_of(part: int) -> str:
         return pattern.format(rank=place["tp_rank"], tp_rank=place["tp_rank"], pp_rank=place["pp_rank"], part=part)
 
-    count = Counter(lambda done: say(plan.scratch, "bytes", rank, done))
+    state = logical_state(model)
+    total = sum(one.numel() * one.element_size() for one in state.values())
+    count = Counter(lambda done: say(plan.scratch, "bytes", rank, {"done": min(done, total), "total": total}))
     threads = max(1, len(os.sched_getaffinity(0)) // plan.ranks)
-    written = write_parts(plan.staging, logical_state(model), name_of, plan.max_file_size, count.add, threads=threads)
+    written = write_parts(plan.staging, state, name_of, plan.max_file_size, count.add, threads=threads)
+    count.finish()
     parts = [Part(part=number, **place, **asdict(part)).model_dump() for number, part in enumerate(written)]
     say(plan.scratch, "saved", rank, {"parts": parts, **facts})
 

@@ -74,3 +74,7 @@ class Counter:
         if time.monotonic() - self._told > _PERIOD:
             self._tell(self._done)
             self._told = time.monotonic()
+
+    def finish(self) -> None:
+        """Tell the whole sum."""
+        self._tell(self._done)

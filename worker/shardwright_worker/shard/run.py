@@ -21,6 +21,7 @@ from shardwright_worker.shard.child import Child, stop_all, warm_up
 from shardwright_worker.shard.environment import prepare_environment
 from shardwright_worker.shard.metadata import copy_metadata, correct_config
 from shardwright_worker.shard.rank import RankPlan, heard
+from shardwright_worker.shard.read_ahead import reading_ahead
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.verify.digests import digest_file, verify_digests
 from shardwright_worker.verify.run import prove
@@ -76,7 +77,8 @@ def _make(request: ShardRequest, source: Source, key: str, staging: Path, scratc
     clock.start(Stage.LOADING)
     engine = Child("shardwright_worker.shard.process", scratch / "engine", job, plan.to_environment())
     try:
-        saved = engine.wait(lambda: _look(plan, request, clock))
+        with reading_ahead(request.source):
+            saved = engine.wait(lambda: _look(plan, request, clock))
         parts = _parts(saved)
         untied = any(rank.get("untied") for rank in saved["ranks"].values())
         with volume_errors(staging, "write the files beside the weights", request.source):
@@ -126,7 +128,9 @@ def _look(plan: RankPlan, request: ShardRequest, clock: "Clock") -> None:
     if written:
         clock.start(Stage.SAVING)
         done = len(heard(plan.scratch, "saved"))
-        clock.tell(ranks_done=done, ranks=request.settings.world_size, bytes_done=sum(written.values()))
+        so_far = sum(one["done"] for one in written.values())
+        total = sum(one["total"] for one in written.values()) if len(written) == request.settings.world_size else None
+        clock.tell(ranks_done=done, ranks=request.settings.world_size, bytes_done=so_far, bytes_total=total)
     else:
         clock.tell(ranks=request.settings.world_size)
 
@@ -138,6 +142,8 @@ class Clock:
         self._progress = progress
         self._born = self._since = time.monotonic()
         self._stage: Stage | None = None
+        self._told: object = None
+        self._told_at = 0.0
         self._seconds: dict[Stage, float] = {}
         self._bytes = 0
 
@@ -148,11 +154,13 @@ class Clock:
             self._stage, self._bytes = stage, 0
             self.tell()
 
-    def tell(self, **facts: int) -> None:
-        """Say how far the stage is."""
-        if self._stage is not None:
-            seconds = round(time.monotonic() - self._born, 1)
-            self._progress(Progress(stage=self._stage, seconds=seconds, **facts))
+    def tell(self, **facts: int | None) -> None:
+        """Say how far the stage is: what is news at once, the same again once a second."""
+        now = time.monotonic()
+        news = (self._stage, facts)
+        if self._stage is not None and (news != self._told or now - self._told_at >= 1):
+            self._told, self._told_at = news, now
+            self._progress(Progress(stage=self._stage, seconds=round(now - self._born, 1), **facts))
 
     def repeat(self) -> None:
         """Say that the stage goes on."""
