@@ -52,8 +52,8 @@ def test_an_operator_that_is_upgraded_and_dies_does_not_start_the_work_twice(
     checkpoint = _begin(kubectl, "operator-killed")
     pod = _running(checkpoint, "shard")
     release.install(cluster, "replicas=2")
-    leader = system.read("lease", "shardwright")["spec"]["holderIdentity"].partition("_")[0]
-    system.run("delete", "pod", leader, "--force", "--grace-period=0")
+    holder = wait_for(lambda: system.read("lease", "shardwright")["spec"].get("holderIdentity"), bool, "a new leader")
+    system.run("delete", "pod", holder.partition("_")[0], "--force", "--grace-period=0")
     checkpoint.wait_ready()
     assert [one["metadata"]["uid"] for one in checkpoint.pods("shard")] == [pod["metadata"]["uid"]]
     assert len(checkpoint.jobs("prepare")) == 1
