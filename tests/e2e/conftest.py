@@ -70,7 +70,8 @@ def begun(request: pytest.FixtureRequest, kubectl: Kubectl) -> None:
             things.update({str(one["metadata"]["name"]) + one["kind"]: one for one in details.pop("also", ())})
             name = details.pop("name", "") or name_of(item.name)
             things[name] = manifest(name, **details)
-    kubectl.apply(*things.values())
+    if things:
+        kubectl.apply(*things.values())
 
 
 @pytest.fixture
