@@ -12,7 +12,7 @@ from tests.cluster.api import Api
 from tests.harness.pods import SUCCESS, Outcome, status_of
 from tests.harness.worker import Volumes, report_of
 
-SELECTOR = "shardwright.io/checkpoint-uid"
+SELECTOR = "shardwright.io/checkpoint-uid,shardwright.io/stage"
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 STAGE = "shardwright.io/stage"
 

@@ -6,6 +6,7 @@ import json
 import threading
 import urllib.error
 from dataclasses import dataclass
+from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self
 
@@ -79,7 +80,7 @@ class Witness:
             except urllib.error.HTTPError as error:
                 version = "" if error.code == 410 else version
                 self._stop.wait(0.2)
-            except (OSError, ValueError):
+            except (OSError, ValueError, HTTPException):
                 self._stop.wait(0.2)
 
     def _list(self, kind: str) -> str:

@@ -126,8 +126,10 @@ async def test_a_job_of_ours_that_no_watch_told_of_is_adopted(client: Client, wo
     other = Replica(client, world)
     other.see()
     await other.step()
+    await replica.step()
     sight = await replica.look()
     assert [job.owned for job in sight.observed.jobs] == [True]
+    assert len(world.jobs("model")) == 1
 
 
 async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Client, world: World) -> None:
@@ -142,6 +144,23 @@ async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Cl
     assert [job.owned for job in (await replica.look()).observed.jobs] == [True]
 
 
+async def test_a_resource_that_went_unnoticed_gets_no_job(replica: Replica, world: World) -> None:
+    await replica.step()
+    world.delete("shardedcheckpoints", "model")
+    with pytest.raises(Conflict):
+        await replica.step()
+    assert not world.jobs("model")
+    assert await replica.observer.observe(Key(world.namespace, "model")) is None
+
+
+async def test_a_resource_that_changed_unnoticed_gets_no_job(replica: Replica, world: World) -> None:
+    await replica.step()
+    world.change("model", engine={"dtype": "float16"})
+    with pytest.raises(Conflict):
+        await replica.step()
+    assert not world.jobs("model")
+
+
 async def test_a_foreign_job_of_our_name_is_a_conflict_until_it_is_gone(
     replica: Replica, client: Client, world: World
 ) -> None:
@@ -150,6 +169,7 @@ async def test_a_foreign_job_of_our_name_is_a_conflict_until_it_is_gone(
     pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
     foreign = {"metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
     created = await client.create(JOBS, world.namespace, foreign)
+    await replica.step()
     plan = await replica.step()
     ready = plan.status.condition("Ready")
     assert ready is not None

@@ -16,7 +16,7 @@ class CreateClaim:
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Create this Job with POST, after a live look says that it is absent. Its attempt number is in status already."""
+    """Create this Job with POST, after a live look at the resource. Its attempt number is in status already."""
 
     body: Mapping[str, Any]
 

@@ -47,7 +47,7 @@ class Executor:
         resource = sight.observed.resource
         done, refused = [], ""
         for action in plan.actions:
-            if refused := await self._perform(sight, action):
+            if refused := await self._perform(resource, action):
                 break
             done.append(type(action).__name__)
         wrote = plan.status != resource.status
@@ -58,12 +58,11 @@ class Executor:
                 self._recorder.record(resource, event)
         return Done(tuple(done), wrote, refused)
 
-    async def _perform(self, sight: Sight, action: Action) -> str:
+    async def _perform(self, resource: Resource, action: Action) -> str:
         """Do one action; gives the API server's words if it will not let us, now and at the next try."""
-        resource = sight.observed.resource
         match action:
             case CreateJob(body):
-                return await self._create_job(sight, body)
+                return await self._create(resource, JOBS, body)
             case CreateClaim(body):
                 return await self._create(resource, CLAIMS, body)
             case DeleteJob(name, uid):
@@ -73,15 +72,10 @@ class Executor:
                 await self._guarded(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
         return ""
 
-    async def _create_job(self, sight: Sight, body: Mapping[str, Any]) -> str:
-        name = body["metadata"]["name"]
-        known_absent = name in sight.absent_jobs
-        if not known_absent and await self._observer.look_at_job(sight.observed.resource, name) is not None:
-            return ""  # it is there: the next look finds it in the cache, or in the notes if it is not ours
-        return await self._create(sight.observed.resource, JOBS, body)
-
     async def _create(self, resource: Resource, kind: Kind, body: Mapping[str, Any]) -> str:
         name, notes = body["metadata"]["name"], self._memory.of(Key(resource.namespace, resource.name))
+        # Whatever a stale view says, or a leader that slept: a resource that is gone or has changed gets nothing.
+        await self._observer.confirm(resource)
         try:
             raw = await self._client.create(kind, resource.namespace, body)
         except Conflict:
@@ -97,8 +91,6 @@ class Executor:
             notes.refused[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
             return str(error)
         notes.refused.pop(name, None)
-        if kind is JOBS:
-            notes.created.add(name)
         self._take(kind, raw)
         return ""
 

@@ -14,7 +14,6 @@ class Notes:
     doubtful: bool = False  # a write of ours had no clear answer: read the resource before deciding
     foreign: dict[str, Job] = field(default_factory=dict)  # Jobs that have a name we want and are not ours
     refused: dict[str, Warning] = field(default_factory=dict)  # what the API server would not let us create
-    created: set[str] = field(default_factory=set)  # names of Jobs that we created
     podless: set[str] = field(default_factory=set)  # uids of finished Jobs whose pods are really gone
     progress: dict[str, Progress] = field(default_factory=dict)
     progress_read: float = float("-inf")

@@ -2,7 +2,8 @@
 
 what is missing in the cache           what is done about it
 the resource, after a doubtful write   read live: our own write may have taken effect
-the Job that status names              read live: absence must be certain before another one is made
+the Job that status knows to exist     read live: absence must be certain before it is called a failure
+the Job that is about to be created    not read: the resource is, right before, and 409 tells of the Job
 a claim that the spec names            read live: it may be older than the resource
 a finished Job's ended pod             list live, once: its report may only be late
 a foreign Job under our name           read live each time: it is not watched
@@ -20,7 +21,7 @@ from shardwright_operator.kube.convert import job as job_entry
 from shardwright_operator.kube.convert import pod as pod_entry
 from shardwright_operator.kube.convert import resource as resource_entry
 from shardwright_operator.kube.entries import Key, ResourceEntry
-from shardwright_operator.kube.errors import NotFound
+from shardwright_operator.kube.errors import Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
 from shardwright_operator.kube.memory import Memory, Notes
 from shardwright_operator.kube.parse import is_settled, parse, wants_claim_users
@@ -29,10 +30,9 @@ from shardwright_operator.kube.reading import read_claim_users, read_progress_li
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was observed, which Jobs are certainly absent, and when a look may show more without any event."""
+    """What was observed, and when a look may show more without any event."""
 
     observed: Observed
-    absent_jobs: frozenset[str] = frozenset()
     look_again: float | None = None
 
 
@@ -62,12 +62,7 @@ class Observer:
         if settled:
             self._memory.forget(key)
         notes = self._memory.of(key) if not settled else Notes()
-        jobs, absent = await self._jobs(resource, notes, settled)
-        if vanished := absent & notes.created:
-            # Perhaps the resource went as well, and no watch told of it: read it before a Job is created again.
-            notes.created -= vanished
-            notes.doubtful = True
-            return await self.observe(key)
+        jobs = await self._jobs(resource, notes, settled)
         pods = await self._pods(resource, jobs, notes, settled)
         claims = await self._claims(entry)
         clock = self._cache.clock()
@@ -88,7 +83,15 @@ class Observer:
             progress=dict(notes.progress),
             claim_users=users,
         )
-        return Sight(observed, frozenset(absent), min((one for one in pauses if one is not None), default=None))
+        return Sight(observed, min((one for one in pauses if one is not None), default=None))
+
+    async def confirm(self, resource: Resource) -> None:
+        """Read the resource again: `Conflict` unless it is as it was seen. The next look sees it as it is."""
+        key = Key(resource.namespace, resource.name)
+        self._memory.of(key).doubtful = True
+        entry = await self._resource(key)
+        if entry is None or (entry.uid, str(entry.version)) != (resource.uid, resource.resource_version):
+            raise Conflict(409, "Stale", "it changed meanwhile, or is gone", f"look at {key}")
 
     async def _resource(self, key: Key) -> ResourceEntry | None:
         if self._memory.doubts(key):
@@ -102,22 +105,18 @@ class Observer:
             self._memory.of(key).doubtful = False
         return self._cache.resources.get(key)
 
-    async def _jobs(self, resource: Resource, notes: Notes, settled: bool) -> tuple[tuple[Job, ...], set[str]]:
-        absent: set[str] = set()
+    async def _jobs(self, resource: Resource, notes: Notes, settled: bool) -> tuple[Job, ...]:
         for name in self._names_to_confirm(resource, notes, settled):
-            found = await self.look_at_job(resource, name)
-            if found is None:
-                absent.add(name)
+            await self.look_at_job(resource, name)
         entries = self._cache.jobs.of(resource.uid).values()
         ours = [replace(one.value.job, owned=one.value.controller == resource.uid) for one in entries]
-        jobs = sorted([*ours, *notes.foreign.values()], key=lambda one: (one.created_at, one.name))
-        return tuple(jobs), absent
+        return tuple(sorted([*ours, *notes.foreign.values()], key=lambda one: (one.created_at, one.name)))
 
     def _names_to_confirm(self, resource: Resource, notes: Notes, settled: bool) -> set[str]:
         names = set(notes.foreign)
-        named = resource.status.job.name if resource.status.job else ""
-        if named and not settled and self._cache.jobs.get(Key(resource.namespace, named)) is None:
-            names.add(named)
+        job = resource.status.job
+        if job and job.started_at and not settled and self._cache.jobs.get(Key(resource.namespace, job.name)) is None:
+            names.add(job.name)
         return names
 
     async def look_at_job(self, resource: Resource, name: str) -> Job | None:

@@ -1,0 +1,140 @@
+"""The operator with the chart's permissions and no other: none is missing, and none is there for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.rendering import NAMESPACE, Object, of_kind, render
+from tests.cluster.api import Api, wait_until
+from tests.harness.calls import Record
+from tests.harness.faults import Lost, Rule
+from tests.harness.kubelet import STAGE, Kubelet
+from tests.harness.operator import Operator
+from tests.harness.pods import RUNNING, SUCCESS, Outcome, waiting
+from tests.harness.proxy import Proxy
+from tests.harness.witness import LABEL
+from tests.harness.world import World, install_crd
+from tests.plane.plane import Plane
+
+Permission = tuple[str, str, str]  # API group, resource, verb
+# Never asked for by a call of the operator's own, and why it is granted all the same.
+UNSEEN: Mapping[Permission, str] = {
+    ("shardwright.io", "shardedcheckpoints/finalizers", "update"): "the admission plugin "
+    "OwnerReferencesPermissionEnforcement, where it is on, asks for it when a Job with blockOwnerDeletion is created",
+}
+_PLACES = {
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts/",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles/",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/",
+}
+
+
+@pytest.fixture(scope="module")
+def plane_with_chart() -> Iterator[Plane]:
+    """A plane with the account and roles of the chart, and no other resources: the operator sees the whole of it."""
+    with Plane() as plane:
+        install_crd(plane.api)
+        plane.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        for kind, place in _PLACES.items():
+            for thing in of_kind(render(), kind):
+                name, namespace = thing["metadata"]["name"], thing["metadata"].get("namespace", NAMESPACE)
+                plane.api.apply(place.format(namespace) + name, thing)
+        yield plane
+
+
+def _token(api: Api) -> str:
+    """A token for the chart's account, as kubelet would ask for it."""
+    (account,) = of_kind(render(), "ServiceAccount")
+    path = _PLACES["ServiceAccount"].format(NAMESPACE) + account["metadata"]["name"]
+    answer = api.call("POST", f"{path}/token", {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"})
+    return str(answer["status"]["token"])
+
+
+class Pods:
+    """What the pods do: most succeed; `waits` does not start and `runs` does not end until it is let go."""
+
+    def __init__(self) -> None:
+        self.released: set[str] = set()
+
+    def __call__(self, pod: Mapping[str, Any]) -> Outcome:
+        name, stage = pod["metadata"]["labels"][LABEL], pod["metadata"]["labels"][STAGE]
+        if name in self.released or stage == "shard":
+            return SUCCESS
+        return {"waits": waiting("ContainerCreating"), "runs": RUNNING}.get(name, SUCCESS)
+
+
+@pytest.fixture(scope="module")
+def record(plane_with_chart: Plane, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """The calls of an operator whose resources go through everything that needs a permission."""
+    plane, pods = plane_with_chart, Pods()
+    with Proxy(plane.url, plane.ca) as proxy, Kubelet(plane.api, pods):
+        world = World(plane.api)
+        kubeconfig: Path = tmp_path_factory.mktemp("access") / "kubeconfig"
+        proxy.kubeconfig(_token(plane.api), kubeconfig, NAMESPACE)
+        with Operator(kubeconfig, "--lease-name=shardwright") as operator:
+            operator.wait_ready()
+            _live_through_everything(world, pods, proxy, operator)
+        return proxy.record
+
+
+def _live_through_everything(world: World, pods: Pods, proxy: Proxy, operator: Operator) -> None:
+    called = proxy.record.count
+    # An answer is lost: the resource is read.
+    proxy.add(Rule("apply", "/shardedcheckpoints/plain/status", Lost()))
+    world.create("plain")
+    # A claim of our own; a pod that does not start, of which Warnings may tell; a pod that runs on.
+    create = {"claimName": "own", "create": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}
+    world.create("claims", output={"persistentVolumeClaim": create})
+    world.create("waits")
+    world.create("runs")
+    wait_until(lambda: called(lambda call: call.what == "list events") > 0, "a look at the Warnings", 120)
+    world.change("waits", suspend=True)
+    wait_until(lambda: called(lambda call: call.what == "patch jobs") > 0, "the Job being suspended", 120)
+    world.change("waits", suspend=False)
+    wait_until(lambda: called(lambda call: call.what == "get pods/log") > 0, "a look at the log", 120)
+    # The Job for inputs that nobody wants any more is deleted.
+    world.change("runs", engine={"dtype": "bfloat16"})
+    wait_until(lambda: called(lambda call: call.what == "delete jobs") > 0, "the Job being deleted", 120)
+    pods.released |= {"waits", "runs"}
+    for name in ("plain", "claims", "waits", "runs"):
+        world.wait(name)
+    # The same is told again, once by a process that does not know that it was told.
+    for dtype in ("bfloat16", "auto", "bfloat16"):
+        if dtype == "auto":
+            operator.stop()
+            operator.start()
+            operator.wait_ready()
+        world.change("plain", engine={"dtype": dtype})
+        world.wait("plain")
+    wait_until(lambda: called(lambda call: call.what == "patch events") > 0, "a repeated Event", 120)
+
+
+def _granted() -> set[Permission]:
+    roles: list[Object] = [*of_kind(render(), "ClusterRole"), *of_kind(render(), "Role")]
+    return {
+        (group, resource, verb)
+        for role in roles
+        if not role["metadata"]["name"].endswith(("-view", "-edit"))
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_nothing_was_forbidden(record: Record) -> None:
+    assert [(call.what, call.path) for call in record.calls if call.code in (401, 403)] == []
+
+
+def test_every_permission_is_needed(record: Record) -> None:
+    assert _granted() - record.used() - UNSEEN.keys() == set()
+
+
+def test_nothing_is_excused_that_was_seen_or_is_not_granted(record: Record) -> None:
+    assert UNSEEN.keys() <= _granted() - record.used()

@@ -1,0 +1,33 @@
+"""Parts of the control plane die in the middle of the play and come back; the operator is not restarted."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.cluster.api import wait_until
+from tests.faults.stage import ALONE, Theatre, created_twice, serving, stage
+from tests.harness.scenario import End
+
+
+@pytest.mark.parametrize(
+    ("part", "how"),
+    [("kube-apiserver", signal.SIGTERM), ("kube-apiserver", signal.SIGKILL), ("etcd", signal.SIGKILL)],
+)
+def test_it_ends_as_on_a_good_day(
+    theatre: Theatre, undisturbed: Mapping[str, End], part: str, how: signal.Signals
+) -> None:
+    with stage(theatre) as disturbed, serving(disturbed, ALONE) as (operator,):
+        pid = operator.pid
+        with ThreadPoolExecutor(1) as pool:
+            play = pool.submit(disturbed.play)
+            jobs = theatre.witness.latest
+            wait_until(lambda: len(jobs(disturbed.world.namespace, "job")) >= 3, "the first Jobs", 60)
+            theatre.plane.restart(part, how)
+        assert play.result() == undisturbed
+        assert created_twice(disturbed.proxy.record.calls) == []
+        assert operator.running
+        assert operator.pid == pid
