@@ -79,7 +79,7 @@ def qwen3_moe(folder: Path, experts: int = 4, change: Change | None = None) -> P
 
 def deepseek_v2(folder: Path) -> Path:
     """A DeepSeek-V2 with multi-head latent attention; first layer dense, second with experts."""
-    rank, rope, nope, value, width, experts = 512, 64, 32, 32, 64, 4
+    rank, rope, nope, value, width, experts = 512, 64, 128, 128, 64, 4
     tensors = _outside()
     for layer in range(LAYERS):
         prefix = f"model.layers.{layer}."

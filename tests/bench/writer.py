@@ -39,6 +39,9 @@ def measure_writer(folder: Path, size: int, device: str, runs: int) -> dict[str,
             way(place)
             seconds[name].append((time.perf_counter() - start, time.process_time() - processor))
             shutil.rmtree(place)
+    tensors.clear()
+    if device != "cpu":
+        torch.cuda.empty_cache()  # the processes that may follow need the memory
     return {
         name: {
             "GBps": round(total / 1e9 / statistics.median(wall for wall, _ in measured), 3),
