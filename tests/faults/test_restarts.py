@@ -15,7 +15,12 @@ from tests.harness.scenario import End
 
 @pytest.mark.parametrize(
     ("part", "how"),
-    [("kube-apiserver", signal.SIGTERM), ("kube-apiserver", signal.SIGKILL), ("etcd", signal.SIGKILL)],
+    [
+        ("kube-apiserver", signal.SIGKILL),
+        ("etcd", signal.SIGKILL),
+        # It takes its leave of all watches for 20 s.
+        pytest.param("kube-apiserver", signal.SIGTERM, marks=pytest.mark.long),
+    ],
 )
 def test_it_ends_as_on_a_good_day(
     theatre: Theatre, undisturbed: Mapping[str, End], part: str, how: signal.Signals

@@ -17,12 +17,16 @@ _PATHS = {"resource": "/apis/shardwright.io/v1alpha1/shardedcheckpoints", "job":
 
 @dataclass(frozen=True)
 class Event:
-    """One version of an object: `kind` is resource or job, `version` its place among all writes to the cluster."""
+    """One version of an object: `kind` is resource or job, `version` its place among all writes to the cluster.
+
+    `listed`: it was found by a list, so that versions before it may be missing.
+    """
 
     kind: str
     version: int
     deleted: bool
     object: Any
+    listed: bool = False
 
     @property
     def name(self) -> str:
@@ -85,22 +89,28 @@ class Witness:
 
     def _list(self, kind: str) -> str:
         listed = self._api.call("GET", _PATHS[kind])
+        there = {thing["metadata"]["uid"] for thing in listed["items"]}
         for thing in listed["items"]:
-            self._note(kind, thing, deleted=False)
+            self._note(kind, thing, deleted=False, listed=True)
+        with self._lock:
+            known = [thing for latest in self._latest.values() for (one, _), thing in latest.items() if one == kind]
+        for thing in known:
+            if thing["metadata"]["uid"] not in there:
+                self._note(kind, thing, deleted=True, listed=True)
         return str(listed["metadata"]["resourceVersion"])
 
     def _take(self, kind: str, event: Any) -> str:
         if event["type"] == "ERROR":
-            raise ValueError(event["object"].get("message", "the watch ended"))
+            return self._list(kind)  # the version has expired
         self._note(kind, event["object"], event["type"] == "DELETED")
         return str(event["object"]["metadata"]["resourceVersion"])
 
-    def _note(self, kind: str, thing: Any, deleted: bool) -> None:
+    def _note(self, kind: str, thing: Any, deleted: bool, listed: bool = False) -> None:
         metadata = thing["metadata"]
         if kind == "job" and LABEL not in metadata.get("labels", {}):
             return
         with self._lock:
-            event = Event(kind, int(metadata["resourceVersion"]), deleted, thing)
+            event = Event(kind, int(metadata["resourceVersion"]), deleted, thing, listed)
             self._events.setdefault(metadata["namespace"], []).append(event)
             latest = self._latest.setdefault(metadata["namespace"], {})
             if deleted:
