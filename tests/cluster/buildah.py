@@ -14,6 +14,8 @@ from tests.cluster.report import ClusterError, step
 _STORE = CACHE / "buildah"
 # Settings of this machine that a build may need to reach the package index; never part of an image.
 _SITE_ARGUMENTS = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
+# Both programs mount their store on itself and leave it so.
+_OWN_MOUNTS = ("unshare", "--mount")
 _SITE_FILES = ("/etc/ssl/certs", "/etc/pip.conf", "/etc/uv")
 
 
@@ -90,7 +92,7 @@ def export(image: str, layout: Path, name: str) -> None:
     source = f"containers-storage:[overlay@{_STORE / 'root'}+{_STORE / 'run'}]{image}"
     # buildah itself would compress, which takes longer than everything else about a 6 GB layer.
     command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"]
-    done = subprocess.run([*command, source, f"oci:{layout}:{name}"], capture_output=True, text=True)
+    done = subprocess.run([*_OWN_MOUNTS, *command, source, f"oci:{layout}:{name}"], capture_output=True, text=True)
     if done.returncode:
         raise ClusterError(f"skopeo copy of {image} failed: {done.stderr.strip()[-800:]}")
 
@@ -112,7 +114,7 @@ def _ask(arguments: list[str]) -> str:
 
 def _command(arguments: list[str]) -> list[str]:
     places = ["--root", str(_STORE / "root"), "--runroot", str(_STORE / "run"), "--storage-driver", "overlay"]
-    return ["buildah", *places, *arguments]
+    return [*_OWN_MOUNTS, "buildah", *places, *arguments]
 
 
 def _environment() -> dict[str, str]:
