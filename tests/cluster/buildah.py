@@ -14,9 +14,9 @@ from tests.cluster.report import ClusterError, step
 _STORE = CACHE / "buildah"
 # Settings of this machine that a build may need to reach the package index; never part of an image.
 _SITE_ARGUMENTS = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
+_SITE_FILES = ("/etc/ssl/certs", "/etc/pip.conf", "/etc/uv")
 # Both programs mount their store on itself and leave it so.
 _OWN_MOUNTS = ("unshare", "--mount")
-_SITE_FILES = ("/etc/ssl/certs", "/etc/pip.conf", "/etc/uv")
 
 
 def prerequisites() -> None:
