@@ -43,7 +43,7 @@ class Plane:
         credentials = make_credentials(self.folder / "keys", ["127.0.0.1"])
         api, etcd, peer, controllers = _free_ports(4)
         parts = ControlPlane(self.folder, credentials, "127.0.0.1", api, etcd, peer, controllers, advertise=False)
-        self.url, self.ca, self.token = parts.url, credentials.ca, credentials.tokens["admin"]
+        self.parts, self.url, self.ca, self.token = parts, parts.url, credentials.ca, credentials.tokens["admin"]
         self.kubeconfig = parts.kubeconfig("admin")
         self.api = Api(self.url, self.ca, self.token)
         self._commands = {"etcd": parts.etcd(), "kube-apiserver": parts.apiserver()}
@@ -61,6 +61,11 @@ class Plane:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def add(self, name: str, command: list[str]) -> None:
+        """Start one more program, which ends with the plane."""
+        self._commands[name] = command
+        self.start(name)
 
     def start(self, name: str) -> None:
         """Start one part again, on the same ports and data."""

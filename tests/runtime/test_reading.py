@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shardwright_operator.decide.world import Pod
+from shardwright_operator.decide.world import Config, Pod
+from shardwright_operator.kube import convert
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.memory import Notes
+from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.kinds import CHECKPOINTS
+from shardwright_operator.kube.memory import Memory, Notes
+from shardwright_operator.kube.observe import Observer
 from shardwright_operator.kube.reading import (
     PATIENCE,
     last_progress,
@@ -119,3 +124,19 @@ def test_a_container_that_waits_says_why(served: Plane, world: World) -> None:
         assert "no such image" in str(found["status"]["conditions"])
         kubelet.script = by_stage()
         world.wait("model")
+
+
+async def test_what_is_made_for_others_in_the_same_folder_must_stay(client: Client, world: World) -> None:
+    output = {"persistentVolumeClaim": {"claimName": "shards"}, "path": "shared", "keep": 1}
+    cache = Cache()
+    source = {"digest": "d", "revision": "r", "path": "", "volume": "source", "key": "to-come"}
+    artifact = {"path": "shared/published", "claimName": "shards", "manifestDigest": "m", "bytes": 1, "files": 1}
+    artifact |= {"tensorParallelSize": 2, "pipelineParallelSize": 1, "completedAt": "2026-01-01T00:00:00Z"}
+    for name in ("ours", "theirs"):
+        raw = world.create(name, output=output)
+        raw["status"] = {"source": source, "artifact": artifact} if name == "theirs" else {}
+        cache.put(CHECKPOINTS, convert.resource(raw))
+    observer = Observer(client, cache, Memory(), Config("engine:test", "prepare:test"))
+    sight = await observer.observe(Key(world.namespace, "ours"))
+    assert sight is not None
+    assert sight.observed.claim_users == {"shards": ("shared/published", "shared/to-come")}

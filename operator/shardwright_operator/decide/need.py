@@ -70,7 +70,7 @@ def is_published(config: Config, observed: Observed, spec: Spec, claim: Claim) -
 
 
 def artifacts_in_use(observed: Observed, spec: Spec) -> list[str] | None:
-    """Keys of artifacts that running pods mount; None if one mounts more, so that nobody can tell which it uses."""
+    """Keys of artifacts that are mounted or another resource's; None if a pod mounts more: who knows what it uses."""
     folder = folder_on_volume(observed.resource.namespace, observed.resource.name, spec) + "/"
     keys = set()
     for path in observed.claim_users.get(spec.output.persistent_volume_claim.claim_name, ()):

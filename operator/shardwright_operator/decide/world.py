@@ -106,7 +106,8 @@ class Warning:
 class Observed:
     """Everything about one resource. `claims` has None for a claim that a live look did not find.
 
-    `claim_users`: claim -> subPaths ("" is the whole volume) that running pods which are not ours mount.
+    `claim_users`: claim -> folders that must stay: those that running pods which are not ours mount ("" is the whole
+    volume), and the artifacts of other resources.
     """
 
     resource: Resource

@@ -65,6 +65,11 @@ class Cache:
         """Claims that resources name and that are not known."""
         return [key for key, users in self._users.items() if users and self.claims.get(key) is None]
 
+    def resources_with(self, claim: Key) -> list[Entry[Stored]]:
+        """The resources that name this claim."""
+        known = (self.resources.get(key) for key in self._users.get(claim, ()))
+        return [entry for entry in known if entry is not None]
+
     def size(self) -> dict[str, int]:
         """Number of cached objects by plural name."""
         return {kind.plural: len(store) for kind, store in self._stores.items()}

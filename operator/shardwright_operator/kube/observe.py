@@ -24,7 +24,7 @@ from shardwright_operator.kube.entries import Key, ResourceEntry
 from shardwright_operator.kube.errors import Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
 from shardwright_operator.kube.memory import Memory, Notes
-from shardwright_operator.kube.parse import is_settled, parse, wants_claim_users
+from shardwright_operator.kube.parse import artifact_paths, is_settled, parse, wants_claim_users
 from shardwright_operator.kube.reading import read_claim_users, read_progress_lines, read_warnings
 
 
@@ -73,7 +73,7 @@ class Observer:
         ]
         users: Mapping[str, tuple[str, ...]] = {}
         if wants_claim_users(resource) and not any(pod.started_at and pod.exit_code is None for pod in pods):
-            users = await read_claim_users(self._client, key.namespace)
+            users = await self._claim_users(resource)
         observed = Observed(
             resource=resource,
             jobs=jobs,
@@ -152,6 +152,14 @@ class Observer:
     def _pods_of(self, resource: Resource, job: Job) -> list[Pod]:
         entries = self._cache.pods.of(resource.uid).values()
         return [entry.value for entry in entries if entry.value.job_name == job.name]
+
+    async def _claim_users(self, resource: Resource) -> Mapping[str, tuple[str, ...]]:
+        users = await read_claim_users(self._client, resource.namespace)
+        assert resource.spec is not None
+        claim = resource.spec.output.persistent_volume_claim.claim_name
+        named = self._cache.resources_with(Key(resource.namespace, claim))
+        theirs = {path for entry in named if entry.uid != resource.uid for path in artifact_paths(parse(entry), claim)}
+        return {**users, claim: (*users.get(claim, ()), *sorted(theirs))}
 
     async def _claims(self, entry: ResourceEntry) -> dict[str, Claim | None]:
         claims: dict[str, Claim | None] = {}
