@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 Tensors = dict[str, torch.Tensor]
 Build = Callable[[Path], Path]
 Change = Callable[[Tensors], None]
-VOCABULARY, HIDDEN, INTERMEDIATE, LAYERS, HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 250, 128, 256, 2, 4, 2, 32
+VOCABULARY, HIDDEN, INTERMEDIATE, LAYERS = 250, 128, 256, 2
+# Keys and values are 128 wide, which is what scales of blocks of 128 by 128 ask for.
+HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 4, 2, 64
 _COMMON: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": HIDDEN,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
+from tests.cluster.binaries import binary
 from tests.cluster.description import Description
 from tests.cluster.places import LOG, ROOT
 from tests.demo.progress import follow
@@ -130,6 +132,8 @@ def _answer(demo: Kubectl, cluster: Description, name: str, arguments: list[str]
 
 def _what_next(cluster: Description) -> None:
     print("\nThe cluster stays up. What to try next:")
+    if not shutil.which("kubectl"):
+        show(f'export PATH="{binary("kubectl").parent}:$PATH"')
     show(
         f"""
 export KUBECONFIG={cluster.kubeconfig}

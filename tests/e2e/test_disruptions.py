@@ -8,6 +8,7 @@ from tests.cluster.description import Description
 from tests.harness import release
 from tests.harness.checkpoints import Checkpoint, manifest
 from tests.harness.kubectl import Kubectl, Object, wait_for
+from tests.harness.pod_shape import claim
 
 
 def _running(checkpoint: Checkpoint, stage: str) -> Object:
@@ -42,6 +43,18 @@ def test_a_drained_node_does_not_cost_an_attempt(begun: None, kubectl: Kubectl) 
         kubectl.run("drain", node, chosen, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=300s")
     finally:
         kubectl.run("uncordon", node)
+    checkpoint.wait_ready()
+    kubectl.delete("sckpt", checkpoint.name)
+
+
+def test_a_claim_deleted_in_use_goes_and_may_come_back(begun: None, kubectl: Kubectl, cluster: Description) -> None:
+    going = claim("going", storage_class=cluster.storage_class)
+    kubectl.apply(going, manifest("claim-deleted", output={"persistentVolumeClaim": {"claimName": "going"}}))
+    checkpoint = Checkpoint(kubectl, "claim-deleted")
+    _running(checkpoint, "shard")
+    kubectl.run("delete", "persistentvolumeclaim", "going", "--timeout=120s")
+    checkpoint.wait_reason("VolumeNotFound", "going")
+    kubectl.apply(going)
     checkpoint.wait_ready()
     kubectl.delete("sckpt", checkpoint.name)
 

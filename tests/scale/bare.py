@@ -23,6 +23,7 @@ class Bare:
 
     def __init__(self, calls: Calls, life: Life) -> None:
         self._calls, self._life = calls, life
+        self._seen: set[str] = set()
         self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self) -> None:
@@ -30,7 +31,9 @@ class Bare:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_jobs())
             async for event in self._calls.watch(CHECKPOINTS.path(None)):
-                if event["type"] == "ADDED":
+                uid = event["object"]["metadata"]["uid"]
+                if uid not in self._seen:
+                    self._seen.add(uid)
                     group.create_task(self._serve(event["object"]))
 
     async def _follow_jobs(self) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from tests.harness.operator import Operator
 from tests.plane.plane import Plane
+from tests.scale.ceiling import running_bare
 from tests.scale.crowd import Moments, play
 from tests.scale.life import Life, record
 from tests.scale.nodes import BoundWorld, plane_with_nodes
@@ -73,7 +68,7 @@ def _run_operator(number: int) -> Row:
 
 
 def _run_bare(number: int, life: Life) -> Row:
-    with plane_with_nodes() as plane, _bare(plane, life) as process:
+    with plane_with_nodes() as plane, running_bare(plane, life) as process:
         before = processor_seconds(process.pid)
         row = _timed(plane, BoundWorld(plane.api), number)
         return {**row, "processor_ms": round(1000 * (processor_seconds(process.pid) - before) / number, 1)}
@@ -86,18 +81,3 @@ def _timed(plane: Plane, world: BoundWorld, number: int) -> Row:
     after = load_now()
     share = after.foreign_since(before) / max(0.1, after.machine - before.machine)
     return {"seconds": round(moments.whole, 1), "foreign": share}
-
-
-@contextmanager
-def _bare(plane: Plane, life: Life) -> Iterator[subprocess.Popen[bytes]]:
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder, "life.json")
-        life.save(kept)
-        command = [sys.executable, "-m", "tests.scale.bare", str(plane.kubeconfig), str(kept)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            try:
-                assert process.stdout is not None
-                assert process.stdout.readline(), "the bare client ended; why is above"
-                yield process
-            finally:
-                process.kill()

@@ -42,14 +42,19 @@ class Calls:
             return await answer.json()
 
     async def watch(self, path: str) -> AsyncIterator[Any]:
-        """Events of a collection, from what is there now on, without an end."""
-        timeout = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(f"{self._server}{path}?watch=true", timeout=timeout, read_bufsize=2**22) as answer:
-            rest = b""
-            async for piece in answer.content.iter_any():
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    yield json.loads(line)
+        """What is in a collection now, as ADDED, and what happens to it: a watch that ends begins anew."""
+        while True:
+            timeout, url = aiohttp.ClientTimeout(total=None), f"{self._server}{path}?watch=true"
+            async with self._session.get(url, timeout=timeout, read_bufsize=2**22) as answer:
+                if answer.status != 200:
+                    raise RuntimeError(f"watch {path}: {answer.status} {(await answer.text())[:400]}")
+                rest = b""
+                async for piece in answer.content.iter_any():
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for event in map(json.loads, lines):
+                        if event["type"] == "ERROR":
+                            raise RuntimeError(f"watch {path}: {event['object'].get('message')}")
+                        yield event
 
 
 async def all_at_once(things: Iterable[Any], do: Callable[[Any], Awaitable[object]], workers: int = 32) -> None:

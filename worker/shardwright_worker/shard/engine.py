@@ -85,6 +85,8 @@ def _build_llm(arguments: Any, config: Any) -> Any:
 
     arguments.max_model_len = min(_LENGTH, config.model_config.max_model_len)
     arguments.max_num_seqs = len(_PROMPTS)
+    # More than that, such as a default meant for longer models, and vLLM's warm-up reads past its block tables.
+    arguments.max_num_batched_tokens = arguments.max_model_len * arguments.max_num_seqs
     arguments.kv_cache_memory_bytes, arguments.gpu_memory_utilization = _CACHE, 0.9
     return LLM.from_engine_args(arguments)
 

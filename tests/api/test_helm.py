@@ -1,0 +1,68 @@
+"""Helm upgrades, rolls back and uninstalls the operator: no resource notices, and none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.chart.rendering import CHART, NAMESPACE, helm, sets
+from tests.cluster.api import wait_until
+from tests.harness.kubelet import Kubelet
+from tests.harness.operator import Operator
+from tests.harness.world import World
+from tests.plane.plane import Plane
+
+_RELEASE = "shardwright"
+_DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{_RELEASE}"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Plane]:
+    """A control plane on which Helm alone installs what is needed."""
+    with Plane() as plane, Kubelet(plane.api):
+        yield plane
+
+
+def _helm(plane: Plane, *words: Any) -> None:
+    helm(*words, f"--kubeconfig={plane.kubeconfig}", f"--namespace={NAMESPACE}")
+
+
+def _served(plane: Plane, world: World, image: str) -> Any:
+    """An operator of this release looks at the resource until it has nothing to do; the resource then."""
+    options = ("--leader-elect=false", f"--engine-image={image}", f"--namespaces={world.namespace}")
+    with Operator(plane.kubeconfig, *options) as operator:
+        operator.wait_ready()
+        world.wait("kept")
+        wait_until(lambda: _looked(operator), "a look at the resource", 60)
+    return world.read("kept")
+
+
+def _looked(operator: Operator) -> bool:
+    metrics = operator.metrics()
+    looks = sum(value for name, value in metrics.items() if name.startswith("shardwright_reconcile_seconds_count"))
+    return looks > 0 and metrics["shardwright_queue_depth"] + metrics["shardwright_queue_working"] == 0
+
+
+def _image(plane: Plane) -> str:
+    (container,) = plane.api.call("GET", _DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
+    return str(next(word for word in container["args"] if word.startswith("--engine-image=")).partition("=")[2])
+
+
+def test_no_upgrade_and_no_rollback_touches_a_resource(cluster: Plane) -> None:
+    _helm(cluster, "install", _RELEASE, CHART, "--create-namespace", *sets(("worker.engineImage=engine:1",)))
+    world = World(cluster.api)
+    world.create("kept")
+    before, jobs = _served(cluster, world, _image(cluster)), world.jobs("kept")
+    for command, image in (
+        (("upgrade", _RELEASE, CHART, *sets(("worker.engineImage=engine:2", "replicas=2"))), "engine:2"),
+        (("rollback", _RELEASE, "1"), "engine:1"),
+    ):
+        _helm(cluster, *command)
+        assert _image(cluster) == image
+        assert _served(cluster, world, image) == before
+        assert [job["metadata"]["uid"] for job in world.jobs("kept")] == [job["metadata"]["uid"] for job in jobs]
+    _helm(cluster, "uninstall", _RELEASE)
+    assert not cluster.api.answers(_DEPLOYMENT)
+    assert world.read("kept") == before
