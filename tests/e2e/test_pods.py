@@ -44,3 +44,10 @@ def test_too_little_memory_says_which_limit_to_raise(checkpoint: Checkpoint) -> 
     ready = checkpoint.wait_stalled(900)
     assert ready["reason"] == "OutOfMemory", ready
     assert "memory" in ready["message"]
+
+
+@pytest.mark.begins(job={"nodeSelector": {"example.com/there-is": "none"}})
+def test_a_node_that_does_not_exist_is_said_in_the_schedulers_words(checkpoint: Checkpoint) -> None:
+    found = checkpoint.wait_reason("Unschedulable", "selector")
+    assert holds(found, "Reconciling")
+    assert not checkpoint.jobs("shard")

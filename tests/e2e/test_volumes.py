@@ -24,6 +24,20 @@ def test_a_claim_that_does_not_exist_is_waited_for(checkpoint: Checkpoint, kubec
     kubectl.delete("sckpt", checkpoint.name)
 
 
+@pytest.mark.begins(
+    output={"persistentVolumeClaim": {"claimName": "unbound", "create": {"size": "1Gi", "storageClassName": "nowhere"}}}
+)
+def test_a_claim_that_nobody_binds_is_named(checkpoint: Checkpoint) -> None:
+    assert holds(checkpoint.wait_reason("VolumePending", "unbound"), "Reconciling")
+
+
+@pytest.mark.begins(output=_output("read-only"), also=[claim("read-only", modes=("ReadOnlyMany",))])
+def test_a_claim_that_cannot_be_written_to_needs_a_person(checkpoint: Checkpoint) -> None:
+    ready = checkpoint.wait_stalled()
+    assert ready["reason"] == "AccessModeUnsupported", ready
+    assert "ReadWriteOnce" in ready["message"]
+
+
 def test_a_folder_of_root_is_not_writable(begun: None, kubectl: Kubectl, cluster: Description) -> None:
     kubectl.apply(claim("of-root", storage_class=cluster.root_owned_storage_class, modes=("ReadWriteOnce",)))
     kubectl.apply(manifest("of-root", output=_output("of-root")))

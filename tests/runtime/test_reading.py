@@ -68,8 +68,8 @@ async def test_progress_is_read_once_in_an_interval_and_a_mute_node_is_no_failur
 async def test_what_waits_is_asked_about_after_a_while_and_then_ever_less_often(client: Client, world: World) -> None:
     calls: list[str] = []
     client._on_call = lambda verb, *_: calls.append(verb)
-    notes, pending = Notes(), replace(POD, phase="Pending")
-    assert await read_warnings(client, world.namespace, notes, [pending], 0.0) == PATIENCE
+    notes, pending = Notes(), replace(POD, phase="Pending", created_at=datetime.now(UTC))
+    assert await read_warnings(client, world.namespace, notes, [pending], 0.0) == pytest.approx(PATIENCE, abs=1)
     pauses = []
     now = PATIENCE
     for _ in range(5):
@@ -80,6 +80,12 @@ async def test_what_waits_is_asked_about_after_a_while_and_then_ever_less_often(
     assert pauses == [10.0, 20.0, 40.0, 60.0, 60.0]
     assert calls == ["list"] * 5
     assert await read_warnings(client, world.namespace, notes, [], now) is None
+
+
+async def test_what_has_waited_since_before_the_operator_started_is_asked_about_at_once(
+    client: Client, world: World
+) -> None:
+    assert await read_warnings(client, world.namespace, Notes(), [replace(POD, phase="Pending")], 0.0) == 10.0
 
 
 async def test_mounts_of_claims_by_other_pods_are_found(client: Client, world: World) -> None:

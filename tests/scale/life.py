@@ -43,14 +43,12 @@ class Life:
         return sum(not write.job for write in self.writes)
 
     def with_statuses(self, number: int) -> Life:
-        """The same with so many statuses: the operator writes fewer when it is busy."""
-        surplus, kept = self.statuses - number, []
-        for write in self.writes:
-            if surplus > 0 and not write.job:
-                surplus -= 1
-            else:
-                kept.append(write)
-        return replace(self, writes=tuple(kept))
+        """The same with so many statuses. Those right before a Job and the last one stay: none can do without."""
+        writes = list(enumerate(self.writes))
+        needed = {at for at, write in writes if write.job or at + 1 == len(writes) or self.writes[at + 1].job}
+        spare = [at for at, _ in writes if at not in needed]
+        kept = needed | set(spare[: max(0, number - (len(needed) - sum(write.job for write in self.writes)))])
+        return replace(self, writes=tuple(write for at, write in writes if at in kept))
 
     def save(self, path: Path) -> None:
         """Write it to a file."""

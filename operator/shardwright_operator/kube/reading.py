@@ -24,7 +24,7 @@ async def read_warnings(
         notes.waiting_since, notes.warnings, notes.warnings_pause = None, (), 0.0
         return None
     if notes.waiting_since is None:
-        notes.waiting_since = now
+        notes.waiting_since = now - max(_age(one.created_at) for one in waiting)  # an operator that just started asks
     due = max(notes.waiting_since + PATIENCE, notes.warnings_read + notes.warnings_pause)
     if now < due:
         return due - now
@@ -49,7 +49,7 @@ async def read_progress_lines(
     notes.progress = {pod.name: notes.progress[pod.name] for pod in running if pod.name in notes.progress}
     if not running:
         return None
-    young = min(_age(pod) for pod in running) < PATIENCE
+    young = min(_age(pod.started_at or pod.created_at) for pod in running) < PATIENCE
     due = notes.progress_read + interval
     if young or now < due:
         return PATIENCE if young else due - now
@@ -93,5 +93,5 @@ def _mounts(spec: Raw) -> list[tuple[str, str]]:
     return [(claim, path.strip("/")) for claim, path in named if claim]
 
 
-def _age(pod: Pod) -> float:
-    return (datetime.now(UTC) - (pod.started_at or pod.created_at)).total_seconds()
+def _age(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()

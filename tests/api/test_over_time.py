@@ -1,0 +1,131 @@
+"""What goes on over a resource's life on a real API server: queues, suspension, looks at what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.cluster.api import wait_until
+from tests.harness.checkpoints import LABEL, condition
+from tests.harness.kubelet import Kubelet
+from tests.harness.operator import Operator
+from tests.harness.pods import SUCCESS, Outcome, unscheduled
+from tests.harness.world import World
+from tests.plane.plane import Plane
+
+_MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A namespace, the nodes under it, and the names of resources whose pods find no node."""
+
+    world: World
+    kubelet: Kubelet
+    homeless: set[str]
+
+    def patch_job(self, name: str, **spec: Any) -> None:
+        """Change a Job as a queue would."""
+        self.world.api.call("PATCH", self.world.path("jobs", name), {"spec": spec}, _MERGE)
+
+    def lose(self, artifact: Mapping[str, Any]) -> None:
+        """Somebody removes the artifact from its volume."""
+        del self.kubelet.volumes.artifacts[self.world.namespace, artifact["claimName"]][artifact["path"]]
+
+
+@pytest.fixture(scope="module")
+def scene(served: Plane) -> Iterator[Scene]:
+    """A namespace that an operator serves."""
+    world, homeless = World(served.api), set[str]()
+
+    def script(pod: Mapping[str, Any]) -> Outcome:
+        return unscheduled("0/3 nodes") if pod["metadata"]["labels"][LABEL] in homeless else SUCCESS
+
+    options = (f"--namespaces={world.namespace}", "--leader-elect=false", "--retry-base=1")
+    kubelet = Kubelet(served.api, script, namespace=world.namespace)
+    with kubelet, Operator(served.kubeconfig, *options) as operator:
+        operator.wait_ready()
+        yield Scene(world, kubelet, homeless)
+
+
+def test_the_shard_job_waits_for_its_queue(scene: Scene) -> None:
+    scene.world.create("queued", job={"queueName": "gpus"})
+    scene.world.wait("queued", reason="Queued")
+    (job,) = scene.world.jobs("queued", "shard")
+    assert job["spec"]["suspend"] is True
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert not scene.world.jobs("queued", "prepare")[0]["spec"]["suspend"]
+    scene.patch_job(job["metadata"]["name"], suspend=False)
+    scene.world.wait("queued")
+    assert len(scene.world.jobs("queued", "shard")) == 1
+
+
+def test_suspending_takes_a_waiting_pod_away_and_gives_it_back(scene: Scene) -> None:
+    scene.homeless.add("paused")
+    scene.world.create("paused")
+    scene.world.wait("paused", reason="Unschedulable")
+    scene.world.change("paused", suspend=True)
+    scene.world.wait("paused", reason="Suspended")
+    (job,) = scene.world.jobs("paused")
+    wait_until(lambda: not scene.world.objects("pods", f"{LABEL}=paused"), "the pod being gone", 60)
+    scene.homeless.clear()
+    scene.world.change("paused", suspend=False)
+    scene.world.wait("paused")
+    assert scene.world.jobs("paused", "prepare")[0]["metadata"]["uid"] == job["metadata"]["uid"]
+
+
+def test_a_change_of_job_fields_replaces_a_job_that_has_not_started(scene: Scene) -> None:
+    scene.homeless.add("replaced")
+    scene.world.create("replaced", job={"nodeSelector": {"gpu": "old"}})
+    scene.world.wait("replaced", reason="Unschedulable")
+    (old,) = scene.world.jobs("replaced")
+    scene.homeless.clear()
+    scene.world.change("replaced", job={"nodeSelector": {"gpu": "new"}})
+    scene.world.wait("replaced")
+    jobs = scene.world.jobs("replaced")
+    assert old["metadata"]["uid"] not in {job["metadata"]["uid"] for job in jobs}
+    assert {job["spec"]["template"]["spec"]["nodeSelector"]["gpu"] for job in jobs} == {"new"}
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_an_artifact_that_vanished_is_noticed(scene: Scene, rebuild: bool) -> None:
+    name = f"vanished-{rebuild}".lower()
+    scene.world.create(name, recheck={"interval": "2s", "rebuild": rebuild})
+    before = scene.world.wait(name)["status"]
+    scene.lose(before["artifact"])
+    if rebuild:
+        wait_until(lambda: len(scene.world.jobs(name, "shard")) == 2, "a second shard Job", 60)
+        assert scene.world.wait(name)["status"]["artifact"]["path"] == before["artifact"]["path"]
+        return
+    found = scene.world.wait(name, reason="ArtifactDamaged")
+    assert condition(found, "Stalled")["reason"] == "ArtifactDamaged"
+    assert "serving" not in found["status"]
+    assert len(scene.world.jobs(name, "shard")) == 1
+    scene.world.annotate(name, _requestedAt="now")
+    scene.world.wait(name)
+
+
+def test_older_artifacts_are_pruned_but_never_what_a_running_pod_mounts(scene: Scene) -> None:
+    output = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+    scene.world.create("pruned", output=output)
+    artifact = scene.world.wait("pruned")["status"]["artifact"]
+    mount = {"name": "shards", "mountPath": "/models", "subPath": artifact["path"]}
+    server = {"name": "server", "image": "vllm", "volumeMounts": [mount]}
+    volumes = [{"name": "shards", "persistentVolumeClaim": {"claimName": "shards"}}]
+    pod = {"containers": [server], "volumes": volumes, "automountServiceAccountToken": False}
+    scene.world.api.call("POST", scene.world.path("pods"), {"metadata": {"name": "server"}, "spec": pod})
+    scene.world.change("pruned", engine={"tensorParallelSize": 4})
+    wait_until(lambda: len(_prunings(scene)) == 2, "the second artifact's pruning", 60)
+    arguments = _prunings(scene)[-1]
+    assert arguments[arguments.index("--in-use") + 1] == artifact["key"]
+    assert arguments[arguments.index("--published") + 1] == scene.world.wait("pruned")["status"]["artifact"]["key"]
+
+
+def _prunings(scene: Scene) -> list[list[str]]:
+    """The command lines of the Jobs that prune, oldest first."""
+    jobs = scene.world.jobs("pruned", "prepare")
+    lines: list[list[str]] = [job["spec"]["template"]["spec"]["containers"][0]["args"] for job in jobs]
+    return [line for line in lines if "--keep" in line]
