@@ -52,11 +52,22 @@ async def test_a_waiting_worker_is_woken(queue: WorkQueue[str]) -> None:
 async def test_new_resources_go_ahead_but_do_not_starve_the_others(queue: WorkQueue[str]) -> None:
     for number in range(3):
         queue.add(f"old-{number}")
-    for number in range(10):
-        queue.add(f"new-{number}", fresh=True)
-    order = [await take(queue) for _ in range(13)]
-    assert order[:5] == ["new-0", "new-1", "new-2", "new-3", "old-0"]
-    assert order[9] == "old-1"
+    for number in range(20):
+        queue.add(f"new-{number}", ahead=True)
+    order = [await take(queue) for _ in range(23)]
+    assert order[:9] == [*(f"new-{number}" for number in range(8)), "old-0"]
+    assert order[17] == "old-1"
+
+
+async def test_a_key_that_is_half_way_goes_on_before_those_that_wait(queue: WorkQueue[str]) -> None:
+    queue.add("half-way")
+    assert await take(queue) == "half-way"
+    queue.add("waiting")
+    queue.add("half-way", ahead=True)
+    queue.add("half-way")  # its own write comes back as an event
+    queue.done("half-way")
+    assert await take(queue) == "half-way"
+    assert await take(queue) == "waiting"
 
 
 async def test_a_delayed_key_comes_when_it_is_due(queue: WorkQueue[str], clock: Clock) -> None:

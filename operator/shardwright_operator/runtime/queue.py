@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-_FRESH_IN_A_ROW = 4  # so many new resources go ahead before one that waits
+_AHEAD_IN_A_ROW = 8  # so many go ahead before one that waits
 
 
 class WorkQueue(Generic[K]):
@@ -18,9 +18,9 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, base: float = 0.5, cap: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._base, self._cap, self._clock = base, cap, clock
-        self._fresh: dict[K, float] = {}  # waiting keys -> since when, in their order
+        self._ahead: dict[K, float] = {}  # waiting keys -> since when, in their order
         self._waiting: dict[K, float] = {}
-        self._again: set[K] = set()  # keys that changed while they were worked on
+        self._again: dict[K, bool] = {}  # keys that changed while they were worked on -> whether they go ahead
         self._working: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._due: dict[K, float] = {}
@@ -30,14 +30,14 @@ class WorkQueue(Generic[K]):
         self._idle: deque[asyncio.Future[None]] = deque()  # workers that wait; one key wakes one
         self._retimed = asyncio.Event()
 
-    def add(self, key: K, fresh: bool = False) -> None:
-        """Look at this key as soon as possible; a `fresh` one, never looked at before, goes ahead of others."""
+    def add(self, key: K, ahead: bool = False) -> None:
+        """Look at this key as soon as possible; `ahead` of others if it is new, or half-way to its Job."""
         if key in self._working:
-            self._again.add(key)
+            self._again[key] = ahead or self._again.get(key, False)
         elif (until := self._held.get(key)) is not None and until > self._clock():
             self._set_timer(key, min(until, self._due.get(key, until)))
-        elif key not in self._fresh and key not in self._waiting:
-            (self._fresh if fresh else self._waiting)[key] = self._clock()
+        elif key not in self._ahead and key not in self._waiting:
+            (self._ahead if ahead else self._waiting)[key] = self._clock()
             self._wake()
 
     def add_after(self, key: K, seconds: float | None) -> None:
@@ -72,10 +72,10 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> tuple[K, float]:
         """The next key and how long it waited; `done` must follow."""
-        while not (self._fresh or self._waiting):
+        while not (self._ahead or self._waiting):
             await self._wait()
-        ahead = self._fresh and (self._row < _FRESH_IN_A_ROW or not self._waiting)
-        line = self._fresh if ahead else self._waiting
+        ahead = self._ahead and (self._row < _AHEAD_IN_A_ROW or not self._waiting)
+        line = self._ahead if ahead else self._waiting
         self._row = self._row + 1 if ahead else 0
         key = next(iter(line))
         now, since = self._clock(), line.pop(key)
@@ -88,8 +88,7 @@ class WorkQueue(Generic[K]):
         """The key's worker is through with it."""
         self._working.pop(key, None)
         if key in self._again:
-            self._again.discard(key)
-            self.add(key)
+            self.add(key, self._again.pop(key))
 
     def _set_timer(self, key: K, when: float) -> None:
         self._serial += 1
@@ -141,7 +140,7 @@ class WorkQueue(Generic[K]):
     @property
     def depth(self) -> int:
         """Keys that wait for a worker."""
-        return len(self._fresh) + len(self._waiting)
+        return len(self._ahead) + len(self._waiting)
 
     @property
     def working(self) -> int:
@@ -155,7 +154,7 @@ class WorkQueue(Generic[K]):
 
     def oldest_wait(self) -> float:
         """For how long the first key in line has waited."""
-        firsts = [next(iter(line.values())) for line in (self._fresh, self._waiting) if line]
+        firsts = [next(iter(line.values())) for line in (self._ahead, self._waiting) if line]
         return self._clock() - min(firsts) if firsts else 0.0
 
     def longest_work(self) -> float:

@@ -97,7 +97,7 @@ class Workers:
 
     def _schedule(self, key: Key, sight: Sight, plan: Plan, done: Done) -> None:
         if done.wrote_status:
-            self.queue.add(key)  # what was written ahead may now be done
+            self.queue.add(key, ahead=plan.requeue_after == 0)  # what was written ahead may now be done
         pauses = [one for one in (plan.requeue_after, sight.look_again) if one is not None]
         if done.actions:
             # A new Job changes several times at once: seen, with a pod, running. One look, and one status, will do.
