@@ -10,6 +10,9 @@ from tests.harness.checkpoints import Checkpoint, manifest
 from tests.harness.kubectl import Kubectl, Object, wait_for
 from tests.harness.pod_shape import claim
 
+# The source has a module of this folder sleep for ever when Python starts; the worker never gets to its first line.
+_HANG = {"name": "PYTHONPATH", "value": "/source/hangs"}
+
 
 def _running(checkpoint: Checkpoint, stage: str) -> Object:
     """The pod of this stage, once its container runs."""
@@ -25,12 +28,23 @@ def _begin(kubectl: Kubectl, name: str) -> Checkpoint:
     return Checkpoint(kubectl, name)
 
 
-def test_a_pod_deleted_while_it_shards_is_made_again(begun: None, kubectl: Kubectl) -> None:
-    checkpoint = _begin(kubectl, "pod-deleted")
-    first = _running(checkpoint, "shard")
-    kubectl.delete("pod", first["metadata"]["name"])
+@pytest.mark.parametrize("stage", ["Loading", "Verifying"])
+def test_a_pod_deleted_while_it_shards_is_made_again(begun: None, kubectl: Kubectl, stage: str) -> None:
+    checkpoint = _begin(kubectl, f"pod-deleted-{stage}".lower())
+    first = _running(checkpoint, "shard")["metadata"]
+    wait_for(lambda: kubectl.run("logs", first["name"]), lambda log: f'"stage":"{stage}"' in log, f"{stage} in the log")
+    kubectl.delete("pod", first["name"])
     checkpoint.wait_ready()
-    assert first["metadata"]["uid"] not in {pod["metadata"]["uid"] for pod in checkpoint.pods("shard")}
+    assert first["uid"] not in {pod["metadata"]["uid"] for pod in checkpoint.pods("shard")}
+    kubectl.delete("sckpt", checkpoint.name)
+
+
+def test_a_pod_deleted_while_it_prepares_is_made_again(begun: None, kubectl: Kubectl) -> None:
+    kubectl.apply(manifest("prepare-deleted", path="hangs", job={"env": [_HANG]}))
+    checkpoint = Checkpoint(kubectl, "prepare-deleted")
+    first = _running(checkpoint, "prepare")["metadata"]
+    kubectl.delete("pod", first["name"])
+    wait_for(lambda: _running(checkpoint, "prepare")["metadata"]["uid"], lambda uid: uid != first["uid"], "another pod")
     kubectl.delete("sckpt", checkpoint.name)
 
 
@@ -71,10 +85,6 @@ def test_an_operator_that_is_upgraded_and_dies_does_not_start_the_work_twice(
     assert [one["metadata"]["uid"] for one in checkpoint.pods("shard")] == [pod["metadata"]["uid"]]
     assert len(checkpoint.jobs("prepare")) == 1
     kubectl.delete("sckpt", checkpoint.name)
-
-
-# The source has a module of this folder sleep for ever when Python starts; the worker never gets to its first line.
-_HANG = {"name": "PYTHONPATH", "value": "/source/hangs"}
 
 
 @pytest.mark.begins(path="hangs", job={"deadline": "15s", "maxAttempts": 1, "env": [_HANG]})
