@@ -52,6 +52,13 @@ def _compressed(layout: str, weights: dict[str, Any], activations: dict[str, Any
     }
 
 
+def _eight_bits(number: str, quantize: Callable[[str, torch.Tensor], Tensors]) -> Quantization:
+    """Weights by channel, activations by token, as they come."""
+    bits = {"num_bits": 8, "type": number}
+    weights, activations = {**bits, "strategy": "channel"}, {**bits, "strategy": "token"}
+    return Quantization(_compressed(f"{number}-quantized", weights, activations), quantize)
+
+
 def _int8(name: str, weight: torch.Tensor) -> Tensors:
     scale = weight.float().abs().amax(dim=1, keepdim=True) / 127
     return {
@@ -109,22 +116,7 @@ def _random_scales(*shape: int) -> torch.Tensor:
 
 
 _FOUR_BITS = {"bits": 4, "group_size": _GROUP}
-INT8 = Quantization(
-    _compressed(
-        "int-quantized",
-        {"num_bits": 8, "type": "int", "strategy": "channel"},
-        {"num_bits": 8, "type": "int", "strategy": "token"},
-    ),
-    _int8,
-)
-FP8 = Quantization(
-    _compressed(
-        "float-quantized",
-        {"num_bits": 8, "type": "float", "strategy": "channel"},
-        {"num_bits": 8, "type": "float", "strategy": "token"},
-    ),
-    _fp8,
-)
+INT8, FP8 = _eight_bits("int", _int8), _eight_bits("float", _fp8)
 FP8_BLOCKS = Quantization(
     {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128], "fmt": "e4m3"},
     _fp8_blocks,

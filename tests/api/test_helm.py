@@ -35,14 +35,8 @@ def _served(plane: Plane, world: World, image: str) -> Any:
     with Operator(plane.kubeconfig, *options) as operator:
         operator.wait_ready()
         world.wait("kept")
-        wait_until(lambda: _looked(operator), "a look at the resource", 60)
+        wait_until(lambda: operator.quiet_after(1), "a look at the resource", 60)
     return world.read("kept")
-
-
-def _looked(operator: Operator) -> bool:
-    metrics = operator.metrics()
-    looks = sum(value for name, value in metrics.items() if name.startswith("shardwright_reconcile_seconds_count"))
-    return looks > 0 and metrics["shardwright_queue_depth"] + metrics["shardwright_queue_working"] == 0
 
 
 def _image(plane: Plane) -> str:

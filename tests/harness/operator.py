@@ -10,6 +10,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -72,6 +73,12 @@ class Operator:
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
+    def quiet_after(self, looks: int) -> bool:
+        """Whether it has looked at resources so often, and none waits or is worked on."""
+        metrics = self.metrics()
+        busy = metrics["shardwright_queue_depth"] + metrics["shardwright_queue_working"]
+        return busy == 0 and looks_in(metrics) >= looks
+
     def stop(self, seconds: float = 30) -> int:
         """Ask it to end (SIGTERM) and give its exit code."""
         return self._end(signal.SIGTERM, seconds)
@@ -111,6 +118,11 @@ class Operator:
         if self.running:
             return ""
         return f"the operator ended\n{self.log()[-4000:]}\n"
+
+
+def looks_in(metrics: Mapping[str, float]) -> float:
+    """How often resources were looked at, by these metrics."""
+    return sum(value for name, value in metrics.items() if name.startswith("shardwright_reconcile_seconds_count"))
 
 
 def _free_port() -> int:

@@ -22,6 +22,10 @@ from shardwright_operator.kube.events import Recorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
 from shardwright_operator.kube.memory import Memory
 from shardwright_operator.kube.observe import Observer, Sight
+from shardwright_operator.runtime.metrics import Metrics
+from shardwright_operator.runtime.queue import WorkQueue
+from shardwright_operator.runtime.tally import Tally
+from shardwright_operator.runtime.worker import Workers
 from tests.cluster.api import wait_until
 from tests.harness.world import World
 
@@ -76,6 +80,17 @@ async def test_the_attempt_is_on_record_before_its_job_exists(replica: Replica, 
     assert [job["metadata"]["name"] for job in world.jobs("model")] == [recorded["name"]]
     await replica.step()
     assert len(world.jobs("model")) == 1
+
+
+async def test_what_is_on_record_is_done_before_others_get_their_turn(replica: Replica, world: World) -> None:
+    queue, metrics, ours = WorkQueue[Key](), Metrics(), Key(world.namespace, "model")
+    workers = Workers(queue, replica.observer, decide, replica.executor, CONFIG, metrics, Tally(metrics))
+    queue.add(ours)
+    assert (await queue.get())[0] == ours
+    queue.add(Key(world.namespace, "waits"))
+    await workers.reconcile(ours)
+    queue.done(ours)
+    assert (await queue.get())[0] == ours
 
 
 async def test_a_condition_that_is_left_out_goes_away(replica: Replica, world: World) -> None:

@@ -44,11 +44,11 @@ class Life:
 
     def with_statuses(self, number: int) -> Life:
         """The same with so many statuses. Those right before a Job and the last one stay: none can do without."""
-        writes = list(enumerate(self.writes))
-        needed = {at for at, write in writes if write.job or at + 1 == len(writes) or self.writes[at + 1].job}
-        spare = [at for at, _ in writes if at not in needed]
-        kept = needed | set(spare[: max(0, number - (len(needed) - sum(write.job for write in self.writes)))])
-        return replace(self, writes=tuple(write for at, write in writes if at in kept))
+        followers = (*self.writes[1:], None)
+        pairs = zip(self.writes, followers, strict=True)
+        spare = [at for at, (write, next_) in enumerate(pairs) if not write.job and next_ and not next_.job]
+        dropped = spare[: max(0, self.statuses - number)]
+        return replace(self, writes=tuple(write for at, write in enumerate(self.writes) if at not in dropped))
 
     def save(self, path: Path) -> None:
         """Write it to a file."""

@@ -10,7 +10,7 @@ from tests.scale.nodes import BoundWorld, plane_with_nodes
 
 
 def measure_neighbours(number: int, a_second: float) -> dict[str, Any]:
-    """So many good resources at this pace, with as many others between them: good ones, or such as fail for ever."""
+    """So many good resources at this pace, with as many others between them: good ones, or such as always fail."""
     good = [f"good-{one:04}" for one in range(number)]
     return {
         "resources": number,

@@ -10,7 +10,7 @@ from typing import Any
 from shardwright_operator.kube.kinds import CHECKPOINTS
 from tests.cluster.api import wait_until
 from tests.harness.checkpoints import manifest
-from tests.harness.operator import Operator
+from tests.harness.operator import Operator, looks_in
 from tests.plane.plane import Plane
 from tests.scale.calls import APPLY, MERGE, Calls, all_at_once
 from tests.scale.life import Life, record
@@ -41,14 +41,14 @@ def _look(plane: Plane, world: BoundWorld, size: int) -> dict[str, Any]:
     begin = time.monotonic()
     with Operator(plane.kubeconfig, "--log-level=warning") as operator:
         operator.wait_ready(300)
-        wait_until(lambda: _quiet(operator, size), "the operator being quiet", 300)
+        wait_until(lambda: operator.quiet_after(size), "the operator being quiet", 300)
         quiet, started = time.monotonic() - begin, spending(operator)
         tell(f"settled: quiet after {quiet:.1f} s")
         time.sleep(_REST)
         rested = spending(operator)
-        reconciled = _reconciled(operator)
+        looks = looks_in(operator.metrics())
         asyncio.run(_touch(plane, world.namespace))
-        wait_until(lambda: _reconciled(operator) >= reconciled + _TOUCHES, "all touches being seen", 120)
+        wait_until(lambda: looks_in(operator.metrics()) >= looks + _TOUCHES, "all touches being seen", 120)
         touched = spending(operator)
     rest: Spending = rested.since(started)
     return {
@@ -62,16 +62,6 @@ def _look(plane: Plane, world: BoundWorld, size: int) -> dict[str, Any]:
         "event_processor_ms": round(1000 * touched.since(rested).processor / _TOUCHES, 2),
         "event_writes": touched.since(rested).writes,
     }
-
-
-def _quiet(operator: Operator, size: int) -> bool:
-    metrics = operator.metrics()
-    busy = metrics["shardwright_queue_depth"] + metrics["shardwright_queue_working"]
-    return busy == 0 and _reconciled(operator) >= size
-
-
-def _reconciled(operator: Operator) -> float:
-    return sum(n for name, n in operator.metrics().items() if name.startswith("shardwright_reconcile_seconds_count"))
 
 
 async def _settle(plane: Plane, namespace: str, life: Life, names: Sequence[str]) -> None:
