@@ -31,6 +31,7 @@ _SECTIONS = {
         Reason.VOLUME_NOT_WRITABLE,
         Reason.INSUFFICIENT_SPACE,
         Reason.ACCESS_MODE_UNSUPPORTED,
+        Reason.VOLUME_UNAVAILABLE,
     ),
     "The source": (
         Reason.SOURCE_NOT_FOUND,
@@ -41,6 +42,8 @@ _SECTIONS = {
         Reason.TRANSFER_FAILED,
         Reason.SOURCE_INCOMPLETE,
         Reason.SOURCE_CORRUPT,
+        Reason.SOURCE_UNREADABLE,
+        Reason.SOURCE_CHANGED,
     ),
     "Model and engine": (
         Reason.UNSUPPORTED_MODEL,
@@ -53,10 +56,12 @@ _SECTIONS = {
     ),
     "Pods and Jobs": (
         Reason.IMAGE_PULL_FAILED,
+        Reason.WORKER_NOT_IN_IMAGE,
         Reason.UNSCHEDULABLE,
         Reason.POD_NOT_CREATED,
         Reason.DEADLINE_EXCEEDED,
         Reason.DISRUPTED,
+        Reason.NODE_UNREACHABLE,
         Reason.ATTEMPTS_EXHAUSTED,
     ),
 }

@@ -25,6 +25,7 @@ _VOLUME = frozenset(
         Reason.VOLUME_NOT_WRITABLE,
         Reason.INSUFFICIENT_SPACE,
         Reason.ACCESS_MODE_UNSUPPORTED,
+        Reason.VOLUME_UNAVAILABLE,
     }
 )
 _SOURCE = frozenset(
@@ -37,6 +38,8 @@ _SOURCE = frozenset(
         Reason.TRANSFER_FAILED,
         Reason.SOURCE_INCOMPLETE,
         Reason.SOURCE_CORRUPT,
+        Reason.SOURCE_UNREADABLE,
+        Reason.SOURCE_CHANGED,
     }
 )
 _DETAILS = ("VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified")

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     INSUFFICIENT_SPACE = "InsufficientSpace"
     ACCESS_MODE_UNSUPPORTED = "AccessModeUnsupported"
+    VOLUME_UNAVAILABLE = "VolumeUnavailable"
     # Source
     SOURCE_NOT_FOUND = "SourceNotFound"
     SOURCE_UNAUTHORIZED = "SourceUnauthorized"
@@ -31,6 +32,8 @@ class Reason(StrEnum):
     TRANSFER_FAILED = "TransferFailed"
     SOURCE_INCOMPLETE = "SourceIncomplete"
     SOURCE_CORRUPT = "SourceCorrupt"
+    SOURCE_UNREADABLE = "SourceUnreadable"
+    SOURCE_CHANGED = "SourceChanged"
     # Engine
     UNSUPPORTED_MODEL = "UnsupportedModel"
     UNSUPPORTED_QUANTIZATION = "UnsupportedQuantization"
@@ -41,24 +44,33 @@ class Reason(StrEnum):
     COMMUNICATION_FAILED = "CommunicationFailed"
     # Pod and Job
     IMAGE_PULL_FAILED = "ImagePullFailed"
+    WORKER_NOT_IN_IMAGE = "WorkerNotInImage"
     UNSCHEDULABLE = "Unschedulable"
     POD_NOT_CREATED = "PodNotCreated"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     DISRUPTED = "Disrupted"
+    NODE_UNREACHABLE = "NodeUnreachable"
     ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
     # Artifact
+    DIGESTS_ONLY = "DigestsOnly"
     VERIFICATION_FAILED = "VerificationFailed"
     ARTIFACT_DAMAGED = "ArtifactDamaged"
     WORKER_PROTOCOL_ERROR = "WorkerProtocolError"
+    UNEXPECTED_ERROR = "UnexpectedError"
 
 
 class Meaning(NamedTuple):
-    """One row of the table: what a person reads and what the operator does."""
+    """One row of the table: what a person reads and what the operator does.
+
+    `shard_attempts`: at most so many shard Jobs may end like this, whatever `spec.job.maxAttempts` says: accelerators
+    are not taken again and again for what nobody understands. None: `spec.job.maxAttempts`.
+    """
 
     summary: str
     advice: str
     retry: bool
     exit_code: int | None = None
+    shard_attempts: int | None = None
 
 
 # fmt: off
@@ -75,6 +87,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.VOLUME_NOT_WRITABLE: Meaning("The pod may not write to the volume.", "Set spec.job.podSecurityContext.fsGroup, or give the folder to the pod's user.", False, 40),
     Reason.INSUFFICIENT_SPACE: Meaning("The volume has too little free space.", "Enlarge the claim or delete old artifacts.", False, 41),
     Reason.ACCESS_MODE_UNSUPPORTED: Meaning("The claim cannot be mounted as it is needed.", "Use a claim with ReadWriteOnce or ReadWriteMany.", False),
+    Reason.VOLUME_UNAVAILABLE: Meaning("A volume answers with an I/O error.", "Check the storage behind the claim and the node's mounts; it is tried again, and nothing is removed meanwhile.", True, 42),
     Reason.SOURCE_NOT_FOUND: Meaning("The source does not exist.", "Check spec.source: repository, claim and path.", False, 20),
     Reason.SOURCE_UNAUTHORIZED: Meaning("The hub refused the token, or asks for one.", "Put a valid token in the Secret named by tokenSecretRef.", False, 21),
     Reason.SOURCE_GATED: Meaning("The repository is gated and the token's owner has no access.", "Accept the terms on the hub's page of the model, or use another token.", False, 22),
@@ -83,6 +96,8 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.TRANSFER_FAILED: Meaning("A download broke off.", "Nothing: the next attempt goes on where this one stopped.", True, 25),
     Reason.SOURCE_INCOMPLETE: Meaning("A file or a tensor of the source is missing.", "Complete the source; the message names what is missing.", False, 26),
     Reason.SOURCE_CORRUPT: Meaning("A file of the source is damaged.", "Download the file named in the message again.", False, 27),
+    Reason.SOURCE_UNREADABLE: Meaning("The pod's user may not read a file of the source.", "Give the file to that user or a group of theirs, or set spec.job.podSecurityContext as the message says.", False, 28),
+    Reason.SOURCE_CHANGED: Meaning("The source changed while it was used.", "Let whatever writes there finish; the source is looked at again, and nothing was published from the mixture.", True, 29),
     Reason.UNSUPPORTED_MODEL: Meaning("vLLM in this image, or its sharded_state format, cannot hold this model.", "Use a newer engine image, or serve the model unsharded.", False, 30),
     Reason.UNSUPPORTED_QUANTIZATION: Meaning("This quantisation cannot be saved as shards, or not on this device.", "Use a checkpoint that is already quantised in a supported way.", False, 31),
     Reason.INVALID_ENGINE_ARGUMENTS: Meaning("vLLM refuses these engine arguments for this model.", "Correct spec.engine as the message says.", False, 32),
@@ -91,14 +106,18 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.OUT_OF_MEMORY: Meaning("The pod needed more memory than its limit.", "Raise spec.job.resources.limits.memory.", False, 52),
     Reason.COMMUNICATION_FAILED: Meaning("The ranks lost each other.", "It is tried again; if it stays so, check the node's links and drivers.", True, 53),
     Reason.IMAGE_PULL_FAILED: Meaning("The container image cannot be pulled.", "Correct spec.engine.image or spec.job.imagePullSecrets.", True),
+    Reason.WORKER_NOT_IN_IMAGE: Meaning("The image has no program shardwright-worker.", "Build the engine image from worker/Dockerfile on top of the vLLM that you want, and name that in spec.engine.image.", False),
     Reason.UNSCHEDULABLE: Meaning("No node can take the pod now.", "Free or add accelerators, or relax nodeSelector, affinity and tolerations.", True),
     Reason.POD_NOT_CREATED: Meaning("Kubernetes does not create or start the Job's pod.", "Remove what the message names: a quota, an admission rule, or a missing Secret.", True),
     Reason.DEADLINE_EXCEEDED: Meaning("The Job ran longer than spec.job.deadline.", "Raise spec.job.deadline, or find out why the stage in the message hangs.", True),
     Reason.DISRUPTED: Meaning("The pod was evicted, preempted or lost with its node.", "Nothing: it starts again and the attempt does not count.", True, 70),
+    Reason.NODE_UNREACHABLE: Meaning("The node of the pod has stopped reporting.", "Wait, or remove the node; the pod is replaced once Kubernetes gives it up.", True),
     Reason.ATTEMPTS_EXHAUSTED: Meaning("The last of spec.job.maxAttempts attempts failed.", "Mend what status.lastFailure says, then set the annotation reconcile.fluxcd.io/requestedAt.", False),
+    Reason.DIGESTS_ONLY: Meaning("The bytes were read again, and no vLLM has loaded them.", "Set spec.verification to Load or Generate for the proof.", False),
     Reason.VERIFICATION_FAILED: Meaning("The saved shards do not load to the same weights.", "Report it with the message: the artifact was not published.", False, 60),
     Reason.ARTIFACT_DAMAGED: Meaning("The published artifact is incomplete or changed.", "Restore it, or let it be built anew with the annotation reconcile.fluxcd.io/requestedAt.", False, 61),
-    Reason.WORKER_PROTOCOL_ERROR: Meaning("The worker ended without a report that can be read.", "Read the pod's log; it is tried again.", True, 80),
+    Reason.WORKER_PROTOCOL_ERROR: Meaning("The worker ended without a report that can be read.", "Read the pod's log; it is tried again.", True, 80, shard_attempts=2),
+    Reason.UNEXPECTED_ERROR: Meaning("The worker met an error that is not in this table.", "Read the last lines of its log in the message; report it if the cause is not yours.", True, 81, shard_attempts=2),
 }
 # fmt: on
 

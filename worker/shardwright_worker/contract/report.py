@@ -12,9 +12,13 @@ _CUT = " … (cut)"
 
 
 class SourceReport(Wire):
-    """A resolved source. `path` is relative to the root of the volume named by `volume` ("source" or "output")."""
+    """A resolved source. `path` is relative to the root of the volume named by `volume` ("source" or "output").
+
+    `fingerprint`: SHA-256 in hex over names, sizes and times (mtime_ns, ctime_ns) of its files; empty if unknown.
+    """
 
     digest: str
+    fingerprint: str = ""
     revision: str
     path: str
     volume: str
@@ -23,7 +27,10 @@ class SourceReport(Wire):
 
 
 class ArtifactReport(Wire):
-    """A published artifact. `path` is relative to the output volume; `manifest_digest` is the manifest's SHA-256."""
+    """A published artifact. `path` is relative to the output volume; `manifest_digest` is the manifest's SHA-256.
+
+    `looked_at`: what this look at it has read: "Headers" (manifest, sizes, headers) or "Bytes" (every byte).
+    """
 
     key: str
     path: str
@@ -35,6 +42,7 @@ class ArtifactReport(Wire):
     verified_by: str
     source_revision: str = ""
     completed_at: str
+    looked_at: str = "Headers"
 
 
 class Report(Wire):
@@ -49,6 +57,7 @@ class Report(Wire):
     error_type: str | None = None
     rank: int | None = None
     exit_code: int = 0
+    retry_after: float | None = None  # seconds for which the hub asked to be left alone
     source: SourceReport | None = None
     artifact: ArtifactReport | None = None
     upkeep: dict[str, str] = Field(default_factory=dict)
