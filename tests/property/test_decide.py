@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide.world import Job, Observed
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from tests.harness.imagined import Imagined, claim
 
@@ -76,7 +77,8 @@ class AnyWorld(RuleBasedStateMachine):
         assert self.numbers == sorted(set(self.numbers)), f"attempts go back: {self.numbers}"
         arguments = world.bodies[name]["spec"]["template"]["spec"]["containers"][0]["args"]
         if labels["shardwright.io/stage"] == "shard":
-            assert arguments[arguments.index("--artifact-name") + 1] not in world.published
+            key, level = (arguments[arguments.index(flag) + 1] for flag in ("--artifact-name", "--verification"))
+            assert key not in world.published or not satisfies(world.levels.get(key, ""), level)
         assert self.stopped_for != self.inputs(), "a permanent failure was tried again"
         assert not world.spec.get("suspend")
 
