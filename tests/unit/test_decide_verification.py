@@ -11,7 +11,7 @@ from shardwright_worker.contract.reasons import Reason
 from tests.harness.imagined import Imagined
 
 
-@pytest.mark.parametrize(("first", "then"), itertools.permutations(LEVELS, 2))
+@pytest.mark.parametrize(("first", "then"), list(itertools.permutations(LEVELS, 2)))
 def test_a_higher_level_is_proven_on_what_is_published_and_a_lower_one_needs_nothing(first: str, then: str) -> None:
     world = Imagined(verification=first)
     world.to_ready()
