@@ -1,15 +1,18 @@
 """What can go wrong between the operator and the API server."""
 
-import json
+from collections.abc import Mapping
 from typing import Any
+
+from shardwright_operator.kube.answers import pause_of, read_object
+from shardwright_worker.contract.text import clean
 
 
 class ApiError(Exception):
-    """The API server refused a call: `status` is the HTTP code, `reason` and `message` are the server's words."""
+    """The API server refused a call: `status` is the HTTP code, `reason` and `message` are its words, made clean."""
 
     def __init__(self, status: int, reason: str, message: str, what: str, retry_after: float | None = None) -> None:
-        super().__init__(f"{what}: {message or reason or status}")
-        self.status, self.reason, self.message = status, reason, message
+        self.status, self.reason, self.message = status, clean(reason, 100), clean(message)
+        super().__init__(f"{what}: {self.message or self.reason or status}")
         self.retry_after = retry_after
 
 
@@ -26,7 +29,7 @@ class Conflict(ApiError):  # noqa: N818 - the API's word
 
 
 class Unavailable(ApiError):  # noqa: N818 - the API's word
-    """No answer, 429 or 5xx: whether a write took effect is not known."""
+    """No answer, none that can be read, 429 or 5xx: whether a write took effect is not known."""
 
 
 class NotServed(Unavailable):
@@ -35,21 +38,17 @@ class NotServed(Unavailable):
 
 def error_of(status: int, headers: Any, body: bytes, what: str) -> ApiError:
     """The error that an HTTP answer stands for."""
-    reason, message, named = "", body[:500].decode(errors="replace"), False
     try:
-        told = json.loads(body)
-        reason, message = told.get("reason", ""), told.get("message", "")
-        named = bool((told.get("details") or {}).get("name"))
-    except (ValueError, AttributeError):
-        pass
-    absent = NotFound if named else NotServed
+        told: Mapping[str, Any] = read_object(body)
+    except ValueError:
+        told = {"message": body[:500].decode(errors="replace")}
+    details = told.get("details")
+    absent = NotFound if isinstance(details, dict) and details.get("name") else NotServed
     kinds = {401: Forbidden, 403: Forbidden, 404: absent, 409: Conflict, 429: Unavailable}
     kind = kinds.get(status, Unavailable if status >= 500 else ApiError)
-    return kind(status, reason, message, what, _retry_after(headers))
+    return kind(status, _text(told, "reason"), _text(told, "message"), what, pause_of(headers.get("Retry-After", "")))
 
 
-def _retry_after(headers: Any) -> float | None:
-    try:
-        return max(0.0, float(headers.get("Retry-After", "")))
-    except ValueError:
-        return None
+def _text(told: Mapping[str, Any], name: str) -> str:
+    found = told.get(name)
+    return found if isinstance(found, str) else ""

@@ -9,36 +9,44 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import kopf
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from shardwright_operator.kube.convert import CONVERT
-from shardwright_operator.kube.entries import AnyEntry, Key
+from shardwright_operator.kube.answers import check_page, pause_of, refuse_redirects
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.entries import AnyEntry
 from shardwright_operator.kube.kinds import WATCHED, Kind
 from shardwright_operator.kube.login import Login
-from shardwright_operator.runtime.news import Listed, News, Seen
+from shardwright_operator.runtime.lines import Knows, Lines, Read, Reader
+from shardwright_operator.runtime.news import Listed, News
 from shardwright_operator.runtime.stateless import Times, kopf_settings
 
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 20.0
 _LET_GO_SECONDS = 2.0
-
+_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds: after a refusal that says nothing sensible, and at most
 
 # Called in the run's thread.
-Knows = Callable[[Kind, Key, str, int], bool]
 Deliver = Callable[[News], None]
 Notify = Callable[[], None]
+
+
+def _converted(kind: Kind, raw: Mapping[str, Any]) -> AnyEntry | None:
+    """What is to be kept of an object, None if it cannot be read: for whoever does not count these."""
+    return Cache().read(kind, raw)
 
 
 class Streams:
     """One run of all watches. `deliver` gets each list that kopf makes, and then what is news to `knows`.
 
-    `alive` gets the time of each kind's signs of life; `on_end` is called when the run is over.
+    `read` says what is to be kept of an object. `alive` gets the time of each kind's signs of life; `on_end` is called
+    when the run is over.
     """
 
     def __init__(
@@ -50,9 +58,12 @@ class Streams:
         deliver: Deliver,
         on_end: Notify,
         alive: dict[Kind, float],
+        read: Read = _converted,
     ) -> None:
         self._login, self._namespaces, self._times = login, tuple(namespaces), times
-        self._knows, self._deliver, self._on_end = knows, deliver, on_end
+        self._deliver, self._on_end, self._read = deliver, on_end, read
+        self._server = URL(login.server).origin()
+        self._readers = {kind: Reader(kind, read, knows) for kind in WATCHED}
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._sessions: list[aiohttp.ClientSession] = []
@@ -132,32 +143,27 @@ class Streams:
 
     def _handler(self, kind: Kind) -> Callable[..., Awaitable[None]]:
         async def seen(event: dict[str, Any], **_: Any) -> None:
-            raw = event["object"]
-            metadata = raw["metadata"]
-            key, uid = Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"]
-            self._alive[kind] = time.monotonic()
-            if event["type"] == "DELETED":
-                self._deliver(Seen(kind, key, uid, None))
-                return
-            version = metadata.get("resourceVersion", "")
-            if version.isdigit() and self._knows(kind, key, uid, int(version)):
-                return
-            if entry := _converted(kind, raw):
-                self._deliver(Seen(kind, key, uid, entry))
+            if news := self._readers[kind].take(event["object"]["metadata"]["uid"]):
+                self._deliver(news)
 
         return seen
 
     def _session(self) -> aiohttp.ClientSession:
-        take = self._take_list
+        take, change = self._take_list, self._change
 
         class Response(aiohttp.ClientResponse):
+            async def start(self, connection: Any) -> aiohttp.ClientResponse:
+                await super().start(connection)
+                return change(self)
+
             async def json(self, **options: Any) -> Any:
-                return take(self.url, await super().json(**options))
+                page = await super().json(**options)
+                return take(self.url, page) if self.status == 200 else page
 
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._login.ssl_context()),
             proxy=self._login.proxy,
-            middlewares=(self._authorise,),
+            middlewares=(refuse_redirects, self._authorise),
             response_class=Response,
         )
 
@@ -168,7 +174,7 @@ class Streams:
         kind, space = self._paths.get(request.url.path, (None, None))
         if kind and not {"watch", "continue"} & request.url.query.keys():
             self._lists[request.url.path] = Listed(kind, space, time.monotonic(), [])
-        if token := self._login.token():
+        if request.url.origin() == self._server and (token := self._login.token()):
             request.headers["Authorization"] = f"Bearer {token}"
         response = await handler(request)
         if kind and response.status == 200 and "watch" in request.url.query:
@@ -181,17 +187,27 @@ class Streams:
         kopf would tell of the objects one by one, at half a millisecond each, and never of those that are gone.
         """
         listed = self._lists.get(url.path)
-        if listed is None or not isinstance(page.get("items"), list):
+        if listed is None:
             return page
-        listed.entries.extend(entry for raw in page["items"] if (entry := _converted(listed.kind, raw)))
+        check_page(page)
+        listed.entries.extend(entry for raw in page["items"] if (entry := self._read(listed.kind, raw)))
         if not page["metadata"].get("continue"):
             self._deliver(self._lists.pop(url.path))
         return {**page, "items": []}
 
+    def _change(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+        """Let a watch's lines pass through its kind's reader, and a refusal ask for no more than a short pause."""
+        kind, _ = self._paths.get(response.url.path, (None, None))
+        if kind and response.status == 200 and "watch" in response.url.query:
+            reader = self._readers[kind]
 
-def _converted(kind: Kind, raw: dict[str, Any]) -> AnyEntry | None:
-    try:
-        return CONVERT[kind](raw)
-    except (KeyError, TypeError, ValueError) as error:
-        log.error("a %s cannot be read: %r: %s", kind.kind, error, raw.get("metadata", {}).get("name"))
-        return None
+            def change(line: bytes) -> bytes:
+                self._alive[kind] = time.monotonic()
+                return reader.change(line)
+
+            response.content = Lines(response.content, change)  # type: ignore[assignment]
+        if response.status == 429:
+            asked = pause_of(response.headers.get("Retry-After", ""))
+            pause = _PAUSE if asked is None else min(asked, _LONGEST_PAUSE)
+            response._headers = CIMultiDictProxy(CIMultiDict({**response.headers, "Retry-After": str(pause)}))
+        return response
