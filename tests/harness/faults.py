@@ -225,7 +225,7 @@ def is_bookmark(line: bytes) -> bool:
 class Rule:
     """A fault for calls of a verb (or `*`, `read`, `write`) whose place matches: from the `nth` on, every `every`th.
 
-    It ends after it has hit `times` calls.
+    It ends after it has hit `times` calls. `when` may look closer at a call.
     """
 
     verb: str
@@ -234,12 +234,13 @@ class Rule:
     nth: int = 1
     every: int = 1
     times: int = 1
+    when: Callable[[Call], bool] = lambda _: True
     matched: int = field(default=0, init=False)
     hits: int = field(default=0, init=False)
 
     def hit(self, call: Call) -> bool:
         """Whether this call is hit; counts it."""
-        if not (self._verb(call) and re.search(self.path, call.place)):
+        if not (self._verb(call) and re.search(self.path, call.place) and self.when(call)):
             return False
         self.matched += 1
         due = self.matched >= self.nth and (self.matched - self.nth) % self.every == 0 and self.hits < self.times
