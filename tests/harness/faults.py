@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.harness.calls import Call
 
@@ -23,8 +23,8 @@ class Exchange(Protocol):
     async def forward(self) -> None:
         """Let the API server answer, and keep its answer."""
 
-    async def answer(self) -> None:
-        """Give the client the kept answer."""
+    async def answer(self, change: Callable[[bytes], bytes] = bytes) -> None:
+        """Give the client the kept answer, changed."""
 
     async def reply(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Answer the client without the API server."""
@@ -118,6 +118,31 @@ class Duplicate:
                 yield line
 
         await exchange.relay(twice, abort=False)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Objects of impossible shapes stand before, between and behind what a watch or a list tells."""
+
+    objects: Sequence[Any]
+
+    async def happen(self, exchange: Exchange) -> None:
+        """Pass the watch or the list on."""
+        if exchange.call.verb == "watch":
+            await exchange.relay(self._among, abort=False)
+        else:
+            await exchange.forward()
+            await exchange.answer(self._beside)
+
+    async def _among(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for line in lines:
+            for one in self.objects:
+                yield json.dumps({"type": "MODIFIED", "object": one}).encode() + b"\n"
+            yield line
+
+    def _beside(self, body: bytes) -> bytes:
+        page = json.loads(body)
+        return json.dumps({**page, "items": [*self.objects, *page["items"], *self.objects]}).encode()
 
 
 @dataclass(frozen=True)
