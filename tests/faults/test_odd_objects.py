@@ -13,9 +13,9 @@ from tests.harness.scenario import End
 _EVERYTHING = "/(shardedcheckpoints|jobs|pods|persistentvolumeclaims|events)$"
 
 
-def odd(name: str, **metadata: Any) -> dict[str, Any]:
+def odd(uid: str, **metadata: Any) -> dict[str, Any]:
     """An object of which one thing is odd."""
-    body = {"metadata": {"name": name, "namespace": "n", "uid": name, "resourceVersion": "1", **metadata}}
+    body = {"metadata": {"name": uid, "namespace": "n", "uid": uid, "resourceVersion": "1", **metadata}}
     return {**body, "status": [1]} if not metadata else body
 
 

@@ -11,7 +11,7 @@ import aiohttp
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from shardwright_operator.kube.answers import Raw, read_object, read_page, refuse_redirects
+from shardwright_operator.kube.answers import Raw, Redirected, read_object, read_page, refuse_redirects
 from shardwright_operator.kube.convert import WORKER
 from shardwright_operator.kube.errors import ApiError, Unavailable, error_of
 from shardwright_operator.kube.kinds import PODS, Kind
@@ -150,6 +150,8 @@ class Client:
             answer = await self._rest.request(method, url, headers, body, _request_timeout=self._timeout)
             data: bytes = await answer.read()
             status = answer.status
+        except Redirected as error:
+            raise Unavailable(0, "Redirected", str(error), what) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(0, "NoAnswer", f"{type(error).__name__} {error}".strip(), what) from error
         finally:

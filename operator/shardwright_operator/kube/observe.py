@@ -8,8 +8,7 @@ a claim that the spec names            read live: it may be older than the resou
 a finished Job's ended pod             list live, once: its report may only be late
 a foreign Job under our name           read live each time: it is not watched
 
-Whose an object is, its controller says and nothing else. What is read live and cannot be read is no answer: the look
-ends, and comes again.
+Whose an object is, its controller says and nothing else. What is read live and is odd is no answer: the look ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -121,11 +120,9 @@ class Observer:
         return tuple(sorted([*ours, *notes.foreign.values()], key=lambda one: (one.created_at, one.name)))
 
     def _names_to_confirm(self, resource: Resource, notes: Notes, settled: bool) -> set[str]:
-        names = set(notes.foreign)
         job, ours = resource.status.job, self._cache.jobs.of(resource.namespace, resource.uid)
-        if job and job.started_at and not settled and Key(resource.namespace, job.name) not in ours:
-            names.add(job.name)
-        return names
+        missed = job and job.started_at and not settled and Key(resource.namespace, job.name) not in ours
+        return {*notes.foreign, job.name} if job and missed else set(notes.foreign)
 
     async def look_at_job(self, resource: Resource, name: str) -> Job | None:
         """The Job of this name as it is now; the cache takes ours, the notes what no watch tells of."""

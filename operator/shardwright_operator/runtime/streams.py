@@ -14,23 +14,22 @@ from typing import Any
 
 import aiohttp
 import kopf
-from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from shardwright_operator.kube.answers import check_page, pause_of, refuse_redirects
+from shardwright_operator.kube.answers import check_page
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.entries import AnyEntry
 from shardwright_operator.kube.kinds import WATCHED, Kind
 from shardwright_operator.kube.login import Login
 from shardwright_operator.runtime.lines import Knows, Lines, Read, Reader
 from shardwright_operator.runtime.news import Listed, News
+from shardwright_operator.runtime.session import open_session
 from shardwright_operator.runtime.stateless import Times, kopf_settings
 
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 20.0
 _LET_GO_SECONDS = 2.0
-_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds: after a refusal that says nothing sensible, and at most
 
 # Called in the run's thread.
 Deliver = Callable[[News], None]
@@ -149,23 +148,7 @@ class Streams:
         return seen
 
     def _session(self) -> aiohttp.ClientSession:
-        take, change = self._take_list, self._change
-
-        class Response(aiohttp.ClientResponse):
-            async def start(self, connection: Any) -> aiohttp.ClientResponse:
-                await super().start(connection)
-                return change(self)
-
-            async def json(self, **options: Any) -> Any:
-                page = await super().json(**options)
-                return take(self.url, page) if self.status == 200 else page
-
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._login.ssl_context()),
-            proxy=self._login.proxy,
-            middlewares=(refuse_redirects, self._authorise),
-            response_class=Response,
-        )
+        return open_session(self._login, self._authorise, self._began, self._take_list)
 
     async def _authorise(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -195,19 +178,15 @@ class Streams:
             self._deliver(self._lists.pop(url.path))
         return {**page, "items": []}
 
-    def _change(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
-        """Let a watch's lines pass through its kind's reader, and a refusal ask for no more than a short pause."""
+    def _began(self, response: aiohttp.ClientResponse) -> None:
+        """Let a watch's lines pass through its kind's reader."""
         kind, _ = self._paths.get(response.url.path, (None, None))
-        if kind and response.status == 200 and "watch" in response.url.query:
-            reader = self._readers[kind]
+        if kind is None or response.status != 200 or "watch" not in response.url.query:
+            return
+        reader = self._readers[kind]
 
-            def change(line: bytes) -> bytes:
-                self._alive[kind] = time.monotonic()
-                return reader.change(line)
+        def change(line: bytes) -> bytes:
+            self._alive[kind] = time.monotonic()
+            return reader.change(line)
 
-            response.content = Lines(response.content, change)  # type: ignore[assignment]
-        if response.status == 429:
-            asked = pause_of(response.headers.get("Retry-After", ""))
-            pause = _PAUSE if asked is None else min(asked, _LONGEST_PAUSE)
-            response._headers = CIMultiDictProxy(CIMultiDict({**response.headers, "Retry-After": str(pause)}))
-        return response
+        response.content = Lines(response.content, change)  # type: ignore[assignment]
