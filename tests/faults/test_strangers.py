@@ -102,6 +102,7 @@ def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, 
             "uid": resource["metadata"]["uid"],
             "controller": True,
         }
+        before = len(play.proxy.record.calls)
         forge_job(theirs, "forged-by-reference", resource, ownerReferences=[reference])
         forge_job(theirs, name, resource)
         forge_job(ours, "forged-by-label", resource)
@@ -109,7 +110,6 @@ def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, 
             for number in range(3):
                 forge_pod(world, f"forged-runs-{number}", resource, name, ended=False)
                 forge_pod(world, f"forged-ended-{number}", resource, name, ended=True)
-        before = len(play.proxy.record.calls)
         # What is made after them comes after them in every watch.
         for world in (ours, theirs):
             world.create("good")

@@ -13,12 +13,12 @@ from shardwright_operator.kube.answers import Raw
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.errors import ApiError, Conflict, NotFound, Unavailable
+from shardwright_operator.kube.errors import ApiError, Conflict, Invalid, NotFound, Unavailable
 from shardwright_operator.kube.events import Recorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, Kind
 from shardwright_operator.kube.memory import Memory
 from shardwright_operator.kube.observe import Observer, Sight
-from shardwright_operator.kube.refusal import bare, is_refusal, without_words
+from shardwright_operator.kube.refusal import bare, without_words
 
 log = logging.getLogger(__name__)
 
@@ -125,17 +125,14 @@ class Executor:
         try:
             await self._write_status(resource, plan.status)
             return plan
-        except ApiError as error:
-            if not is_refusal(error):
-                raise
+        except Invalid as error:
             log.error("%s", error, extra={"fields": {"resource": f"{resource.namespace}/{resource.name}"}})
             plan = without_words(now, self._observer.config, observed, error)
         try:
             await self._write_status(resource, plan.status)
             return plan
-        except ApiError as error:
-            if is_refusal(error):
-                await self._write_status(resource, bare(now, observed, plan.status, error))
+        except Invalid as error:
+            await self._write_status(resource, bare(now, observed, plan.status, error))
             raise  # the same would come of it at once
 
     async def _write_status(self, resource: Resource, status: Status) -> None:
@@ -144,7 +141,7 @@ class Executor:
             "apiVersion": CHECKPOINTS.api_version,
             "kind": CHECKPOINTS.kind,
             "metadata": guard,
-            "status": status.to_wire(),
+            "status": _wire(status),
         }
         try:
             raw = await self._client.apply_status(CHECKPOINTS, resource.namespace, resource.name, body)
@@ -158,3 +155,10 @@ class Executor:
     def _take(self, kind: Kind, raw: Raw) -> None:
         if entry := self._cache.read(kind, raw):
             self._cache.put(kind, entry)
+
+
+def _wire(status: Status) -> dict[str, Any]:
+    try:
+        return status.to_wire()
+    except (ValueError, OverflowError) as error:
+        raise Invalid(422, "Invalid", f"the status cannot be written: {error}", "apply status") from error

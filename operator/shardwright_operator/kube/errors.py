@@ -28,12 +28,20 @@ class Conflict(ApiError):  # noqa: N818 - the API's word
     """409: the object exists already, or is not the one or the version that was meant."""
 
 
+class Invalid(ApiError):  # noqa: N818 - the API's word
+    """400, 413, 422: what was written will never be taken, whoever writes it and whenever."""
+
+
 class Unavailable(ApiError):  # noqa: N818 - the API's word
     """No answer, none that can be read, 429 or 5xx: whether a write took effect is not known."""
 
 
 class NotServed(Unavailable):
     """404 that names no object: the kind is not served, or whoever answers is no API server. It proves no absence."""
+
+
+# What server-side apply says, with a 500, of a value that has another type than the schema.
+_NEVER = "failed to create typed patch object"
 
 
 def error_of(status: int, headers: Any, body: bytes, what: str) -> ApiError:
@@ -44,9 +52,13 @@ def error_of(status: int, headers: Any, body: bytes, what: str) -> ApiError:
         told = {"message": body[:500].decode(errors="replace")}
     details = told.get("details")
     absent = NotFound if isinstance(details, dict) and details.get("name") else NotServed
-    kinds = {401: Forbidden, 403: Forbidden, 404: absent, 409: Conflict, 429: Unavailable}
+    kinds: dict[int, type[ApiError]] = {401: Forbidden, 403: Forbidden, 404: absent, 409: Conflict, 429: Unavailable}
+    kinds |= {400: Invalid, 413: Invalid, 422: Invalid}
     kind = kinds.get(status, Unavailable if status >= 500 else ApiError)
-    return kind(status, _text(told, "reason"), _text(told, "message"), what, pause_of(headers.get("Retry-After", "")))
+    reason, message = _text(told, "reason"), _text(told, "message")
+    if status == 500 and message.startswith(_NEVER):
+        kind = Invalid
+    return kind(status, reason, message, what, pause_of(headers.get("Retry-After", "")))
 
 
 def _text(told: Mapping[str, Any], name: str) -> str:

@@ -11,13 +11,7 @@ from shardwright_operator.kube.errors import ApiError
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import clean
 
-_CODES = (400, 413, 422)
 _LIMIT = 500  # characters of the API server's words
-
-
-def is_refusal(error: ApiError) -> bool:
-    """Whether the API server will say the same whenever this is written again."""
-    return error.status in _CODES
 
 
 def without_words(now: datetime, config: Config, observed: Observed, error: ApiError) -> Plan:
