@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import urllib.error
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,7 +94,7 @@ class Kubelet:
         if not outcome.final and self._shown.get(uid) == outcome:
             return
         if outcome.final and outcome.exit_code == 0 and outcome.report is None and outcome.message is None:
-            outcome = Outcome(report=report_of(pod, stage, self.volumes))
+            outcome = replace(outcome, report=report_of(pod, stage, self.volumes))
         self._write(pod, status_of(pod, outcome, stage))
         self._shown[uid] = outcome
         if outcome.final:

@@ -13,7 +13,10 @@ from shardwright_worker.contract.report import Report
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a pod ends; or where it stays: `waiting`, `unscheduled`, `running` last until the script changes its mind."""
+    """How a pod ends; or where it stays: `waiting`, `unscheduled`, `running` last until the script changes its mind.
+
+    `sidecar`: a container that somebody else put into the pod has ended with this exit code and a message of its own.
+    """
 
     report: Report | None = None
     exit_code: int = 0
@@ -23,6 +26,7 @@ class Outcome:
     waiting: tuple[str, str] | None = None
     unscheduled: str = ""
     running: bool = False
+    sidecar: int | None = None
 
     @property
     def final(self) -> bool:
@@ -81,6 +85,9 @@ def status_of(pod: Mapping[str, Any], outcome: Outcome, stage: str) -> dict[str,
         phase = "Succeeded"
     started = pod.get("status", {}).get("startTime") or _now()
     containers = [_container(one, outcome, stage, started) for one in pod["spec"]["containers"]]
+    if outcome.sidecar is not None:
+        beside = Outcome(exit_code=outcome.sidecar, message="words of a sidecar")
+        containers = [_container({"name": "a-sidecar"}, beside, stage, started), *containers]
     return {"phase": phase, "startTime": started, "conditions": conditions, "containerStatuses": containers}
 
 

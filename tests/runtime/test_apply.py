@@ -212,6 +212,21 @@ async def test_a_live_job_missing_in_the_cache_is_not_taken_for_vanished(client:
     assert "lastFailure" not in world.read("model")["status"]
 
 
+async def test_a_live_job_that_has_lost_its_label_is_still_ours(replica: Replica, world: World) -> None:
+    for _ in range(3):
+        await replica.step()
+    (job,) = world.jobs("model")
+    key = Key(world.namespace, job["metadata"]["name"])
+    body = {"metadata": {"labels": {"shardwright.io/checkpoint-uid": None}}}
+    world.api.call("PATCH", world.path("jobs", key.name), body, "application/merge-patch+json")
+    replica.cache.remove(JOBS, key, job["metadata"]["uid"])  # as a watch by label tells of it
+    for _ in range(2):
+        await replica.step()
+    assert [one.owned for one in (await replica.look()).observed.jobs] == [True]
+    assert len(world.jobs("model")) == 1
+    assert "lastFailure" not in world.read("model")["status"]
+
+
 async def test_a_refused_job_is_told_in_the_servers_words(replica: Replica, world: World) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
     path = world.path("resourcequotas", "none")

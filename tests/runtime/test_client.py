@@ -167,6 +167,59 @@ def test_a_kubeconfig_is_read_and_its_token_file_read_again(tmp_path: Path, monk
     assert login.token() == "second"
 
 
+def logged_in(tmp_path: Path, user: dict[str, object], server: str = "https://example.test") -> Login:
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": user}],
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    return log_in(str(tmp_path / "config"))
+
+
+def test_a_token_that_cannot_be_read_anew_is_used_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, clock = tmp_path / "token", [10_000_000.0]
+    file.write_text("first")
+    login = logged_in(tmp_path, {"tokenFile": "token"})
+    monkeypatch.setattr("shardwright_operator.kube.login.time.monotonic", lambda: clock[0])
+    assert login.token() == "first"
+    for content in (None, b"", b"\xff", b"two\r\nX-Header: lines"):
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        clock[0] += 100
+        assert login.token() == "first"
+    file.write_text("second")
+    clock[0] += 10
+    assert login.token() == "second"
+
+
+ECHO = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo"}
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"tokenFile": "absent"},
+        {"exec": {**ECHO, "command": "false"}},
+        {"exec": {**ECHO, "command": "no-such-program"}},
+        *(
+            {"exec": {**ECHO, "args": [told]}}
+            for told in ("no JSON", "[]", '{"status": 5}', '{"status": {"token": "a b"}}')
+        ),
+    ],
+)
+async def test_without_a_token_a_call_is_an_error_like_any_other(
+    tmp_path: Path, server: Server, user: dict[str, object]
+) -> None:
+    client = Client(logged_in(tmp_path, user, server.url))
+    with pytest.raises(Unavailable, match="get jobs"):
+        await client.get(JOBS, "ns", "one")
+    await client.close()
+    assert not server.requests
+
+
 def test_a_plugin_gives_the_token(tmp_path: Path) -> None:
     answer = json.dumps({"status": {"token": "from-plugin"}})
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo", "args": [answer]}

@@ -126,6 +126,16 @@ def test_an_odd_part_of_a_status_costs_no_other_part() -> None:
     assert (status.attempt, status.job, status.observed_generation) == (7, None, -1)
 
 
+def test_times_with_which_nobody_can_reckon_cost_no_other_part() -> None:
+    body, far = raw.resource(), "9999-12-31T23:59:59Z"
+    body["status"] = {"attempt": 7, "lastHandledReconcileAt": far, "job": {"name": "j", "stage": "Shard", "attempt": 7}}
+    assert parse(convert.resource(body)).status.job is not None
+    body["status"]["retry"] = {"inputs": "i", "nextAttemptAt": far}
+    status = parse(convert.resource(body)).status
+    assert (status.attempt, status.retry, status.last_handled_reconcile_at) == (7, None, far)
+    assert status.job is not None
+
+
 @pytest.mark.parametrize("text", ["1e19", "9999999999Ei", "1e999999999", "NaN", "inf", "1" * 100, "--1"])
 def test_absurd_quantities_are_none(text: str) -> None:
     assert quantity(text) is None

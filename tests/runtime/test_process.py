@@ -10,7 +10,7 @@ from shardwright_worker.contract.reasons import Reason
 from tests.cluster.api import wait_until
 from tests.harness.kubelet import Kubelet, by_stage
 from tests.harness.operator import Operator
-from tests.harness.pods import RUNNING, failure
+from tests.harness.pods import RUNNING, Outcome, failure
 from tests.harness.world import World
 from tests.plane.plane import Plane
 
@@ -103,6 +103,16 @@ def test_a_failure_is_told_in_the_workers_words_and_tried_again(
     assert "rank 1 was lost" in ready["status"]["attempts"][0]["message"]
     reasons = {one["reason"] for one in world.objects("events")}
     assert "CommunicationFailed" in reasons
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_a_container_beside_the_worker_decides_nothing(
+    world: World, kubelet: Kubelet, operator: Operator, exit_code: int
+) -> None:
+    kubelet.script = lambda _: Outcome(sidecar=exit_code)
+    world.create("model")
+    assert "attempts" not in world.wait("model")["status"]
+    assert len(world.jobs("model")) == 2
 
 
 def test_a_permanent_failure_stops_until_a_person_asks(world: World, kubelet: Kubelet, operator: Operator) -> None:

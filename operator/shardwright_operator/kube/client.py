@@ -15,7 +15,7 @@ from shardwright_operator.kube.answers import Raw, Redirected, read_object, read
 from shardwright_operator.kube.convert import WORKER
 from shardwright_operator.kube.errors import ApiError, Unavailable, error_of
 from shardwright_operator.kube.kinds import PODS, Kind
-from shardwright_operator.kube.login import Login
+from shardwright_operator.kube.login import Login, LoginError
 
 log = logging.getLogger(__name__)
 
@@ -142,16 +142,16 @@ class Client:
 
     async def _once(self, verb: str, method: str, kind: Kind, path: str, body: Any, content: str) -> bytes:
         headers = {"Accept": "application/json", "Content-Type": content, "User-Agent": FIELD_MANAGER}
-        if token := self._login.token():
-            headers["Authorization"] = f"Bearer {token}"
         what, started, status = f"{verb} {kind.plural} {path.partition('?')[0]}", time.monotonic(), 0
         try:
+            if token := self._login.token():
+                headers["Authorization"] = f"Bearer {token}"
             url = self._login.server + path
             answer = await self._rest.request(method, url, headers, body, _request_timeout=self._timeout)
             data: bytes = await answer.read()
             status = answer.status
-        except Redirected as error:
-            raise Unavailable(0, "Redirected", str(error), what) from error
+        except (Redirected, LoginError) as error:
+            raise Unavailable(0, type(error).__name__, str(error), what) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(0, "NoAnswer", f"{type(error).__name__} {error}".strip(), what) from error
         finally:

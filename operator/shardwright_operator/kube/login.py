@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import os
 import ssl
 import subprocess
@@ -16,8 +17,12 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from shardwright_worker.contract.text import clean
+
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_TOKEN_SECONDS = 60.0
+_TOKEN_SECONDS, _AGAIN_SECONDS = 60.0, 5.0
+
+log = logging.getLogger(__name__)
 
 
 class LoginError(Exception):
@@ -118,25 +123,48 @@ def _run_plugin(plugin: Mapping[str, Any]) -> str:
     extra = {entry["name"]: entry["value"] for entry in plugin.get("env") or []}
     environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(asked)}
     command = [plugin["command"], *(plugin.get("args") or [])]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    except subprocess.SubprocessError as error:
+        raise LoginError(f"{plugin['command']} failed: {error}") from error
     if done.returncode != 0:
-        raise LoginError(f"{plugin['command']} failed: {done.stderr.strip()[-500:]}")
-    token = json.loads(done.stdout)["status"].get("token")
+        raise LoginError(f"{plugin['command']} failed: {clean(done.stderr.strip()[-500:])}")
+    try:
+        token = json.loads(done.stdout)["status"].get("token")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise LoginError(f"{plugin['command']} gave no ExecCredential with a status") from error
     if not token:
         raise LoginError(f"{plugin['command']} gave no token; client certificates from plugins are not supported")
     return str(token)
 
 
 def _kept(read: Callable[[], str]) -> Callable[[], str]:
-    """Reads at most once a minute: kubelet replaces a projected token long before it ends."""
+    """Reads at most once a minute: kubelet replaces a projected token long before it ends.
+
+    While it cannot be read, the last one is used: it is good for longer than a minute.
+    """
     kept, since = "", float("-inf")
 
     def token() -> str:
         nonlocal kept, since
         if time.monotonic() - since > _TOKEN_SECONDS:
-            kept, since = read(), time.monotonic()
+            try:
+                kept, since = _checked(read()), time.monotonic()
+            except (OSError, ValueError, LoginError) as error:
+                if not kept:
+                    raise LoginError(f"the token cannot be read: {error}") from error
+                since = time.monotonic() - _TOKEN_SECONDS + _AGAIN_SECONDS
+                log.warning("the token cannot be read anew, the last one is used: %s", error)
         return kept
 
+    return token
+
+
+def _checked(token: str) -> str:
+    """A token that can stand in a header."""
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise LoginError("it is empty, or holds what no token does")
     return token
 
 

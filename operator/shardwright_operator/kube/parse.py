@@ -1,6 +1,7 @@
 """A cached resource to the types that decisions use."""
 
 import json
+import re
 from functools import lru_cache
 
 from pydantic import ValidationError
@@ -9,6 +10,9 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide.world import Resource
 from shardwright_operator.kube.entries import ResourceEntry
+
+_NO_TIME = re.compile(rb'"(?:0\d|1[0-8]|[3-9]\d)\d\d-\d\d-\d\dT')  # of years with which nobody can reckon
+_WORDS = "lastHandledReconcileAt"  # its user's own
 
 
 def parse(entry: ResourceEntry) -> Resource:
@@ -48,21 +52,22 @@ def _spec(text: bytes) -> tuple[Spec | None, str]:
 
 def _status(text: bytes) -> Status:
     try:
-        return Status.model_validate_json(text)
+        status = Status.model_validate_json(text)
     except ValidationError as error:
-        return _readable(text, error)
+        return _without(text, {str(told["loc"][0]) for told in error.errors() if told["loc"]})
+    return _without(text, set()) if _NO_TIME.search(text) else status
 
 
-def _readable(text: bytes, error: ValidationError) -> Status:
-    """The status without the parts that cannot be read, which are rebuilt from the world; numbers of attempts are not.
+def _without(text: bytes, odd: set[str]) -> Status:
+    """The status without these parts and those with absurd times: all is rebuilt from the world but what is counted.
 
     Somebody has edited it, or a newer operator has written it.
     """
-    odd = {str(told["loc"][0]) for told in error.errors() if told["loc"]}
-    parts = json.loads(text) if odd else {}
     try:
-        return Status.model_validate({name: part for name, part in parts.items() if name not in odd})
-    except ValidationError:
+        parts = json.loads(text)
+        absurd = {name for name, part in parts.items() if _NO_TIME.search(json.dumps(part).encode())} - {_WORDS}
+        return Status.model_validate({name: part for name, part in parts.items() if name not in odd | absurd})
+    except (ValueError, AttributeError):
         return Status()
 
 
