@@ -23,6 +23,7 @@ from shardwright_operator.decide.starting import create, start
 from shardwright_operator.decide.upkeep import WAITING, look_after
 from shardwright_operator.decide.verdict import done, paused, stalled, working
 from shardwright_operator.decide.volume import check_output, claims_go, output_claim
+from shardwright_operator.decide.words import sentences
 from shardwright_operator.decide.world import Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
 
@@ -106,7 +107,7 @@ def _beside(case: Case, step: Step) -> Step:
     if artifact is None or verdict.situation == "done":
         return step
     if not case.after(step.status).published():
-        kept = f"{verdict.message}. Artifact {artifact.path} of earlier inputs stays published"
+        kept = sentences(verdict.message, f"Artifact {artifact.path} of earlier inputs stays published")
         return replace(step, verdict=replace(verdict, message=kept))
     trouble = verdict.message if verdict.situation in ("retrying", "stalled") else ""
     return replace(step, verdict=done(artifact.path, trouble))
@@ -120,6 +121,8 @@ def _pursue(case: Case, need: Need) -> Step:
     if others:
         actions = tuple(DeleteJob(job.name, job.uid) for job in others if not job.deleting)
         names = ", ".join(job.name for job in others)
+        if attempt is None:
+            case = case.update(job=None, progress=None)  # what is stopped on purpose has neither failed nor vanished
         return Step(case.status, working(f"Waiting until Job {names}, which nobody needs any more, is gone"), actions)
     if attempt is None:
         return start(case.update(job=None, progress=None), need)
@@ -153,7 +156,11 @@ def _judge(case: Case, need: Need, job: Job) -> Step:
 def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step:
     """The attempt failed: keep a record of it, then see whether another may start."""
     resource, inputs = case.observed.resource, case.retry_inputs()
-    outcome = judge(case.observed, case.spec, need, job, attempt, case.now) if job else vanished(attempt, case.now)
+    outcome = (
+        judge(case.observed, case.spec, need, job, attempt, case.now)
+        if job
+        else vanished(case.observed, attempt, case.now)
+    )
     assert outcome.failure is not None
     record = retry.current(case.status, inputs)
     case = case.after(

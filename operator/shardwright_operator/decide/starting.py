@@ -10,6 +10,7 @@ from shardwright_operator.decide.plan import CreateJob
 from shardwright_operator.decide.running import LOOK_AGAIN
 from shardwright_operator.decide.verdict import Verdict, paused, suspended, waiting, working
 from shardwright_operator.decide.volume import check_source
+from shardwright_operator.decide.words import clean
 from shardwright_worker.contract.reasons import Reason
 
 
@@ -55,7 +56,7 @@ def create(case: Case, need: Need, attempt: JobStatus) -> Step:
         return step
     action = CreateJob(job_for(case.config, case.observed, case.spec, need, attempt))
     for warning in case.observed.warnings:
-        if warning.name == attempt.name:
-            verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {warning.message}")
+        if (warning.kind, warning.name) == ("Job", attempt.name) and not warning.normal:
+            verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {clean(warning.message)}")
             return Step(case.status, verdict, (action,), LOOK_AGAIN)
     return Step(case.status, working(f"Starting Job {attempt.name}"), (action,))

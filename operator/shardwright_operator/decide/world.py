@@ -59,7 +59,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod of one of our Jobs, reduced to what decisions need. `waiting` and `unscheduled` are (reason, message)."""
+    """A pod of one of our Jobs, reduced to what decisions need. `waiting` and `unscheduled` are (reason, message).
+
+    `status_reason` and `status_message` are the node's words about the whole pod: evicted, refused, shut down.
+    `unreachable_since`: Kubernetes has called it not ready since its node stopped reporting.
+    """
 
     name: str
     uid: str
@@ -75,6 +79,10 @@ class Pod:
     disruption: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    status_reason: str = ""
+    status_message: str = ""
+    node: str = ""
+    unreachable_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +97,22 @@ class Claim:
     capacity: int | None = None
     owned_by_us: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Warning:
-    """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about."""
+    """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about.
+
+    `normal`: an event of type Normal on something that waits for others, such as a queue or a provisioner.
+    """
 
     kind: str
     name: str
     reason: str
     message: str
     time: datetime
+    normal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

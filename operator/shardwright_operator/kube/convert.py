@@ -92,8 +92,23 @@ def pod(raw: Raw) -> PodEntry:
         disruption=target.get("reason", "") if target.get("status") == "True" else "",
         started_at=moment((state.get("running") or ended).get("startedAt")),
         finished_at=moment(ended.get("finishedAt")),
+        status_reason=status.get("reason") or "",
+        status_message=status.get("message") or "",
+        node=(raw.get("spec") or {}).get("nodeName") or "",
+        unreachable_since=_unreachable_since(conditions) if "running" in state else None,
     )
     return _entry(metadata, labels.get(LABEL_UID, ""), value)
+
+
+def _unreachable_since(conditions: Mapping[str, Raw]) -> datetime | None:
+    """Since when the node lifecycle controller calls a pod not ready whose kubelet calls its containers ready.
+
+    A kubelet sets both conditions, and says why; the controller sets Ready alone, when a node has stopped reporting.
+    """
+    ready, containers = conditions.get("Ready") or {}, conditions.get("ContainersReady") or {}
+    if ready.get("status") != "False" or containers.get("status") != "True":
+        return None
+    return None if ready.get("reason") == "ReadinessGatesNotReady" else moment(ready.get("lastTransitionTime"))
 
 
 def claim(raw: Raw) -> ClaimEntry:
@@ -108,6 +123,7 @@ def claim(raw: Raw) -> ClaimEntry:
         deleting="deletionTimestamp" in metadata,
         capacity=quantity((status.get("capacity") or {}).get("storage")),
         labels=labels,
+        created_at=moment(metadata.get("creationTimestamp")),
     )
     return _entry(metadata, labels.get(LABEL_UID, ""), value)
 
@@ -116,7 +132,7 @@ CONVERT: dict[Kind, Callable[[Raw], AnyEntry]] = {CHECKPOINTS: resource, JOBS: j
 
 
 def warning(raw: Raw) -> Warning:
-    """A Warning of events.k8s.io."""
+    """An event of events.k8s.io, a Warning as a rule."""
     about = raw.get("regarding") or {}
     series = raw.get("series") or {}
     times = (series.get("lastObservedTime"), raw.get("deprecatedLastTimestamp"), raw.get("eventTime"))
@@ -127,6 +143,7 @@ def warning(raw: Raw) -> Warning:
         reason=raw.get("reason", ""),
         message=raw.get("note", ""),
         time=time or moment(raw["metadata"].get("creationTimestamp")) or _EPOCH,
+        normal=raw.get("type") == "Normal",
     )
 
 

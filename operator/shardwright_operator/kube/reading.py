@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from shardwright_operator.decide.world import Job, Pod, Warning
+from shardwright_operator.decide.world import Claim, Job, Pod, Warning
 from shardwright_operator.kube.client import Client, Raw
 from shardwright_operator.kube.convert import warning
 from shardwright_operator.kube.errors import ApiError
@@ -17,14 +17,15 @@ _TAIL = 20
 
 
 async def read_warnings(
-    client: Client, namespace: str, notes: Notes, waiting: Sequence[Job | Pod], now: float
+    client: Client, namespace: str, notes: Notes, waiting: Sequence[Job | Pod | Claim], now: float
 ) -> float | None:
     """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits."""
     if not waiting:
         notes.waiting_since, notes.warnings, notes.warnings_pause = None, (), 0.0
         return None
     if notes.waiting_since is None:
-        notes.waiting_since = now - max(_age(one.created_at) for one in waiting)  # an operator that just started asks
+        ages = [_age(one.created_at) for one in waiting if one.created_at]
+        notes.waiting_since = now - max(ages, default=0.0)  # an operator that just started asks
     due = max(notes.waiting_since + PATIENCE, notes.warnings_read + notes.warnings_pause)
     if now < due:
         return due - now
@@ -32,13 +33,18 @@ async def read_warnings(
     notes.warnings_pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, notes.warnings_pause * 2))
     found: list[Warning] = []
     for one in waiting:
-        fields = f"regarding.uid={one.uid},type=Warning"
+        fields = f"regarding.uid={one.uid}" + ("" if _waits_for_others(one) else ",type=Warning")
         try:
             found += [warning(raw) for raw in await client.list(EVENTS, namespace, fields=fields)]
         except ApiError:
             continue  # an explanation is welcome, not needed
     notes.warnings = tuple(sorted(found, key=lambda one: one.time))
     return notes.warnings_pause
+
+
+def _waits_for_others(one: Job | Pod | Claim) -> bool:
+    """Whether a queue or a provisioner decides when it goes on; they tell that in Normal events."""
+    return isinstance(one, Claim) or (isinstance(one, Job) and one.suspended)
 
 
 async def read_progress_lines(
