@@ -51,16 +51,54 @@ def scene(served: Plane) -> Iterator[Scene]:
         yield Scene(world, kubelet, homeless)
 
 
-def test_the_shard_job_waits_for_its_queue(scene: Scene) -> None:
+def test_both_jobs_wait_for_their_queue(scene: Scene) -> None:
     scene.world.create("queued", job={"queueName": "gpus"})
-    scene.world.wait("queued", reason="Queued")
-    (job,) = scene.world.jobs("queued", "shard")
-    assert job["spec"]["suspend"] is True
-    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
-    assert not scene.world.jobs("queued", "prepare")[0]["spec"]["suspend"]
-    scene.patch_job(job["metadata"]["name"], suspend=False)
+    for stage in ("prepare", "shard"):
+        wait_until(lambda stage=stage: scene.world.jobs("queued", stage), f"the {stage} Job", 60)  # type: ignore[misc]
+        scene.world.wait("queued", reason="Queued")
+        (job,) = scene.world.jobs("queued", stage)
+        assert job["spec"]["suspend"] is True
+        assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+        scene.patch_job(job["metadata"]["name"], suspend=False)
     scene.world.wait("queued")
-    assert len(scene.world.jobs("queued", "shard")) == 1
+    assert len(scene.world.jobs("queued")) == 2
+
+
+def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None:
+    scene.homeless.add("held")
+    scene.world.create("held")
+    scene.world.wait("held", reason="Unschedulable")
+    (job,) = scene.world.jobs("held")
+    scene.patch_job(job["metadata"]["name"], suspend=True)
+    held = scene.world.wait("held", reason="Queued")
+    path = scene.world.path("jobs", job["metadata"]["name"])
+    before = scene.world.api.call("GET", path)
+    scene.world.change("held", verification="Load")  # the default in words: the operator looks and changes nothing
+    wait_until(
+        lambda: scene.world.read("held")["status"]["observedGeneration"] > held["status"]["observedGeneration"],
+        "another look",
+        60,
+    )
+    after = scene.world.api.call("GET", path)
+    assert after["spec"]["suspend"] is True
+    assert (before["metadata"]["generation"], after["metadata"]["generation"]) == (
+        before["metadata"]["generation"],
+    ) * 2
+    scene.homeless.clear()
+    scene.patch_job(job["metadata"]["name"], suspend=False)
+    scene.world.wait("held")
+
+
+def test_a_storage_class_that_does_not_exist_is_named(scene: Scene) -> None:
+    create = {"size": "1Gi", "storageClassName": "no-such-class"}
+    scene.homeless.add("classless")
+    scene.world.create("classless", output={"persistentVolumeClaim": {"claimName": "made", "create": create}})
+
+    def is_named() -> bool:
+        return "no-such-class" in condition(scene.world.read("classless"), "Ready").get("message", "")
+
+    wait_until(is_named, "the name of the class", 90)
+    assert condition(scene.world.read("classless"), "Ready")["reason"] == "VolumePending"
 
 
 def test_suspending_takes_a_waiting_pod_away_and_gives_it_back(scene: Scene) -> None:

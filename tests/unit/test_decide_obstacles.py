@@ -95,7 +95,7 @@ def test_an_obstacle_is_told_once_however_often_it_is_looked_at() -> None:
     for _ in range(5):
         world.step()
         world.later(30)
-    assert world.events == [("Warning", Reason.IMAGE_PULL_FAILED)]
+    assert world.outcomes() == [("Warning", Reason.IMAGE_PULL_FAILED)]
     world.to_ready()
-    assert world.events[-1] == ("Normal", Reason.SUCCEEDED)
-    assert len(world.events) == 2
+    assert world.outcomes()[-1] == ("Normal", Reason.SUCCEEDED)
+    assert len(world.outcomes()) == 2

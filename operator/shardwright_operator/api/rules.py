@@ -44,7 +44,7 @@ DURATION = rules(_IS_DURATION)
 TTL = rules(
     _IS_DURATION,
     rule(
-        # A Job that goes sooner may go before its outcome is on record. What is no duration is refused by the other rule.
+        # A Job that goes sooner may go before its outcome is on record. The other rule refuses what is no duration.
         f"!({_IS_DURATION['rule']}) || duration(self) >= duration('1m')",
         "must be at least 1m: the outcome of a Job is read from it after its end",
     ),
@@ -52,7 +52,7 @@ TTL = rules(
 QUANTITY = rules(
     rule(
         "type(self) == int ? self >= 0 : (isQuantity(self) && !quantity(self).isLessThan(quantity('0')))",
-        "must be a quantity such as 16Gi, 500m or 2",
+        "must be a quantity such as 16Gi or 500m",
     )
 )
 SIZE = rules(

@@ -5,8 +5,8 @@ from typing import Any
 
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.job_settings import JobSettings
-from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.refused_env import is_refused
+from shardwright_operator.api.spec import Spec
 from shardwright_operator.build.labels import QUEUE, labels_of, owner_of
 from shardwright_worker.contract.naming import digest_of
 

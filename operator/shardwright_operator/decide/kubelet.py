@@ -1,4 +1,4 @@
-"""What a node made of a pod without asking the worker: refused, evicted, not started, or an image without the worker."""
+"""What a node made of a pod without the worker's say: refused, evicted, not started, or an image without the worker."""
 
 import re
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.build.labels import SUSPENDED
 from shardwright_operator.decide.kubelet import NOT_STARTED, is_worker_missing
 from shardwright_operator.decide.verdict import Verdict, waiting, working
-from shardwright_operator.decide.words import clause, clean, sentences
+from shardwright_operator.decide.words import clean, sentences
 from shardwright_operator.decide.world import Job, Observed, Pod, Warning
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
@@ -66,14 +66,10 @@ def _queued(observed: Observed, spec: Spec, job: Job, now: datetime) -> Verdict:
         (one for one in about if one.reason not in _OF_THE_JOB_CONTROLLER), key=lambda one: one.time, default=None
     )
     words = f"It says: {clean(told.message, 500)}" if told else ""
-    hint = ""
-    if now - job.created_at > _PATIENCE:
-        hint = (
-            f"Nothing has admitted it for minutes: check that the LocalQueue {queue} exists in the namespace {namespace},"
-            if queue
-            else "Nothing has let it go for minutes: find out what suspends Jobs in this cluster,"
-        ) + f" and read `kubectl describe workloads -n {namespace}`"
-    return working(sentences(message, words, hint), Reason.QUEUED)
+    hint = f"Nothing has let it go for minutes: read `kubectl describe workloads -n {namespace}`"
+    if queue:
+        hint = f"Nothing has admitted it for minutes: check that the LocalQueue {queue} exists in namespace {namespace}"
+    return working(sentences(message, words, hint if now - job.created_at > _PATIENCE else ""), Reason.QUEUED)
 
 
 def _unreachable(observed: Observed, job: Job) -> Verdict | None:

@@ -137,7 +137,7 @@ def _pursue(case: Case, need: Need) -> Step:
         message = f"A Job {job.name} exists that belongs to something else; delete it or rename this resource"
         return Step(case.status, stalled(Reason.NAME_CONFLICT, message), (), LOOK_AGAIN)
     case = case.update(job=seen(attempt, job), attempt=max(case.status.attempt, attempt.attempt))
-    return _judge(case, need, job) if job.finished else watch(case, need, job)
+    return _judge(case, need, job) if job.finished else watch(case, job)
 
 
 def _judge(case: Case, need: Need, job: Job) -> Step:
@@ -156,11 +156,8 @@ def _judge(case: Case, need: Need, job: Job) -> Step:
 def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step:
     """The attempt failed: keep a record of it, then see whether another may start."""
     resource, inputs = case.observed.resource, case.retry_inputs()
-    outcome = (
-        judge(case.observed, case.spec, need, job, attempt, case.now)
-        if job
-        else vanished(case.observed, attempt, case.now)
-    )
+    observed, now = case.observed, case.now
+    outcome = judge(observed, case.spec, need, job, attempt, now) if job else vanished(observed, attempt, now)
     assert outcome.failure is not None
     record = retry.current(case.status, inputs)
     case = case.after(

@@ -101,7 +101,8 @@ def _next(status: Status, failure: Failure, at: datetime) -> str:
     """What comes next. The time is told where it is not a matter of moments."""
     follows = f"Attempt {status.attempt + 1} follows"
     if rest_of(failure):
-        return f"The hub asked to be left alone until {at:%Y-%m-%d %H:%M:%S} UTC: attempt {status.attempt + 1} follows then"
+        until = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"The hub asked to be left alone until {until}; attempt {status.attempt + 1} follows then"
     return follows if failure.counts else f"{follows}; this one does not count"
 
 

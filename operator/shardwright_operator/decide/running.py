@@ -6,7 +6,6 @@ from shardwright_operator.build.labels import QUEUE
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_pods
 from shardwright_operator.decide.case import Case, Step
-from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.obstacle import find_obstacle, has_started, is_held, is_ours
 from shardwright_operator.decide.plan import DeleteJob, SuspendJob
 from shardwright_operator.decide.progress import progress_of
@@ -18,7 +17,7 @@ from shardwright_worker.contract.reasons import Reason
 LOOK_AGAIN = 30.0  # seconds until an obstacle is looked at again of which no watch tells
 
 
-def watch(case: Case, need: Need, job: Job) -> Step:
+def watch(case: Case, job: Job) -> Step:
     """The attempt runs, or waits to run."""
     if case.status.job:
         case = case.update(job=with_pods(case.observed, case.status.job))

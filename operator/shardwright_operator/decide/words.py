@@ -1,11 +1,12 @@
 """Words for people: sentences that are joined without a doubled stop, and foreign words that hold nothing but text."""
 
 import re
-import unicodedata
+
+from shardwright_worker.contract.text import clean as cut
 
 _ENDS = (".", "!", "?", "…")
 _LIMIT = 1000
-_CUT = " …"
+_CUT = "… "
 
 
 def sentences(*parts: str) -> str:
@@ -27,18 +28,15 @@ def clause(text: str) -> str:
 
 
 def clean(text: str, limit: int = _LIMIT) -> str:
-    """Words of somebody else on one line: no control or invisible characters, no more than a person reads."""
-    text = text[: 8 * limit]
-    visible = "".join(" " if unicodedata.category(one) in ("Cc", "Zl", "Zp") else one for one in _without_colors(text))
-    line = " ".join("".join(one for one in visible if unicodedata.category(one) not in ("Cf", "Cs", "Co")).split())
-    return line if len(line) <= limit else line[: limit - len(_CUT)] + _CUT
+    """Words of somebody else on one line: no colors, nothing invisible, no more than a person reads."""
+    return cut(" ".join(cut(_without_colors(text[: 8 * limit]), 8 * limit).split()), limit)
 
 
 def last_lines(text: str, count: int = 8, limit: int = _LIMIT) -> str:
     """The end of a log as one line: the last lines that say something, joined by slashes; the newest are kept."""
     lines = [line for line in (clean(one) for one in text.splitlines()) if line and not line.startswith('{"')]
     told = " / ".join(lines[-count:])
-    return told if len(told) <= limit else _CUT.strip() + " " + told[-(limit - len(_CUT)) :]
+    return told if len(told) <= limit else _CUT + told[len(_CUT) - limit :]
 
 
 def _ended(sentence: str) -> str:
