@@ -54,7 +54,7 @@ def scene(served: Plane) -> Iterator[Scene]:
 def test_both_jobs_wait_for_their_queue(scene: Scene) -> None:
     scene.world.create("queued", job={"queueName": "gpus"})
     for stage in ("prepare", "shard"):
-        wait_until(lambda stage=stage: scene.world.jobs("queued", stage), f"the {stage} Job", 60)  # type: ignore[misc]
+        _wait_for_job(scene, "queued", stage)
         scene.world.wait("queued", reason="Queued")
         (job,) = scene.world.jobs("queued", stage)
         assert job["spec"]["suspend"] is True
@@ -62,6 +62,10 @@ def test_both_jobs_wait_for_their_queue(scene: Scene) -> None:
         scene.patch_job(job["metadata"]["name"], suspend=False)
     scene.world.wait("queued")
     assert len(scene.world.jobs("queued")) == 2
+
+
+def _wait_for_job(scene: Scene, name: str, stage: str) -> None:
+    wait_until(lambda: bool(scene.world.jobs(name, stage)), f"the {stage} Job", 60)
 
 
 def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None:

@@ -25,7 +25,7 @@ def _pod(job: Job, name: str = "", **status: Any) -> Pod:
     """A pod of the Job, read from what an API server says of it."""
     labels = {"shardwright.io/checkpoint-uid": "uid-1", "batch.kubernetes.io/job-name": job.name}
     owner = {"kind": "Job", "apiVersion": "batch/v1", "name": job.name, "uid": job.uid, "controller": True}
-    metadata = {"name": name or job.name, "namespace": "models", "uid": f"uid-{name}", "labels": labels}
+    metadata: dict[str, Any] = {"name": name or job.name, "namespace": "models", "uid": f"uid-{name}", "labels": labels}
     metadata |= {"creationTimestamp": STARTED, "ownerReferences": [owner], **status.pop("metadata", {})}
     raw: Mapping[str, Any] = {"metadata": metadata, "spec": {"nodeName": "node-7"}, "status": status}
     found = convert.pod(raw).value
@@ -261,6 +261,7 @@ def test_pods_that_are_replaced_within_a_job_are_counted_and_told_once() -> None
         assert world.status.job is not None
         assert world.status.job.disruptions == number
         assert world.events.count(("Warning", Reason.DISRUPTED)) == number
+    assert world.status.job is not None
     assert f"{job.name}-1" in world.status.job.last_disruption
     assert f"{job.name}-2" in world.status.job.last_disruption
     assert world.live()

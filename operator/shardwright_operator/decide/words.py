@@ -4,7 +4,7 @@ import re
 
 from shardwright_worker.contract.text import clean as cut
 
-_ENDS = (".", "!", "?", "…")
+_ENDS = ("!", "?", "…")
 _LIMIT = 1000
 _CUT = "… "
 
@@ -40,11 +40,8 @@ def last_lines(text: str, count: int = 8, limit: int = _LIMIT) -> str:
 
 
 def _ended(sentence: str) -> str:
-    text = sentence.strip().rstrip(" ;:,")
-    if not text.endswith("..."):
-        text = re.sub(r"\.+$", ".", text)
-    text = re.sub(r"([!?…])\.$", r"\1", text)
-    return text if not text.strip(".") or text.endswith(_ENDS) else f"{text}."
+    text = clause(sentence)
+    return text if not text or text.endswith(_ENDS) else f"{text}."
 
 
 def _without_colors(text: str) -> str:
