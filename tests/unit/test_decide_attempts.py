@@ -45,6 +45,36 @@ def test_a_job_that_was_deleted_before_it_ran_does_not_count() -> None:
     world.to_ready()
 
 
+def test_the_last_attempt_may_have_published_before_it_vanished() -> None:
+    world = Imagined(job={"maxAttempts": 1})
+    world.settle()
+    world.succeed()
+    world.settle()
+    job = world.running()
+    world.settle()
+    world.succeed()
+    world.vanish(job.name)
+    world.to_ready()
+    assert sum("-shard-" in name for name in world.created) == 1
+
+
+def test_the_last_attempt_that_vanished_without_publishing_was_the_last() -> None:
+    world = Imagined(job={"maxAttempts": 1})
+    world.settle()
+    world.succeed()
+    world.settle()
+    job = world.running()
+    world.settle()
+    world.vanish(job.name)
+    world.settle()
+    world.succeed()
+    world.settle()
+    assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+    world.later(1e6)
+    world.settle()
+    assert len(world.created) == 3
+
+
 def test_a_job_that_vanished_is_told_with_what_was_seen_of_it() -> None:
     world = Imagined()
     world.settle()

@@ -58,6 +58,7 @@ def _failed(stage: str = "shard", attempts: int = 1, **status: Any) -> tuple[Ima
     [
         ("UnexpectedAdmissionError", "Allocate failed due to no healthy devices present", Reason.DEVICE_UNAVAILABLE),
         ("OutOfnvidia.com/gpu", "Node didn't have enough resource: nvidia.com/gpu", Reason.DEVICE_UNAVAILABLE),
+        ("UnexpectedAdmissionError", "Allocate failed due to not enough cpus available", Reason.DISRUPTED),
         ("OutOfcpu", "Node didn't have enough resource: cpu, requested: 500", Reason.DISRUPTED),
         ("OutOfpods", "Node didn't have enough resource: pods", Reason.DISRUPTED),
         ("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match", Reason.DISRUPTED),

@@ -18,6 +18,7 @@ _NO_PROGRAM = re.compile(
 _NOT_EXECUTED = re.compile(r"exec \S*shardwright-worker: (no such file|exec format|permission denied)", re.IGNORECASE)
 _MOUNTING = re.compile(r"error mounting|failed to mount|mkdir |chdir ", re.IGNORECASE)
 _DEVICE = re.compile(r"nvidia|cuda|gpu|amd\.com|habana|device plugin|allocate failed|CDI device", re.IGNORECASE)
+_OWN_RESOURCES = re.compile(r"\bcpus?\b|\bmemory\b|hugepages|topology", re.IGNORECASE)
 _SHELL_CODES = (126, 127)  # a program that may not be run, or that is not there
 
 
@@ -47,8 +48,7 @@ def said_of(pod: Pod) -> Said | None:
     node = f" by node {pod.node}" if pod.node else ""
     if pod.started_at is not None or pod.exit_code is not None:
         return Said(Reason.DISRUPTED, f"Pod {pod.name} was stopped{node}: {told}", ran=not pod.disruption)
-    device = pod.status_reason == "UnexpectedAdmissionError" or _is_device(pod.status_reason)
-    reason = Reason.DEVICE_UNAVAILABLE if device else Reason.DISRUPTED
+    reason = Reason.DEVICE_UNAVAILABLE if _is_about_devices(pod) else Reason.DISRUPTED
     return Said(reason, f"Pod {pod.name} was refused{node} before it ran: {told}")
 
 
@@ -60,6 +60,8 @@ def is_worker_missing(state: str, exit_code: int | None, words: str) -> bool:
     return failed and not _MOUNTING.search(words) and _NO_PROGRAM.search(words) is not None
 
 
-def _is_device(reason: str) -> bool:
-    """OutOf<resource>: a resource with a domain is an extended one, of a device plugin."""
-    return reason.startswith("OutOf") and "/" in reason
+def _is_about_devices(pod: Pod) -> bool:
+    """A device plugin had none to give, or OutOf<resource> names a resource with a domain, which is a plugin's."""
+    if pod.status_reason == "UnexpectedAdmissionError":
+        return _OWN_RESOURCES.search(pod.status_message) is None
+    return pod.status_reason.startswith("OutOf") and "/" in pod.status_reason

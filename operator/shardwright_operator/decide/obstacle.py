@@ -28,7 +28,11 @@ def find_obstacle(observed: Observed, spec: Spec, job: Job, now: datetime) -> Ve
     pods = pods_of(observed, job)
     if not pods:
         warning = _newest(observed, "Job", job.name)
-        return waiting(Reason.POD_NOT_CREATED, f"Job {job.name} gets no pod: {warning.message}") if warning else None
+        return (
+            waiting(Reason.POD_NOT_CREATED, f"Job {job.name} gets no pod: {clean(warning.message)}")
+            if warning
+            else None
+        )
     pending = [pod for pod in pods if pod.phase == "Pending"]
     return next((verdict for pod in pending if (verdict := _of_pod(observed, spec, pod, now))), None)
 
@@ -86,14 +90,14 @@ def _unreachable(observed: Observed, job: Job) -> Verdict | None:
 
 
 def _of_pod(observed: Observed, spec: Spec, pod: Pod, now: datetime) -> Verdict | None:
-    if pod.waiting and pod.waiting[0] not in ("ContainerCreating", "PodInitializing"):
-        return _of_container(pod, *pod.waiting)
+    if pod.waiting and (verdict := _of_container(pod, *pod.waiting)):
+        return verdict
     for name in dict.fromkeys(_claims_of(spec)):
         claim = observed.claims.get(name)
         if claim and claim.phase == "Pending" and (warning := _newest_of_claim(observed, name)):
-            return waiting(Reason.VOLUME_PENDING, f"The claim {name} gets no volume: {warning.message}")
+            return waiting(Reason.VOLUME_PENDING, f"The claim {name} gets no volume: {clean(warning.message)}")
     if pod.unscheduled:
-        message = pod.unscheduled[1]
+        message = clean(pod.unscheduled[1])
         if "persistentvolumeclaim" in message.lower():
             return waiting(Reason.VOLUME_PENDING, f"Pod {pod.name} waits for its volume: {message}")
         return waiting(Reason.UNSCHEDULABLE, f"Pod {pod.name} fits on no node: {message}")
@@ -101,19 +105,17 @@ def _of_pod(observed: Observed, spec: Spec, pod: Pod, now: datetime) -> Verdict 
     if warning is None or warning.reason == "FailedScheduling":  # it has been scheduled since
         return None
     if warning.reason in _ATTACHING:
-        return waiting(Reason.VOLUME_PENDING, f"Pod {pod.name} waits for its volume: {warning.message}")
-    return waiting(Reason.POD_NOT_CREATED, f"Pod {pod.name} does not start: {warning.message}")
+        return waiting(Reason.VOLUME_PENDING, f"Pod {pod.name} waits for its volume: {clean(warning.message)}")
+    return waiting(Reason.POD_NOT_CREATED, f"Pod {pod.name} does not start: {clean(warning.message)}")
 
 
 def _of_container(pod: Pod, reason: str, message: str) -> Verdict | None:
+    told = f"Pod {pod.name}: " + ": ".join(part for part in (reason, clean(message)) if part)
     if reason in NOT_STARTED and is_worker_missing(reason, None, message):
-        told = f"The image of pod {pod.name} cannot run shardwright-worker: {clean(message)}"
-        return waiting(Reason.WORKER_NOT_IN_IMAGE, told)
+        return waiting(Reason.WORKER_NOT_IN_IMAGE, f"The image cannot run shardwright-worker. {told}")
     if reason in _IMAGE:
-        return waiting(Reason.IMAGE_PULL_FAILED, f"Pod {pod.name}: {reason}: {message}")
-    if reason in _CONFIG:
-        return waiting(Reason.POD_NOT_CREATED, f"Pod {pod.name}: {reason}: {message}")
-    return None
+        return waiting(Reason.IMAGE_PULL_FAILED, told)
+    return waiting(Reason.POD_NOT_CREATED, told) if reason in _CONFIG else None
 
 
 def _claims_of(spec: Spec) -> list[str]:

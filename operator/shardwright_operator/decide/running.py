@@ -24,7 +24,9 @@ def watch(case: Case, job: Job) -> Step:
     obstacle = find_obstacle(case.observed, case.spec, job, case.now)
     case = case.update(progress=progress_of(case.observed, case.status, job, case.now))
     if job.deleting:
-        return Step(case.status, obstacle or working(f"Job {job.name} is being deleted"))
+        # A node that does not answer is the one thing that keeps a deleted Job, of all that can be in its way.
+        holds = obstacle if obstacle and obstacle.reason == Reason.NODE_UNREACHABLE else None
+        return Step(case.status, holds or working(f"Job {job.name} is being deleted"))
     started = has_started(case.observed, job)
     if not started and (step := _before_start(case, job)):
         return step

@@ -28,6 +28,8 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     """Why no attempt starts now, None if one may."""
     record = retry.current(case.status, case.retry_inputs())
     hold = retry.hold(case.status, case.spec, record, case.now)
+    if hold and hold.situation == "stalled" and _may_be_published(case, need):
+        hold = None
     if hold and hold.situation == "stalled":
         again = retry.next_upkeep(case.status, case.spec) if need.upkeep else None
         if again is None or case.now < again:
@@ -39,6 +41,13 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     if hold and record.next_attempt_at:
         return Step(case.status, hold, (), (record.next_attempt_at - case.now).total_seconds())
     return None
+
+
+def _may_be_published(case: Case, need: Need) -> bool:
+    """Whether the last shard Job may have published unseen: prepare looks once, even if no more attempts may follow."""
+    failure, source = case.status.last_failure, case.status.source
+    asks = source is not None and source.inputs == ""
+    return asks and need.stage == "Prepare" and failure is not None and failure.stage == "Shard"
 
 
 def _unready(case: Case, failure: Verdict | None = None) -> Step | None:
