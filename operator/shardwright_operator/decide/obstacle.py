@@ -1,5 +1,6 @@
 """What keeps a live Job from running: seen from the Job, its pods, its claims and the events about them."""
 
+import re
 from datetime import datetime, timedelta
 
 from shardwright_operator.api.spec import Spec
@@ -15,6 +16,7 @@ _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunC
 _ATTACHING = frozenset({"FailedAttachVolume", "FailedMapVolume"})
 _UNBOUND = frozenset({"FailedBinding", "ExternalProvisioning"})  # Normal events of a claim that nothing binds
 _OF_THE_JOB_CONTROLLER = frozenset({"Suspended", "Resumed", "SuccessfulCreate", "SuccessfulDelete"})
+_ABOUT_VOLUMES = re.compile(r"persistentvolumeclaim|\bpvc\b|binding volumes", re.IGNORECASE)
 _FRESH = timedelta(minutes=5)  # the kubelet repeats a warning more often while its cause lasts
 _PATIENCE = timedelta(minutes=2)  # a queue that is there has said something by then
 
@@ -92,13 +94,14 @@ def _unreachable(observed: Observed, job: Job) -> Verdict | None:
 def _of_pod(observed: Observed, spec: Spec, pod: Pod, now: datetime) -> Verdict | None:
     if pod.waiting and (verdict := _of_container(pod, *pod.waiting)):
         return verdict
+    unbound = pod.unscheduled is not None and _ABOUT_VOLUMES.search(pod.unscheduled[1]) is not None
     for name in dict.fromkeys(_claims_of(spec)):
         claim = observed.claims.get(name)
-        if claim and claim.phase == "Pending" and (warning := _newest_of_claim(observed, name)):
+        if claim and claim.phase == "Pending" and (warning := _newest_of_claim(observed, name, unbound)):
             return waiting(Reason.VOLUME_PENDING, f"The claim {name} gets no volume: {clean(warning.message)}")
     if pod.unscheduled:
         message = clean(pod.unscheduled[1])
-        if "persistentvolumeclaim" in message.lower():
+        if unbound:
             return waiting(Reason.VOLUME_PENDING, f"Pod {pod.name} waits for its volume: {message}")
         return waiting(Reason.UNSCHEDULABLE, f"Pod {pod.name} fits on no node: {message}")
     warning = _newest(observed, "Pod", pod.name, now - _FRESH)
@@ -123,9 +126,10 @@ def _claims_of(spec: Spec) -> list[str]:
     return [spec.output.persistent_volume_claim.claim_name, *([source.claim_name] if source else [])]
 
 
-def _newest_of_claim(observed: Observed, name: str) -> Warning | None:
+def _newest_of_claim(observed: Observed, name: str, unbound: bool) -> Warning | None:
+    """The newest event that tells why; that nothing has bound it yet matters only where the scheduler says so too."""
     about = [one for one in observed.warnings if (one.kind, one.name) == ("PersistentVolumeClaim", name)]
-    telling = [one for one in about if not one.normal or one.reason in _UNBOUND]
+    telling = [one for one in about if not one.normal or (unbound and one.reason in _UNBOUND)]
     return max(telling, key=lambda one: one.time, default=None)
 
 
