@@ -77,6 +77,16 @@ def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None
     held = scene.world.wait("held", reason="Queued")
     path = scene.world.path("jobs", job["metadata"]["name"])
     before = scene.world.api.call("GET", path)
+    about = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"]}
+    event = {
+        "metadata": {"name": "held.pending"},
+        "involvedObject": {**about, "namespace": scene.world.namespace},
+        "reason": "Pending",
+        "message": "insufficient quota for nvidia.com/gpu",
+        "type": "Normal",
+    }
+    scene.world.api.call("POST", f"/api/v1/namespaces/{scene.world.namespace}/events", event)
+    wait_until(lambda: "insufficient quota" in str(scene.world.read("held")["status"]["conditions"]), "its words", 90)
     scene.world.change("held", verification="Load")  # the default in words: the operator looks and changes nothing
     wait_until(
         lambda: scene.world.read("held")["status"]["observedGeneration"] > held["status"]["observedGeneration"],
