@@ -8,10 +8,9 @@ from tests.cluster.description import Description
 from tests.harness import release
 from tests.harness.checkpoints import Checkpoint, manifest
 from tests.harness.kubectl import Kubectl, Object, wait_for
-from tests.harness.pod_shape import claim, pod
-
-# Connections are taken by the kernel and never answered: a worker that asks it hangs.
-_DEAF = "import socket, time; s = socket.create_server(('', 8080), backlog=100); time.sleep(1e6)"
+from tests.harness.pod_shape import claim
+from tests.harness.silent_hub import SOURCE as HANGS
+from tests.harness.silent_hub import silent_hub
 
 
 def _running(checkpoint: Checkpoint, stage: str) -> Object:
@@ -21,19 +20,6 @@ def _running(checkpoint: Checkpoint, stage: str) -> Object:
         return [pod for pod in checkpoint.pods(stage) if pod["status"].get("phase") == "Running"]
 
     return wait_for(look, bool, f"a running {stage} pod of {checkpoint.name}", 600)[0]
-
-
-def _deaf_hub(kubectl: Kubectl, cluster: Description) -> Object:
-    """A source on a hub that never answers."""
-    container: Object = {"image": cluster.images["worker-prepare"], "command": ["python3", "-c", _DEAF]}
-    kubectl.apply(pod("deaf-hub", [container], []))
-    status = wait_for(
-        lambda: kubectl.read("pod", "deaf-hub")["status"],
-        lambda one: one.get("phase") == "Running",
-        "the deaf hub",
-        300,
-    )
-    return {"huggingFace": {"repo": "org/model", "endpoint": f"http://{status['podIP']}:8080"}}
 
 
 def _begin(kubectl: Kubectl, name: str) -> Checkpoint:
@@ -52,8 +38,8 @@ def test_a_pod_deleted_while_it_shards_is_made_again(begun: None, kubectl: Kubec
     kubectl.delete("sckpt", checkpoint.name)
 
 
-def test_a_pod_deleted_while_it_prepares_is_made_again(begun: None, kubectl: Kubectl, cluster: Description) -> None:
-    kubectl.apply(manifest("prepare-deleted", source=_deaf_hub(kubectl, cluster)))
+def test_a_pod_deleted_while_it_prepares_is_made_again(begun: None, kubectl: Kubectl) -> None:
+    kubectl.apply(*silent_hub(), manifest("prepare-deleted", source=HANGS))
     checkpoint = Checkpoint(kubectl, "prepare-deleted")
     first = _running(checkpoint, "prepare")["metadata"]
     kubectl.delete("pod", first["name"])
@@ -90,20 +76,18 @@ def test_an_operator_that_is_upgraded_and_dies_does_not_start_the_work_twice(
     begun: None, kubectl: Kubectl, system: Kubectl, cluster: Description
 ) -> None:
     checkpoint = _begin(kubectl, "operator-killed")
-    running = _running(checkpoint, "shard")
+    pod = _running(checkpoint, "shard")
     release.install(cluster, "replicas=2")
     holder = wait_for(lambda: system.read("lease", "shardwright")["spec"].get("holderIdentity"), bool, "a new leader")
     system.run("delete", "pod", holder.partition("_")[0], "--force", "--grace-period=0")
     checkpoint.wait_ready()
-    assert [one["metadata"]["uid"] for one in checkpoint.pods("shard")] == [running["metadata"]["uid"]]
+    assert [one["metadata"]["uid"] for one in checkpoint.pods("shard")] == [pod["metadata"]["uid"]]
     assert len(checkpoint.jobs("prepare")) == 1
     kubectl.delete("sckpt", checkpoint.name)
 
 
-def test_a_run_that_hangs_ends_at_its_deadline(begun: None, kubectl: Kubectl, cluster: Description) -> None:
-    job = {"deadline": "15s", "maxAttempts": 1}
-    kubectl.apply(manifest("hangs", source=_deaf_hub(kubectl, cluster), job=job))
-    checkpoint = Checkpoint(kubectl, "hangs")
+@pytest.mark.begins(source=HANGS, job={"deadline": "15s", "maxAttempts": 1}, also=silent_hub())
+def test_a_run_that_hangs_ends_at_its_deadline(checkpoint: Checkpoint) -> None:
     ready = checkpoint.wait_stalled()
     failure = checkpoint.status["lastFailure"]
     assert failure["reason"] == "DeadlineExceeded", failure

@@ -9,6 +9,7 @@ from shardwright_operator.decide.kubelet import said_of
 from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.words import clause, clean, last_lines, sentences
 from shardwright_operator.decide.world import Job, Observed, Pod
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import MEANINGS, Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
 
@@ -89,7 +90,7 @@ def _answers(report: Report, need: Need) -> bool:
     artifact = report.artifact
     if need.stage == "Prepare":
         return bool(report.source and report.key) and (artifact is None or artifact.key == report.key)
-    return artifact is not None and artifact.key == need.key
+    return artifact is not None and artifact.key == need.key and satisfies(artifact.verified_by, need.level)
 
 
 def _last_pod(observed: Observed, job: str) -> Pod | None:

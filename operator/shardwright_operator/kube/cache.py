@@ -7,6 +7,7 @@ from typing import Any
 
 from shardwright_operator.decide.world import Claim, Pod
 from shardwright_operator.kube.entries import AnyEntry, Entry, Key, Stored, StoredJob
+from shardwright_operator.kube.folders import Folders
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
 from shardwright_operator.kube.store import Store
 
@@ -21,6 +22,7 @@ class Cache:
         self.pods: Store[Pod] = Store(clock)
         self.claims: Store[Claim] = Store(clock)
         self._by_uid: dict[str, Key] = {}
+        self._folders = Folders()
         self._users: defaultdict[Key, set[Key]] = defaultdict(set)  # claim -> resources that name it
         self._stores: dict[Kind, Store[Any]] = {
             CHECKPOINTS: self.resources,
@@ -70,6 +72,11 @@ class Cache:
         known = (self.resources.get(key) for key in self._users.get(claim, ()))
         return [entry for entry in known if entry is not None]
 
+    def overlapping(self, entry: Entry[Stored]) -> list[Entry[Stored]]:
+        """Other resources whose output folder is this one's, above it or below it."""
+        known = (self.resources.get(key) for key in self._folders.overlapping(entry.key, *entry.value.folder))
+        return [one for one in known if one is not None]
+
     def size(self) -> dict[str, int]:
         """Number of cached objects by plural name."""
         return {kind.plural: len(store) for kind, store in self._stores.items()}
@@ -94,8 +101,10 @@ class Cache:
             assert isinstance(entry.value, Stored)
             if present:
                 self._by_uid[entry.uid] = entry.key
+                self._folders.add(entry.key, *entry.value.folder)
             else:
                 self._by_uid.pop(entry.uid, None)
+                self._folders.remove(entry.key, *entry.value.folder)
             for name in entry.value.claims:
                 claim = Key(entry.key.namespace, name)
                 if present:

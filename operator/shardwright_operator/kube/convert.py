@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from sys import intern
 from typing import Any
 
+from shardwright_operator.decide.pruning import normalized
 from shardwright_operator.decide.world import Claim, Job, Pod, Warning
 from shardwright_operator.kube.entries import (
     AnyEntry,
@@ -39,6 +40,8 @@ def resource(raw: Raw) -> ResourceEntry:
         spec=_compact(spec),
         status=_compact(raw.get("status") or {}),
         claims=_claims_of(spec),
+        created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
+        folder=_folder_of(metadata, spec),
     )
     return _entry(metadata, metadata["uid"], stored)
 
@@ -124,6 +127,7 @@ def claim(raw: Raw) -> ClaimEntry:
         capacity=quantity((status.get("capacity") or {}).get("storage")),
         labels=labels,
         created_at=moment(metadata.get("creationTimestamp")),
+        owners=_checkpoints_owning(metadata),
     )
     return _entry(metadata, labels.get(LABEL_UID, ""), value)
 
@@ -181,6 +185,23 @@ def _compact(value: object) -> bytes:
 def _claims_of(spec: Raw) -> tuple[str, ...]:
     places = [(spec.get(side) or {}).get("persistentVolumeClaim") or {} for side in ("source", "output")]
     return tuple({place["claimName"]: None for place in places if place.get("claimName")})
+
+
+def _folder_of(metadata: Raw, spec: Raw) -> tuple[str, str]:
+    """The output claim, and the normalized folder of the artifacts in it."""
+    output = spec.get("output") or {}
+    claim = (output.get("persistentVolumeClaim") or {}).get("claimName") or ""
+    return claim, normalized(output.get("path") or f"{metadata.get('namespace', '')}/{metadata['name']}")
+
+
+def _checkpoints_owning(metadata: Raw) -> tuple[tuple[str, str], ...]:
+    """Names and uids of the ShardedCheckpoints with which the garbage collector deletes the object."""
+    owners = metadata.get("ownerReferences") or []
+    return tuple(
+        (str(one["name"]), str(one["uid"]))
+        for one in owners
+        if one.get("kind") == CHECKPOINTS.kind and str(one.get("apiVersion", "")).startswith(f"{CHECKPOINTS.group}/")
+    )
 
 
 def _labels(metadata: Raw) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """What the cache holds of an object: its identity and the few fields that decisions use, as small as can be."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, NamedTuple, TypeVar
 
 from shardwright_operator.decide.world import Claim, Job, Pod
 
 T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Key(NamedTuple):
@@ -39,6 +41,8 @@ class Stored:
     spec: bytes
     status: bytes
     claims: tuple[str, ...]
+    created_at: datetime = _EPOCH
+    folder: tuple[str, str] = ("", "")  # output claim, and the normalized folder in it
 
 
 @dataclass(frozen=True, slots=True)

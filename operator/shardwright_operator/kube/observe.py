@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shardwright_operator.decide.obstacle import is_ours
-from shardwright_operator.decide.world import Claim, Config, Job, Observed, Pod, Resource
+from shardwright_operator.decide.pruning import wants_claim_users
+from shardwright_operator.decide.world import Claim, Config, Job, Neighbor, Observed, Pod, Resource
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.convert import claim as claim_entry
@@ -25,7 +26,7 @@ from shardwright_operator.kube.entries import Key, ResourceEntry
 from shardwright_operator.kube.errors import Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
 from shardwright_operator.kube.memory import Memory, Notes
-from shardwright_operator.kube.parse import artifact_paths, is_settled, parse, wants_claim_users
+from shardwright_operator.kube.parse import is_settled, parse
 from shardwright_operator.kube.reading import read_claim_users, read_progress_lines, read_warnings
 
 
@@ -72,9 +73,6 @@ class Observer:
             await read_warnings(self._client, key.namespace, notes, waiting, clock),
             await read_progress_lines(self._client, key.namespace, notes, pods, clock, self._config.progress_interval),
         ]
-        users: Mapping[str, tuple[str, ...]] = {}
-        if wants_claim_users(resource) and not any(pod.started_at and pod.exit_code is None for pod in pods):
-            users = await self._claim_users(resource)
         observed = Observed(
             resource=resource,
             jobs=jobs,
@@ -82,7 +80,9 @@ class Observer:
             claims=claims,
             warnings=(*notes.warnings, *notes.refused.values()),
             progress=dict(notes.progress),
-            claim_users=users,
+            claim_users=await self._claim_users(resource) if wants_claim_users(resource) else None,
+            neighbors=self._neighbors(entry),
+            named_by=self._named_by(resource, claims),
         )
         return Sight(observed, min((one for one in pauses if one is not None), default=None))
 
@@ -155,12 +155,27 @@ class Observer:
         return [entry.value for entry in entries if entry.value.job_name == job.name]
 
     async def _claim_users(self, resource: Resource) -> Mapping[str, tuple[str, ...]]:
-        users = await read_claim_users(self._client, resource.namespace)
-        assert resource.spec is not None
-        claim = resource.spec.output.persistent_volume_claim.claim_name
-        named = self._cache.resources_with(Key(resource.namespace, claim))
-        theirs = {path for entry in named if entry.uid != resource.uid for path in artifact_paths(parse(entry), claim)}
-        return {**users, claim: (*users.get(claim, ()), *sorted(theirs))}
+        """What pods mount, live. Workers mount the whole volume and read nobody's artifact: they do not count."""
+        ours = (one for one in self._cache.jobs if one.owner and one.value.controller == one.owner)
+        workers = {one.uid for one in ours if one.key.namespace == resource.namespace}
+        return await read_claim_users(self._client, resource.namespace, workers)
+
+    def _neighbors(self, entry: ResourceEntry) -> tuple[Neighbor, ...]:
+        found = (
+            Neighbor(one.key.name, one.uid, one.value.created_at, one.value.folder[1])
+            for one in self._cache.overlapping(entry)
+        )
+        return tuple(sorted(found, key=lambda one: (one.created_at, one.uid)))
+
+    def _named_by(self, resource: Resource, claims: Mapping[str, Claim | None]) -> tuple[str, ...]:
+        spec = resource.spec
+        if spec is None or spec.output.persistent_volume_claim.create is None:
+            return ()
+        name = spec.output.persistent_volume_claim.claim_name
+        if claims.get(name) is not None:
+            return ()
+        named = self._cache.resources_with(Key(resource.namespace, name))
+        return tuple(sorted(one.key.name for one in named if one.uid != resource.uid))
 
     async def _claims(self, entry: ResourceEntry) -> dict[str, Claim | None]:
         claims: dict[str, Claim | None] = {}

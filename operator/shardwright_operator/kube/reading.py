@@ -1,19 +1,22 @@
 """Reads that only working resources need: warnings about what waits, progress of what runs, pods that mount a claim."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
+from shardwright_operator.decide.pruning import normalized
 from shardwright_operator.decide.world import Claim, Job, Pod, Warning
 from shardwright_operator.kube.client import Client, Raw
 from shardwright_operator.kube.convert import warning
 from shardwright_operator.kube.errors import ApiError
-from shardwright_operator.kube.kinds import EVENTS, LABEL_UID, PODS
+from shardwright_operator.kube.kinds import EVENTS, PODS
 from shardwright_operator.kube.memory import Notes
 from shardwright_worker.contract.progress import Progress, read_progress
 
 PATIENCE = 10.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_IN_A_QUEUE = 10.0, 60.0, 300.0
 _TAIL = 20
+_VARIABLE = re.compile(r"\$\(([^()]*)\)")
 
 
 async def read_warnings(
@@ -85,25 +88,56 @@ def last_progress(text: str) -> Progress | None:
     return None
 
 
-async def read_claim_users(client: Client, namespace: str) -> Mapping[str, tuple[str, ...]]:
-    """Which folders of which claims are mounted by pods that are not ours and have not ended ("" is a whole volume)."""
+async def read_claim_users(
+    client: Client, namespace: str, workers: Collection[str] = ()
+) -> Mapping[str, tuple[str, ...]]:
+    """Which folders of which claims are mounted by pods that have not ended ("" is a whole volume).
+
+    `workers`: uids of Jobs whose pods do not count.
+    """
     users: dict[str, set[str]] = {}
     for raw in await client.list(PODS, namespace):
         ended = raw.get("status", {}).get("phase") in ("Succeeded", "Failed")
-        if ended or LABEL_UID in (raw["metadata"].get("labels") or {}):
+        if ended or _controller(raw) in workers:
             continue
-        for claim, path in _mounts(raw["spec"]):
+        for claim, path in _mounts(raw):
             users.setdefault(claim, set()).add(path)
     return {claim: tuple(sorted(paths)) for claim, paths in users.items()}
 
 
-def _mounts(spec: Raw) -> list[tuple[str, str]]:
+def _controller(pod: Raw) -> str:
+    owners = pod["metadata"].get("ownerReferences") or []
+    return next((str(one["uid"]) for one in owners if one.get("controller") and one.get("kind") == "Job"), "")
+
+
+def _mounts(pod: Raw) -> list[tuple[str, str]]:
+    spec = pod["spec"]
     volumes = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in spec.get("volumes") or []}
-    containers = [*(spec.get("initContainers") or []), *spec["containers"]]
-    mounts = [mount for container in containers for mount in container.get("volumeMounts") or []]
-    # A path made from variables is not known here: take it for the whole volume.
-    named = [(volumes.get(mount["name"]), mount.get("subPath", "")) for mount in mounts]
-    return [(claim, path.strip("/")) for claim, path in named if claim]
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    containers = [container for kind in kinds for container in spec.get(kind) or []]
+    return [
+        (claim, mounted_path(pod, container, mount))
+        for container in containers
+        for mount in container.get("volumeMounts") or []
+        if (claim := volumes.get(mount["name"]))
+    ]
+
+
+def mounted_path(pod: Raw, container: Raw, mount: Raw) -> str:
+    """The folder that a container mounts; the whole volume ("") if its path has variables that are not known here."""
+    if not (expression := mount.get("subPathExpr")):
+        return normalized(mount.get("subPath") or "")
+    fields = {f"metadata.{name}": pod["metadata"].get(name, "") for name in ("name", "namespace", "uid")}
+    values: dict[str, str] = {}
+    for one in container.get("env") or []:
+        field = ((one.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath", "")
+        value = fields.get(field) if "valueFrom" in one else one.get("value", "")
+        if value and "$(" not in value:
+            values[one["name"]] = value
+    names = _VARIABLE.findall(expression)
+    if "$$" in expression or any(name not in values for name in names):
+        return ""
+    return normalized(_VARIABLE.sub(lambda found: values[found.group(1)], expression))
 
 
 def _age(moment: datetime) -> float:
