@@ -133,6 +133,13 @@ def test_an_image_without_the_worker_stops_at_once_and_says_what_to_build(status
     assert "spec.engine.image" in world.message()
 
 
+def test_the_image_of_prepare_is_the_operators_own() -> None:
+    state = _ended(128, reason="StartError", message=NOT_FOUND)
+    world, failure = _failed("prepare", containerStatuses=state)
+    assert failure.reason == Reason.WORKER_NOT_IN_IMAGE
+    assert "worker.prepareImage" in world.message()
+
+
 @pytest.mark.parametrize("waiting", ["CreateContainerError", "RunContainerError"])
 def test_a_container_that_is_tried_again_for_ever_without_the_worker_is_given_up(waiting: str) -> None:
     world = Imagined()

@@ -52,6 +52,13 @@ def said_of(pod: Pod) -> Said | None:
     return Said(reason, f"Pod {pod.name} was refused{node} before it ran: {told}")
 
 
+def whose_image(reason: Reason, stage: str) -> str:
+    """Where the image of a stage comes from, if that is not what the advice of the reason is about."""
+    if reason != Reason.WORKER_NOT_IN_IMAGE or stage != "Prepare":
+        return ""
+    return "The image of prepare is the operator's setting, worker.prepareImage of its chart"
+
+
 def is_worker_missing(state: str, exit_code: int | None, words: str) -> bool:
     """Whether a container could not be started, or ended at once, since its image has no worker that it can run."""
     if exit_code and _NOT_EXECUTED.match(words):

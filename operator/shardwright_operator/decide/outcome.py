@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Failure, JobStatus, Status
-from shardwright_operator.decide.kubelet import said_of
+from shardwright_operator.decide.kubelet import said_of, whose_image
 from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.words import clause, clean, last_lines, sentences
 from shardwright_operator.decide.world import Job, Observed, Pod
@@ -114,7 +114,7 @@ def _cause(
         return _Cause(Reason.OUT_OF_MEMORY, f"Pod {pod.name} was killed for using more memory than its limit")
     if failure:
         return _reported(failure, attempt)
-    return _without_report(job, pod, report)
+    return _without_report(job, attempt, pod, report)
 
 
 def _reported(report: Report, attempt: JobStatus) -> _Cause:
@@ -125,10 +125,11 @@ def _reported(report: Report, attempt: JobStatus) -> _Cause:
     return _Cause(report.reason, report.message or MEANINGS[report.reason].summary, counts, asked)
 
 
-def _without_report(job: Job, pod: Pod, report: Report | None) -> _Cause:
+def _without_report(job: Job, attempt: JobStatus, pod: Pod, report: Report | None) -> _Cause:
     """What the node, the exit code or the last lines of the log tell of a worker without a report to go by."""
     if report is None and (said := said_of(pod)):
-        return _Cause(said.reason, said.message, counts=said.ran or not MEANINGS[said.reason].retry)
+        message = sentences(said.message, whose_image(said.reason, attempt.stage))
+        return _Cause(said.reason, message, counts=said.ran or not MEANINGS[said.reason].retry)
     if pod.disruption or pod.deleting or pod.exit_code in (_SIGTERM, 70):
         words = pod.disruption or pod.status_message
         return _Cause(Reason.DISRUPTED, f"Pod {pod.name} was stopped{': ' + words if words else ''}", counts=False)

@@ -6,11 +6,12 @@ from shardwright_operator.build.labels import QUEUE
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_pods
 from shardwright_operator.decide.case import Case, Step
+from shardwright_operator.decide.kubelet import whose_image
 from shardwright_operator.decide.obstacle import find_obstacle, has_started, is_held, is_ours
 from shardwright_operator.decide.plan import DeleteJob, SuspendJob
 from shardwright_operator.decide.progress import progress_of
 from shardwright_operator.decide.verdict import Verdict, stalled, suspended, working
-from shardwright_operator.decide.words import clean
+from shardwright_operator.decide.words import clean, sentences
 from shardwright_operator.decide.world import Job
 from shardwright_worker.contract.reasons import Reason
 
@@ -68,7 +69,7 @@ def _give_up(case: Case, job: Job, obstacle: Verdict) -> Step:
     assert attempt is not None
     failure = Failure(
         reason=obstacle.reason,
-        message=clean(obstacle.message),
+        message=sentences(clean(obstacle.message), whose_image(obstacle.reason, attempt.stage)),
         stage=attempt.stage,
         job=job.name,
         attempt=attempt.attempt,
