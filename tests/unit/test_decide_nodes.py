@@ -12,6 +12,7 @@ from shardwright_operator.api.status import Failure
 from shardwright_operator.decide.world import Job, Pod
 from shardwright_operator.kube import convert
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.report import Report
 from tests.harness.imagined import Imagined
 
 STARTED = "2026-01-01T00:00:00Z"
@@ -89,6 +90,16 @@ def test_an_eviction_for_its_own_use_of_the_disk_counts_and_keeps_the_nodes_word
     assert words.rstrip(".") in failure.message
     assert failure.counts, "it would be evicted again and again"
     assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+
+
+def test_the_node_knows_better_than_the_worker_why_it_was_stopped() -> None:
+    report = Report(stage="Shard", succeeded=False, reason=Reason.DISRUPTED, message="stopped by SIGTERM", exit_code=70)
+    words = "Usage of EmptyDir volume scratch exceeds the limit 1Gi."
+    ended = _ended(70, reason="Error", startedAt=STARTED, message=report.to_text())
+    _, failure = _failed(reason="Evicted", message=words, containerStatuses=ended)
+    assert failure.reason == Reason.DISRUPTED
+    assert words.rstrip(".") in failure.message
+    assert failure.counts, "it would be evicted again and again"
 
 
 def test_an_eviction_by_a_node_under_pressure_does_not_count() -> None:

@@ -11,7 +11,7 @@ from shardwright_operator.build.labels import SUSPENDED
 from shardwright_operator.decide.world import Job, Warning
 from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined
+from tests.harness.imagined import Imagined, pod
 
 STAGES = pytest.mark.parametrize("stage", ["prepare", "shard"])
 
@@ -105,6 +105,19 @@ def test_a_suspended_resource_takes_its_job_out_of_the_queue(stage: str, parts: 
     assert not world.live()
     assert world.ready() == ("Unknown", Reason.SUSPENDED)
     world.edit(suspend=False)
+    world.to_ready()
+
+
+def test_a_pod_that_started_as_its_job_was_suspended_keeps_nothing_from_going_on() -> None:
+    world, job = _at("shard")
+    world.edit(suspend=True)
+    world.step()
+    world.pods[job.name] = replace(pod(job, world.now), phase="Failed", started_at=world.now)
+    world.settle()
+    assert world.ready() == ("Unknown", Reason.SUSPENDED)
+    world.edit(suspend=False)
+    world.settle()
+    assert not world.jobs[job.name].suspended
     world.to_ready()
 
 

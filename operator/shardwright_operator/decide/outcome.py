@@ -112,6 +112,8 @@ def _cause(
     failure = report if report and not report.succeeded and MEANINGS[report.reason].exit_code is not None else None
     if pod.terminated_reason == "OOMKilled" and (failure is None or failure.reason in _GUESSES):
         return _Cause(Reason.OUT_OF_MEMORY, f"Pod {pod.name} was killed for using more memory than its limit")
+    if failure and failure.reason == Reason.DISRUPTED and pod.status_reason:
+        return _without_report(job, attempt, pod, None)  # the worker knows that it was stopped, the node knows why
     if failure:
         return _reported(failure, attempt)
     return _without_report(job, attempt, pod, report)

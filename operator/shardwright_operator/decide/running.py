@@ -29,7 +29,8 @@ def watch(case: Case, job: Job) -> Step:
         holds = obstacle if obstacle and obstacle.reason == Reason.NODE_UNREACHABLE else None
         return Step(case.status, holds or working(f"Job {job.name} is being deleted"))
     started = has_started(case.observed, job)
-    if not started and (step := _before_start(case, job)):
+    idle = not started or (job.suspended and is_ours(job))  # what the operator holds has lost its pod
+    if idle and (step := _before_start(case, job)):
         return step
     if obstacle and obstacle.reason == Reason.WORKER_NOT_IN_IMAGE:
         return _give_up(case, job, obstacle)
