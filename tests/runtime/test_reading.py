@@ -15,12 +15,11 @@ from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.entries import Key
 from shardwright_operator.kube.kinds import CHECKPOINTS
 from shardwright_operator.kube.memory import Memory, Notes
+from shardwright_operator.kube.mounts import mounted_path, read_claim_users
 from shardwright_operator.kube.observe import Observer
 from shardwright_operator.kube.reading import (
     PATIENCE,
     last_progress,
-    mounted_path,
-    read_claim_users,
     read_progress_lines,
     read_warnings,
 )

@@ -35,7 +35,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Job that carries our label for this resource, or has a name we want. `owned`: its controller is this resource.
+    """A Job that this resource controls (`owned`), or another one that has a name we want.
 
     `failed` and `failure_target` are (reason, message) of the Job's conditions Failed and FailureTarget.
     """
@@ -62,8 +62,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod of one of our Jobs, reduced to what decisions need. `waiting` and `unscheduled` are (reason, message).
+    """A pod that one of our Jobs controls, reduced to what decisions need of it and of the worker in it.
 
+    `waiting` and `unscheduled` are (reason, message); `job_name` and `job_uid` are of the Job that controls it.
     `status_reason` and `status_message` are the node's words about the whole pod: evicted, refused, shut down.
     `unreachable_since`: Kubernetes has called it not ready since its node stopped reporting.
     """
@@ -86,11 +87,12 @@ class Pod:
     status_message: str = ""
     node: str = ""
     unreachable_since: datetime | None = None
+    job_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A PersistentVolumeClaim. `owned_by_us`: it carries our label for this resource's uid. `capacity` in bytes.
+    """A PersistentVolumeClaim. `owned_by_us`: this resource controls it. `capacity` in bytes.
 
     `owners`: names and uids of the ShardedCheckpoints that own it: with the last of them it is deleted.
     """

@@ -22,7 +22,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """One object. `version` orders the writes of an object; `owner` is the uid of the resource that it works for."""
+    """One object. `version` orders the writes of an object.
+
+    `owner` is the uid of the object that it works for, in its own namespace: its controller, if that is of ours. A
+    resource is its own; a Job's is its resource, and a pod's is its Job. Labels say nothing: anybody may set them.
+    """
 
     key: Key
     uid: str
@@ -45,16 +49,8 @@ class Stored:
     folder: tuple[str, str] = ("", "")  # output claim, and the normalized folder in it
 
 
-@dataclass(frozen=True, slots=True)
-class StoredJob:
-    """A Job, and the uid of its controller."""
-
-    job: Job
-    controller: str
-
-
 ResourceEntry = Entry[Stored]
-JobEntry = Entry[StoredJob]
+JobEntry = Entry[Job]
 PodEntry = Entry[Pod]
 ClaimEntry = Entry[Claim]
 AnyEntry = ResourceEntry | JobEntry | PodEntry | ClaimEntry

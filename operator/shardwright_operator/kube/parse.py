@@ -1,5 +1,6 @@
 """A cached resource to the types that decisions use."""
 
+import json
 from functools import lru_cache
 
 from pydantic import ValidationError
@@ -48,8 +49,21 @@ def _spec(text: bytes) -> tuple[Spec | None, str]:
 def _status(text: bytes) -> Status:
     try:
         return Status.model_validate_json(text)
+    except ValidationError as error:
+        return _readable(text, error)
+
+
+def _readable(text: bytes, error: ValidationError) -> Status:
+    """The status without the parts that cannot be read, which are rebuilt from the world; numbers of attempts are not.
+
+    Somebody has edited it, or a newer operator has written it.
+    """
+    odd = {str(told["loc"][0]) for told in error.errors() if told["loc"]}
+    parts = json.loads(text) if odd else {}
+    try:
+        return Status.model_validate({name: part for name, part in parts.items() if name not in odd})
     except ValidationError:
-        return Status()  # whatever it was, it is rebuilt from the world
+        return Status()
 
 
 def _explain(error: ValidationError) -> str:
