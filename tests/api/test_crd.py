@@ -96,6 +96,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_job(deadline="0s"), "must be a duration such as 2h, 90m or 1h30m"),
     (_job(deadline="999999h"), "must be a duration such as 2h, 90m or 1h30m"),
     (_job(ttlAfterFinished=""), "must be a duration such as 2h, 90m or 1h30m"),
+    (_job(ttlAfterFinished="59s"), "must be at least 1m: the outcome of a Job is read from it after its end"),
+    (_job(ttlAfterFinished="1s"), "must be at least 1m"),
+    (_job(resources={"limits": {"cpu": -1}}), "must be a quantity such as 16Gi or 500m"),
+    (_job(resources={"limits": {"cpu": True}}), "spec.job.resources.limits.cpu"),
     (_job(maxAttempts=0), "spec.job.maxAttempts in body should be greater than or equal to 1"),
     (
         _job(resources={"limits": {"nvidia.com/gpu": "8"}}),
@@ -109,6 +113,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_job(resources={"limits": {"memory": "-1Gi"}}), "must be a quantity such as 16Gi or 500m"),
     (_job(env=[{"name": "1A"}]), "name must be letters, digits and underscores, and must not start with a digit"),
     (_job(env=[{"name": "HF_TOKEN", "value": "x"}]), "use spec.source.huggingFace.tokenSecretRef"),
+    (_job(env=[{"name": "PYTHONPATH", "value": "/source"}]), "put what has to run into the image of spec.engine.image"),
+    (_job(env=[{"name": "LD_PRELOAD", "value": "/source/x"}]), "this name decides which code runs in the worker"),
+    (_job(env=[{"name": "VLLM_PLUGINS", "value": "x"}]), "this name decides which code runs in the worker"),
+    (_job(env=[{"name": "HF_HUB_OFFLINE", "value": "0"}]), "the operator, the worker or the device plugin sets this"),
+    (_job(env=[{"name": "SHARDWRIGHT_X"}]), "leave it out of env"),
+    (_job(env=[{"name": "HF_ENDPOINT", "value": "http://x"}]), "use spec.source.huggingFace.endpoint"),
     (_job(env=[{"name": "A"}, {"name": "A"}]), 'Duplicate value: {"name":"A"}'),
     (_job(podSecurityContext={"runAsUser": 0}), "spec.job.podSecurityContext.runAsUser in body should be greater"),
     (_job(podSecurityContext={"privileged": True}), 'unknown field "spec.job.podSecurityContext.privileged"'),
@@ -143,6 +153,9 @@ RIGHT: list[dict[str, Any]] = [
         maxAttempts=1,
         ttlAfterFinished="5m",
     ),
+    _job(resources={"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"cpu": 0, "memory": 1073741824}}),
+    _job(ttlAfterFinished="1m", env=[{"name": "NCCL_DEBUG", "value": "INFO"}]),
+    _job(ttlAfterFinished="60s"),
 ]
 
 

@@ -51,16 +51,68 @@ def scene(served: Plane) -> Iterator[Scene]:
         yield Scene(world, kubelet, homeless)
 
 
-def test_the_shard_job_waits_for_its_queue(scene: Scene) -> None:
+def test_both_jobs_wait_for_their_queue(scene: Scene) -> None:
     scene.world.create("queued", job={"queueName": "gpus"})
-    scene.world.wait("queued", reason="Queued")
-    (job,) = scene.world.jobs("queued", "shard")
-    assert job["spec"]["suspend"] is True
-    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
-    assert not scene.world.jobs("queued", "prepare")[0]["spec"]["suspend"]
-    scene.patch_job(job["metadata"]["name"], suspend=False)
+    for stage in ("prepare", "shard"):
+        _wait_for_job(scene, "queued", stage)
+        scene.world.wait("queued", reason="Queued")
+        (job,) = scene.world.jobs("queued", stage)
+        assert job["spec"]["suspend"] is True
+        assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+        scene.patch_job(job["metadata"]["name"], suspend=False)
     scene.world.wait("queued")
-    assert len(scene.world.jobs("queued", "shard")) == 1
+    assert len(scene.world.jobs("queued")) == 2
+
+
+def _wait_for_job(scene: Scene, name: str, stage: str) -> None:
+    wait_until(lambda: bool(scene.world.jobs(name, stage)), f"the {stage} Job", 60)
+
+
+def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None:
+    scene.homeless.add("held")
+    scene.world.create("held")
+    scene.world.wait("held", reason="Unschedulable")
+    (job,) = scene.world.jobs("held")
+    scene.patch_job(job["metadata"]["name"], suspend=True)
+    held = scene.world.wait("held", reason="Queued")
+    path = scene.world.path("jobs", job["metadata"]["name"])
+    before = scene.world.api.call("GET", path)
+    about = {"apiVersion": "batch/v1", "kind": "Job", "name": job["metadata"]["name"], "uid": job["metadata"]["uid"]}
+    event = {
+        "metadata": {"name": "held.pending"},
+        "involvedObject": {**about, "namespace": scene.world.namespace},
+        "reason": "Pending",
+        "message": "insufficient quota for nvidia.com/gpu",
+        "type": "Normal",
+    }
+    scene.world.api.call("POST", f"/api/v1/namespaces/{scene.world.namespace}/events", event)
+    wait_until(lambda: "insufficient quota" in str(scene.world.read("held")["status"]["conditions"]), "its words", 90)
+    scene.world.change("held", verification="Load")  # the default in words: the operator looks and changes nothing
+    wait_until(
+        lambda: scene.world.read("held")["status"]["observedGeneration"] > held["status"]["observedGeneration"],
+        "another look",
+        60,
+    )
+    after = scene.world.api.call("GET", path)
+    assert after["spec"]["suspend"] is True
+    assert (before["metadata"]["generation"], after["metadata"]["generation"]) == (
+        before["metadata"]["generation"],
+    ) * 2
+    scene.homeless.clear()
+    scene.patch_job(job["metadata"]["name"], suspend=False)
+    scene.world.wait("held")
+
+
+def test_a_storage_class_that_does_not_exist_is_named(scene: Scene) -> None:
+    create = {"size": "1Gi", "storageClassName": "no-such-class"}
+    scene.homeless.add("classless")
+    scene.world.create("classless", output={"persistentVolumeClaim": {"claimName": "made", "create": create}})
+
+    def is_named() -> bool:
+        return "no-such-class" in condition(scene.world.read("classless"), "Ready").get("message", "")
+
+    wait_until(is_named, "the name of the class", 90)
+    assert condition(scene.world.read("classless"), "Ready")["reason"] == "VolumePending"
 
 
 def test_suspending_takes_a_waiting_pod_away_and_gives_it_back(scene: Scene) -> None:

@@ -25,10 +25,10 @@ def test_a_claim_that_does_not_exist_is_waited_for(checkpoint: Checkpoint, kubec
 
 
 @pytest.mark.begins(
-    output={"persistentVolumeClaim": {"claimName": "unbound", "create": {"size": "1Gi", "storageClassName": "nowhere"}}}
+    output={"persistentVolumeClaim": {"claimName": "output", "create": {"size": "1Gi", "storageClassName": "nowhere"}}}
 )
-def test_a_claim_that_nobody_binds_is_named(checkpoint: Checkpoint) -> None:
-    assert holds(checkpoint.wait_reason("VolumePending", "unbound"), "Reconciling")
+def test_a_storage_class_that_does_not_exist_is_named(checkpoint: Checkpoint) -> None:
+    assert holds(checkpoint.wait_reason("VolumePending", '"nowhere" not found'), "Reconciling")
 
 
 @pytest.mark.begins(output=_output("read-only"), also=[claim("read-only", modes=("ReadOnlyMany",))])

@@ -9,6 +9,7 @@ from typing import Any
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
+from shardwright_operator.build.labels import SUSPENDED
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.decide.pruning import wants_claim_users
@@ -105,7 +106,9 @@ class Imagined:
                 case DeleteJob(name, uid) if self._is(name, uid):
                     self.jobs[name] = replace(self.jobs[name], deleting=True)
                 case SuspendJob(name, uid, suspend) if self._is(name, uid):
-                    self.jobs[name] = replace(self.jobs[name], suspended=suspend)
+                    labels = {key: value for key, value in self.jobs[name].labels.items() if key != SUSPENDED}
+                    mark = {SUSPENDED: "true"} if suspend else {}
+                    self.jobs[name] = replace(self.jobs[name], suspended=suspend, labels={**labels, **mark})
         if not self.slow_to_delete:
             self.bury()
         self.events += [(event.type, event.reason) for event in plan.events]
@@ -146,6 +149,7 @@ class Imagined:
     def running(self) -> Job:
         """The one live Job, its pod started."""
         (job,) = self.live()
+        job = self.jobs[job.name] = replace(job, suspended=False)  # whatever held it has let it go
         self.pods[job.name] = replace(pod(job, self.now), phase="Running", started_at=self.now)
         self.mounted.setdefault(job.uid, self.claims["shards"])
         return job
@@ -161,20 +165,30 @@ class Imagined:
         report = self._report(job).model_copy(update=changes)
         self._end(job, 0, report.to_text())
 
-    def fail(self, reason: Reason, message: str = "it broke", **facts: Any) -> None:
+    def fail(self, reason: Reason, message: str = "it broke", retry_after: float | None = None, **facts: Any) -> None:
         """The live Job's worker reports this failure."""
         job = self.running()
         stage = job.labels["shardwright.io/stage"].capitalize()
         code = MEANINGS[reason].exit_code or 1
-        report = Report(stage=stage, succeeded=False, reason=reason, message=message, exit_code=code)
+        report = Report(
+            stage=stage, succeeded=False, reason=reason, message=message, exit_code=code, retry_after=retry_after
+        )
         self._end(job, code, report.to_text(), **facts)
 
     def die(
-        self, exit_code: int, condition: tuple[str, str] = ("BackoffLimitExceeded", "it failed"), **facts: Any
+        self,
+        exit_code: int,
+        condition: tuple[str, str] = ("BackoffLimitExceeded", "it failed"),
+        log: str = "",
+        **facts: Any,
     ) -> None:
-        """The live Job ends without a report."""
+        """The live Job ends without a report; the kubelet takes the end of the log for one."""
         job = self.running()
-        self._end(job, exit_code, "", condition, **facts)
+        self._end(job, exit_code, log, condition, **facts)
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        """The events that tell how something ended, or what is in the way."""
+        return [event for event in self.events if event[1] != Reason.PROGRESSING]
 
     def ready(self) -> tuple[str, str]:
         """Status and reason of the condition Ready."""

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shardwright_operator.api.status import Status
+from shardwright_operator.build.labels import SUSPENDED
+from shardwright_operator.decide.plan import SuspendJob
 from shardwright_operator.decide.world import Job, Neighbor, Observed
 from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import MEANINGS, Reason
@@ -62,7 +64,10 @@ class AnyWorld(RuleBasedStateMachine):
     def act(self, seen: Observed | None = None) -> None:
         """One round of the operator, on what it has seen."""
         world, before = self.world, len(self.world.created)
+        marked = {job.name for job in (seen or world.observed()).jobs if SUSPENDED in job.labels}
         plan = world.step(seen)
+        resumed = {one.name for one in plan.actions if isinstance(one, SuspendJob) and not one.suspend}
+        assert resumed <= marked, "a Job was resumed that somebody else holds"
         assert plan.status.observed_generation == world.generation
         for name in world.created[before:]:
             if (
@@ -158,6 +163,21 @@ class AnyWorld(RuleBasedStateMachine):
         if queued or not job.suspended:
             self.world.jobs[job.name] = replace(job, suspended=False)
             self.world.running()
+
+    @rule()
+    @precondition(lambda self: self.world.live())
+    def hold(self) -> None:
+        """A queue suspends the Job, whether it runs or not, and takes its pods."""
+        job = self.job()
+        self.world.jobs[job.name] = replace(job, suspended=True)
+        self.world.pods.pop(job.name, None)
+
+    @rule()
+    @precondition(lambda self: self.world.live())
+    def let_go(self) -> None:
+        """A queue resumes the Job, whoever has suspended it."""
+        job = self.job()
+        self.world.jobs[job.name] = replace(job, suspended=False)
 
     @rule()
     def deletions_end(self) -> None:

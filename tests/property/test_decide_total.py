@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,6 +56,8 @@ LABELS = st.fixed_dictionaries(
         "shardwright.io/stage": st.sampled_from(["prepare", "shard", "?"]),
         "shardwright.io/inputs": INPUTS,
         "shardwright.io/attempt": st.sampled_from(["", "1", "7", "-1", "x", "9" * 30]),
+        "shardwright.io/suspended": st.just("true"),
+        "kueue.x-k8s.io/queue-name": st.just("gpus"),
     },
 )
 JOBS: Any = st.builds(
@@ -70,7 +73,15 @@ JOBS: Any = st.builds(
     failed=PAIRS,
     finished_at=MAYBE_TIMES,
 )
-REPORTS = st.sampled_from(["", "{", '{"stage": "Prepare", "succeeded": true}', '{"succeeded": false, "stage": "x"}'])
+REPORTS = st.sampled_from(
+    [
+        "",
+        "{",
+        '\x1b[2Jexec: "shardwright-worker": executable file not found',
+        '{"stage": "Prepare", "succeeded": true}',
+        '{"succeeded": false, "stage": "x"}',
+    ]
+)
 PODS: Any = st.builds(
     Pod,
     name=st.sampled_from(NAMES),
@@ -83,6 +94,12 @@ PODS: Any = st.builds(
     waiting=PAIRS,
     exit_code=st.sampled_from([None, 0, 1, 70, 143, -1]),
     termination_message=REPORTS,
+    terminated_reason=st.sampled_from(["", "Error", "OOMKilled", "StartError", "ContainerCannotRun"]),
+    status_reason=st.sampled_from(["", "Evicted", "OutOfpods", "UnexpectedAdmissionError"]),
+    status_message=WORDS,
+    disruption=st.sampled_from(["", "DeletionByTaintManager"]),
+    node=st.sampled_from(["", "node-7"]),
+    unreachable_since=MAYBE_TIMES,
     started_at=MAYBE_TIMES,
 )
 CLAIMS = st.none() | st.builds(
@@ -101,6 +118,9 @@ ATTEMPTS = st.none() | st.builds(
     inputs=INPUTS,
     claim_uid=st.sampled_from([READY.artifact.claim_uid, ""]),
     started_at=MAYBE_TIMES,
+    pod=st.sampled_from(["", *NAMES]),
+    pod_since=MAYBE_TIMES,
+    disruptions=st.integers(0, 10**9),
 )
 RETRIES = st.none() | st.builds(
     Retry,
@@ -123,6 +143,16 @@ STATUSES = st.builds(
     upkeep=st.sampled_from([{}, {"waiting": "x"}, {"prunedFor": f"{READY.artifact.key}/1"}]),
     last_handled_reconcile_at=st.sampled_from([None, "a"]),
 )
+NUMBERS = st.none() | st.sampled_from([0, 1, 700, 2**31, 2**53, 2**62, 2**64, 10**30, 10**400, -1]) | st.integers()
+PROGRESS = st.builds(
+    Progress.model_construct,
+    stage=st.sampled_from(list(Stage)),
+    seconds=st.floats(),
+    ranks_done=NUMBERS,
+    ranks=NUMBERS,
+    bytes_done=NUMBERS,
+    bytes_total=NUMBERS,
+)
 WARNINGS = st.builds(
     Warning,
     kind=st.sampled_from(["Job", "Pod", "PersistentVolumeClaim"]),
@@ -130,6 +160,7 @@ WARNINGS = st.builds(
     reason=WORDS,
     message=WORDS,
     time=TIMES,
+    normal=FLAGS,
 )
 
 
@@ -144,6 +175,7 @@ WARNINGS = st.builds(
     warnings=st.lists(WARNINGS, max_size=2),
     requested_at=st.sampled_from([None, "a", "b"]),
     users=st.sampled_from([(), ("",), ("models/llama/x",)]),
+    progress=st.dictionaries(st.sampled_from(NAMES), PROGRESS, max_size=2),
 )
 def test_there_is_always_a_plan(
     now: datetime,
@@ -155,6 +187,7 @@ def test_there_is_always_a_plan(
     warnings: list[Warning],
     requested_at: str | None,
     users: tuple[str, ...],
+    progress: dict[str, Progress],
 ) -> None:
     resource = Resource("models", "llama", "uid-1", 3, "9", False, requested_at, spec, status, "spec.engine: wrong")
     observed = Observed(
@@ -163,12 +196,17 @@ def test_there_is_always_a_plan(
         pods=tuple(pods),
         claims={"models": Claim("models", "uid-models", "Bound", ()), "shards": shards},
         warnings=tuple(warnings),
-        progress={NAMES[0]: Progress(stage=Stage.SAVING, bytes_done=1, bytes_total=2)},
+        progress=progress,
         claim_users={"shards": users},
     )
     plan = decide(now, CONFIG, observed)
     assert plan == decide(now, CONFIG, observed)
     assert Status.model_validate(plan.status.to_wire()) == plan.status
+    json.dumps(plan.status.to_wire(), allow_nan=False)  # as the API server reads it
+    shown = plan.status.progress
+    if shown and shown is not status.progress:
+        assert all(number is None or 0 <= number <= 2**53 for number in (shown.bytes_done, shown.bytes_total))
+        assert shown.estimated_completion is None or shown.estimated_completion <= now + timedelta(days=4)
     assert plan.status.observed_generation == 3
     assert plan.requeue_after is None or plan.requeue_after >= 0
     assert all(len(one.message) <= 2048 and Reason(one.reason) for one in plan.status.conditions)

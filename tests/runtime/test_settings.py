@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, Status
+from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, JobStatus, Status
 from shardwright_operator.kube.entries import Key
 from shardwright_operator.runtime import logs, metrics, settings
 from shardwright_operator.runtime.health import Health
@@ -139,6 +139,13 @@ def test_resources_are_counted_by_condition_and_attempts_by_reason() -> None:
     assert value("shardwright_attempts_total", {"stage": "Shard", "reason": "Succeeded"}) == 1
     assert value("shardwright_artifact_bytes_total") == 7
     assert value("shardwright_stage_seconds_sum", {"stage": "save"}) == 3.0
+    looked_after = artifact.model_copy(update={"checked_at": MOMENT})
+    recheck = JobStatus(name="j", stage="Prepare", attempt=3)
+    tally.seen(one, done.model_copy(update={"job": recheck}), done.model_copy(update={"artifact": looked_after}))
+    tally.seen(two, working.model_copy(update={"job": recheck}), done)
+    assert value("shardwright_attempts_total", {"stage": "Shard", "reason": "Succeeded"}) == 1, "found, not made"
+    assert value("shardwright_artifact_bytes_total") == 7
+    tally.gone(two)
     tally.gone(one)
     assert value("shardwright_resources", {"ready": "True", "reason": "Succeeded"}) == 0
 

@@ -10,6 +10,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
 from shardwright_operator.build.claim import build_claim
 from shardwright_operator.build.job import JobFacts, template_of
+from shardwright_operator.build.labels import SUSPENDED
 from shardwright_operator.build.prepare_job import Known, Pruning, build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_worker.arguments import build_parser
@@ -209,12 +210,103 @@ def test_ids_are_nobody_unless_given() -> None:
     assert (ids["runAsUser"], ids["runAsGroup"], ids["fsGroup"]) == (65532, 65532, 65532)
 
 
-def test_only_shard_waits_in_the_queue() -> None:
-    job = {"queueName": "gpus"}
-    assert _shard(job=job)["spec"]["suspend"] is True
-    assert _shard(job=job)["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
-    assert "suspend" not in _prepare(job=job)["spec"]
-    assert "kueue.x-k8s.io/queue-name" not in _prepare(job=job)["metadata"]["labels"]
+@BOTH
+def test_both_jobs_wait_in_the_queue_if_there_is_one(build: Any) -> None:
+    queued, plain = build(job={"queueName": "gpus"}), build()
+    assert queued["spec"]["suspend"] is True
+    assert queued["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert SUSPENDED not in queued["metadata"]["labels"], "the queue holds it, not the operator"
+    assert "suspend" not in plain["spec"]
+    assert "kueue.x-k8s.io/queue-name" not in plain["metadata"]["labels"]
+
+
+@BOTH
+def test_the_end_of_the_log_stands_in_for_a_report(build: Any) -> None:
+    assert _worker(build())["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
+@BOTH
+def test_a_job_stays_long_enough_to_be_seen(build: Any) -> None:
+    assert build(job={"ttlAfterFinished": "1s"})["spec"]["ttlSecondsAfterFinished"] == 60
+
+
+REFUSED = [
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONHOME",
+    "PYTHONUNBUFFERED",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "LD_AUDIT",
+    "GLIBC_TUNABLES",
+    "GCONV_PATH",
+    "BASH_ENV",
+    "HOME",
+    "PATH",
+    "TMPDIR",
+    "SHARDWRIGHT_ATTEMPT",
+    "HF_TOKEN",
+    "HF_HOME",
+    "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HF_ENDPOINT",
+    "HF_HUB_CACHE",
+    "VLLM_PLUGINS",
+    "VLLM_LOGGING_CONFIG_PATH",
+    "VLLM_ALLOW_INSECURE_SERIALIZATION",
+    "VLLM_NCCL_SO_PATH",
+    "NCCL_NET_PLUGIN",
+    "CUDA_INJECTION64_PATH",
+    "NVIDIA_VISIBLE_DEVICES",
+    "TRITON_CACHE_DIR",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "CC",
+    "CUDA_HOME",
+    "OPENSSL_CONF",
+    "COVERAGE_PROCESS_START",
+    "TORCH_DEVICE_BACKEND_AUTOLOAD",
+    "XDG_CONFIG_HOME",
+]
+ALLOWED = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NCCL_DEBUG",
+    "NCCL_P2P_DISABLE",
+    "NCCL_SOCKET_IFNAME",
+    "VLLM_LOGGING_LEVEL",
+    "VLLM_ATTENTION_BACKEND",
+    "OMP_NUM_THREADS",
+    "CUDA_LAUNCH_BLOCKING",
+    "HF_HUB_DOWNLOAD_TIMEOUT",
+    "TZ",
+    "LANG",
+    "TOKENIZERS_PARALLELISM",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "GLOO_SOCKET_IFNAME",
+]
+
+
+@BOTH
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_decides_which_code_runs_does_not_come_from_env(build: Any, name: str) -> None:
+    given = build(job={"env": [{"name": name, "value": "/source/evil"}]})
+    assert {"name": name, "value": "/source/evil"} not in _worker(given)["env"]
+
+
+@BOTH
+@pytest.mark.parametrize("name", ALLOWED)
+def test_other_names_reach_the_worker(build: Any, name: str) -> None:
+    assert {"name": name, "value": "1"} in _worker(build(job={"env": [{"name": name, "value": "1"}]}))["env"]
+
+
+def test_quantities_may_be_numbers_and_stay_what_they_are() -> None:
+    resources = {"requests": {"cpu": 2, "memory": "8Gi"}, "limits": {"cpu": "4", "memory": 17179869184}}
+    built = _worker(_shard(job={"resources": resources}))["resources"]
+    assert built["requests"] == {"cpu": 2, "memory": "8Gi"}
+    assert built["limits"] == {"cpu": "4", "memory": 17179869184, "nvidia.com/gpu": "2"}
 
 
 def test_prepare_removes_older_artifacts_only_when_told_to() -> None:

@@ -26,7 +26,7 @@ def test_two_jobs_lead_to_ready() -> None:
         "--load-format",
         "sharded_state",
     ]
-    assert world.events == [("Normal", "Succeeded")]
+    assert world.outcomes() == [("Normal", "Succeeded")]
 
 
 def test_the_attempt_number_is_written_before_its_job_is_created() -> None:

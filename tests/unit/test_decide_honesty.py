@@ -247,7 +247,7 @@ def test_a_claim_that_is_being_created_is_work_and_no_failure() -> None:
     plan = world.step()
     assert plan.actions
     assert world.ready() == ("Unknown", Reason.PROGRESSING)
-    assert not world.events
+    assert not world.outcomes()
 
 
 def test_status_of_another_version_is_understood() -> None:

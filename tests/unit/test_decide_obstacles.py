@@ -36,6 +36,32 @@ def test_a_claim_that_gets_no_volume_says_why() -> None:
     assert "no such class" in world.message()
 
 
+@pytest.mark.parametrize("name", ["models", "shards"])
+@pytest.mark.parametrize(
+    ("reason", "normal"), [("ProvisioningFailed", False), ("FailedBinding", True), ("ExternalProvisioning", True)]
+)
+def test_both_claims_say_why_although_the_pod_only_says_that_it_waits(name: str, reason: str, normal: bool) -> None:
+    world, job = _pending()
+    world.pods[job] = replace(
+        world.pods[job], unscheduled=("Unschedulable", "unbound immediate PersistentVolumeClaims")
+    )
+    world.claims[name] = replace(claim(name), phase="Pending")
+    words = 'storageclass.storage.k8s.io "nowhere" not found'
+    world.warnings = (Warning("PersistentVolumeClaim", name, reason, words, world.now, normal=normal),)
+    world.settle()
+    assert world.ready() == ("False", Reason.VOLUME_PENDING)
+    assert words in world.message()
+
+
+def test_a_claim_that_waits_for_its_pod_is_no_obstacle() -> None:
+    world, _ = _pending()
+    world.claims["shards"] = replace(claim("shards"), phase="Pending")
+    event = ("PersistentVolumeClaim", "shards", "WaitForFirstConsumer", "waiting for first consumer", world.now)
+    world.warnings = (Warning(*event, normal=True),)
+    world.settle()
+    assert world.ready() == ("Unknown", Reason.PROGRESSING)
+
+
 @pytest.mark.parametrize("reason", ["FailedScheduling", "FailedMount"])
 def test_a_warning_that_has_passed_is_no_obstacle(reason: str) -> None:
     world, name = _pending()
@@ -95,7 +121,7 @@ def test_an_obstacle_is_told_once_however_often_it_is_looked_at() -> None:
     for _ in range(5):
         world.step()
         world.later(30)
-    assert world.events == [("Warning", Reason.IMAGE_PULL_FAILED)]
+    assert world.outcomes() == [("Warning", Reason.IMAGE_PULL_FAILED)]
     world.to_ready()
-    assert world.events[-1] == ("Normal", Reason.SUCCEEDED)
-    assert len(world.events) == 2
+    assert world.outcomes()[-1] == ("Normal", Reason.SUCCEEDED)
+    assert len(world.outcomes()) == 2

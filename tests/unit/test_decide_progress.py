@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from shardwright_worker.contract.progress import Progress, Stage
-from tests.harness.imagined import START, Imagined
+from tests.harness.imagined import START, Imagined, pod
 
 
 def _running() -> tuple[Imagined, str]:
@@ -51,6 +53,33 @@ def test_the_end_is_estimated_from_the_pace_of_the_stage() -> None:
     world.progress[pod] = Progress(stage=Stage.VERIFYING, bytes_done=50, bytes_total=100)
     world.settle()
     assert world.status.progress.estimated_completion is None, "another stage has another pace"
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds"),
+    [(150, 700 * 10**9, 60), (2, 10**12, 5), (700, 700 * 10**9, 300), (1, 2**53, 30), (1, 2**62, 30), (1, 10**400, 1)],
+)
+def test_an_end_that_is_days_away_is_not_estimated(done: int, total: int, seconds: float) -> None:
+    world, pod = _running()
+    world.progress[pod] = Progress(stage=Stage.DOWNLOADING, bytes_done=0, bytes_total=total)
+    world.settle()
+    world.later(seconds)
+    world.progress[pod] = Progress(stage=Stage.DOWNLOADING, bytes_done=done, bytes_total=total)
+    world.settle()
+    assert world.status.progress is not None
+    assert world.status.progress.estimated_completion is None
+    assert (world.status.progress.bytes_total or 0) <= 2**53
+
+
+def test_progress_goes_when_nothing_runs() -> None:
+    world, name = _running()
+    world.progress[name] = Progress(stage=Stage.LOADING)
+    world.settle()
+    (job,) = world.live()
+    world.pods[name] = pod(job, world.now)  # the pod was lost, and its successor waits
+    world.progress.clear()
+    world.settle()
+    assert world.status.progress is None
 
 
 def test_progress_goes_with_its_job() -> None:

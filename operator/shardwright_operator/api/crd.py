@@ -23,6 +23,7 @@ _KEPT = (
     "maxItems",
     "maxProperties",
     "format",
+    "x-kubernetes-int-or-string",
     "x-kubernetes-validations",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
@@ -120,6 +121,8 @@ def _resolve(schema: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, A
     flat = dict(schema)
     if "anyOf" in flat:
         options = [one for one in flat.pop("anyOf") if one.get("type") != "null"]
+        if [one.get("type") for one in options] == ["integer", "string"]:
+            return {**flat, "x-kubernetes-int-or-string": True}
         assert len(options) == 1, f"one type a field: {schema}"
         flat = {**options[0], **flat}
     if "$ref" in flat:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from shardwright_operator.api import rules
-from shardwright_operator.api.model import Api, Duration, Name, Quantity, Text
+from shardwright_operator.api.model import Api, Duration, Name, Quantity, Text, TimeToLive
 
 
 class Toleration(Api):
@@ -76,7 +76,7 @@ class Affinity(Api):
 
 
 class JobSettings(Api):
-    """How the Jobs run; resources and queue are the shard Job's. A change never rebuilds a Ready artifact."""
+    """How the Jobs run; resources are the shard Job's. A change never rebuilds a Ready artifact."""
 
     model_config = ConfigDict(json_schema_extra=rules.JOB)
 
@@ -94,14 +94,20 @@ class JobSettings(Api):
     priority_class_name: Text = Field("", description="Empty: the cluster's default.")
     runtime_class_name: Text = Field("", description="Empty: the node's default.")
     scheduler_name: Text = Field("", description="Empty: the cluster's default.")
-    queue_name: Annotated[str, Field(max_length=63)] = Field("", description="Kueue's local queue for the shard Job.")
+    queue_name: Annotated[str, Field(max_length=63)] = Field("", description="Kueue's local queue for both Jobs.")
     image_pull_secrets: Annotated[list[LocalName], Field(max_length=8, json_schema_extra=rules.BY_NAME)] = Field(
         [], description="Secrets with passwords of image registries."
     )
     env: Annotated[list[EnvVar], Field(max_length=32, json_schema_extra=rules.BY_NAME)] = Field(
-        [], description="Environment of the workers, such as the address of a proxy."
+        [],
+        description="Environment of the workers, such as the address of a proxy. Names that decide which code runs, or"
+        " that the operator sets itself, are refused.",
     )
     pod_security_context: PodSecurityContext = PodSecurityContext()
     deadline: Duration = Field("2h", description="How long each Job may take, time spent waiting for a node included.")
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Disruptions do not count.")
-    ttl_after_finished: Duration = Field("1h", description="When a Job that has ended is removed, with its log.")
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="Disruptions, and what never ran, do not count."
+    )
+    ttl_after_finished: TimeToLive = Field(
+        "1h", description="When a Job that has ended is removed, with its log; at least 1m."
+    )

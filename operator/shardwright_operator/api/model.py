@@ -10,8 +10,9 @@ from shardwright_operator.api import rules
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 Text = Annotated[str, Field(max_length=253)]
 Size = Annotated[str, Field(max_length=32, json_schema_extra=rules.SIZE)]
-Quantity = Annotated[str, Field(max_length=32, json_schema_extra=rules.QUANTITY)]
+Quantity = Annotated[int | str, Field(json_schema_extra=rules.QUANTITY)]
 Duration = Annotated[str, Field(max_length=16, json_schema_extra=rules.DURATION)]
+TimeToLive = Annotated[str, Field(max_length=16, json_schema_extra=rules.TTL)]
 Pattern = Annotated[str, Field(max_length=200)]
 
 

@@ -65,6 +65,8 @@ def _fields(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, str, st
 
 
 def _kind(field: Mapping[str, Any]) -> str:
+    if field.get("x-kubernetes-int-or-string"):
+        return "integer or string"
     if field["type"] == "array":
         return f"list of {_kind(field['items'])}"
     if "additionalProperties" in field:

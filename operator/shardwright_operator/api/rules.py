@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shardwright_operator.api.refused_env import REFUSED
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS
 
 Rule = dict[str, str]
@@ -34,15 +35,25 @@ _FORMATS = (
 )
 _RELATIVE = rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /")
 
-DURATION = rules(
+_IS_DURATION = rule(
+    # The digits are bounded since Kubernetes keeps these seconds in 32 bits.
+    "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && self.matches('[1-9]')",
+    "must be a duration such as 2h, 90m or 1h30m",
+)
+DURATION = rules(_IS_DURATION)
+TTL = rules(
+    _IS_DURATION,
     rule(
-        # The digits are bounded since Kubernetes keeps these seconds in 32 bits.
-        "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && self.matches('[1-9]')",
-        "must be a duration such as 2h, 90m or 1h30m",
-    )
+        # A Job that goes sooner may go before its outcome is on record. The other rule refuses what is no duration.
+        f"!({_IS_DURATION['rule']}) || duration(self) >= duration('1m')",
+        "must be at least 1m: the outcome of a Job is read from it after its end",
+    ),
 )
 QUANTITY = rules(
-    rule("isQuantity(self) && !quantity(self).isLessThan(quantity('0'))", "must be a quantity such as 16Gi or 500m")
+    rule(
+        "type(self) == int ? self >= 0 : (isQuantity(self) && !quantity(self).isLessThan(quantity('0')))",
+        "must be a quantity such as 16Gi or 500m",
+    )
 )
 SIZE = rules(
     rule(
@@ -122,10 +133,7 @@ ENV = rules(
         "self.name.matches('^[A-Za-z_][A-Za-z0-9_]*$')",
         "name must be letters, digits and underscores, and must not start with a digit",
     ),
-    rule(
-        "!(self.name in ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'])",
-        "tokens do not belong into env; use spec.source.huggingFace.tokenSecretRef",
-    ),
+    *(rule(f"!self.name.matches('^({one.names})$')", one.instead) for one in REFUSED),
 )
 _ACCELERATOR = "(has(self.acceleratorResource) ? self.acceleratorResource : 'nvidia.com/gpu')"
 JOB = rules(

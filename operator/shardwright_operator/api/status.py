@@ -101,6 +101,10 @@ class JobStatus(Api):
     inputs: str = Field("", description="Hash of what the Job was made for.")
     claim_uid: str = Field("", description="The output claim it was made for.")
     started_at: datetime | None = Field(None, description="When the Job was created, once it was seen.")
+    pod: str = Field("", description="Its pod, once that has started.")
+    pod_since: datetime | None = Field(None, description="When that pod was created.")
+    disruptions: int = Field(0, description="Pods of the Job that were lost and replaced: evicted, preempted, deleted.")
+    last_disruption: str = Field("", description="The last of them, and what became of it.")
 
 
 class Failure(Api):
@@ -114,6 +118,8 @@ class Failure(Api):
     exit_code: int | None = Field(None, description="Exit code of the worker.")
     rank: int | None = Field(None, description="The rank that failed.")
     time: datetime | None = Field(None, description="When it failed.")
+    counts: bool = Field(True, description="Whether it uses up one of spec.job.maxAttempts.")
+    retry_after: float | None = Field(None, description="Seconds for which the hub asked to be left alone.")
 
     @field_validator("reason", mode="before")
     @classmethod
@@ -132,6 +138,7 @@ class Retry(Api):
     stage: str = Field("", description="Shard once a shard Job has failed.")
     failures: int = Field(0, description="Failures that count.")
     disruptions: int = Field(0, description="Those that do not.")
+    unexplained: int = Field(0, description="Shard Jobs that failed for a reason that nobody understands.")
     next_attempt_at: datetime | None = Field(None, description="When the next attempt starts.")
     stopped: bool = Field(False, description="Whether a person is waited for.")
 

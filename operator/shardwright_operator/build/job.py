@@ -6,14 +6,16 @@ from typing import Any
 
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.job_settings import JobSettings
+from shardwright_operator.api.refused_env import is_refused
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.build.labels import labels_of, owner_of
+from shardwright_operator.build.labels import QUEUE, labels_of, owner_of
 from shardwright_worker.contract.naming import digest_of
 
 TEMPLATE = "shardwright.io/template"
 REPORT = "/dev/termination-log"
 OUTPUT, SOURCE, SCRATCH, TOKEN = "/output", "/source", "/tmp", "/token"  # noqa: S108 - paths in the container
 NOBODY = 65532
+LEAST_TTL = 60  # seconds; a Job that goes sooner may go unseen
 DISRUPTION = {"type": "DisruptionTarget", "status": "True"}
 
 
@@ -41,11 +43,12 @@ class Container:
     mounts: list[dict[str, Any]]
 
 
-def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = "") -> dict[str, Any]:
+def build_job(facts: JobFacts, spec: Spec, container: Container) -> dict[str, Any]:
     """The Job. Its template label tells whether the spec's job fields have changed since.
 
-    With `queue` it is created suspended: Kueue lets it go.
+    With a queue it is created suspended: Kueue lets it go.
     """
+    queue = spec.job.queue_name
     labels = {
         **labels_of(facts.resource, facts.uid),
         "shardwright.io/stage": facts.stage.lower(),
@@ -57,7 +60,7 @@ def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = ""
         "completions": 1,
         "parallelism": 1,
         "activeDeadlineSeconds": seconds(spec.job.deadline),
-        "ttlSecondsAfterFinished": seconds(spec.job.ttl_after_finished),
+        "ttlSecondsAfterFinished": max(LEAST_TTL, seconds(spec.job.ttl_after_finished)),
         "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [DISRUPTION]}]},
         "podReplacementPolicy": "Failed",
         "template": {"metadata": {"labels": labels}, "spec": _pod(spec, container)},
@@ -73,7 +76,7 @@ def build_job(facts: JobFacts, spec: Spec, container: Container, queue: str = ""
             "labels": {
                 **labels,
                 TEMPLATE: template_of(spec),
-                **({"kueue.x-k8s.io/queue-name": queue} if queue else {}),
+                **({QUEUE: queue} if queue else {}),
             },
             "ownerReferences": [owner_of(facts.resource, facts.uid)],
         },
@@ -111,6 +114,8 @@ def _pod(spec: Spec, container: Container) -> dict[str, Any]:
                     "capabilities": {"drop": ["ALL"]},
                 },
                 "terminationMessagePath": REPORT,
+                # Without a report the end of the log is what a person can go by, once the pod is gone.
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [
                     {"name": "output", "mountPath": OUTPUT},
                     {"name": "scratch", "mountPath": SCRATCH},
@@ -144,8 +149,9 @@ def _security(job: JobSettings) -> dict[str, Any]:
 
 def _env(job: JobSettings) -> list[dict[str, str]]:
     ours = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "PYTHONUNBUFFERED": "1"}
-    theirs = {one.name: one.value for one in job.env}
-    return [{"name": name, "value": value} for name, value in {**ours, **theirs}.items()]
+    # The admission rules refuse these names; a resource may be older than the rules.
+    theirs = {one.name: one.value for one in job.env if not is_refused(one.name)}
+    return [{"name": name, "value": value} for name, value in {**theirs, **ours}.items()]
 
 
 def _scheduling(job: JobSettings) -> dict[str, Any]:

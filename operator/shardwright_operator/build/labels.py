@@ -4,6 +4,8 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 COMPONENT = "app.kubernetes.io/component"
 CHECKPOINT = "shardwright.io/checkpoint"
 CHECKPOINT_UID = "shardwright.io/checkpoint-uid"
+SUSPENDED = "shardwright.io/suspended"  # on a Job that the operator itself has suspended, and on no other
+QUEUE = "kueue.x-k8s.io/queue-name"
 
 
 def labels_of(resource: str, uid: str) -> dict[str, str]:

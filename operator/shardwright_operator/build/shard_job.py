@@ -38,7 +38,7 @@ def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSou
         arguments += ["--source-repo", hub.repo]
     arguments += ["--report", REPORT]
     container = Container(image, arguments, _resources(spec), volumes, mounts)
-    return build_job(facts, spec, container, queue=spec.job.queue_name)
+    return build_job(facts, spec, container)
 
 
 def _resources(spec: Spec) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import re
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.inputs import short_hash
 from shardwright_operator.decide.need import Need
-from shardwright_operator.decide.world import Claim, Job, Observed, Resource
+from shardwright_operator.decide.words import clean, sentences
+from shardwright_operator.decide.world import Claim, Job, Observed, Pod, Resource
 
 ATTEMPT = "shardwright.io/attempt"
 INPUTS = "shardwright.io/inputs"
@@ -69,6 +70,45 @@ def live_jobs(observed: Observed) -> list[Job]:
 def find(observed: Observed, name: str) -> Job | None:
     """The Job of this name, ours or not."""
     return next((job for job in observed.jobs if job.name == name), None)
+
+
+def with_pods(observed: Observed, attempt: JobStatus) -> JobStatus:
+    """The attempt with what its pods tell: the one that runs, and those that were lost and replaced within the Job.
+
+    Level-triggered: it counts the pods that are younger than the one on record, which is the last that was known.
+    """
+    pods = sorted(
+        (pod for pod in observed.pods if pod.job_name == attempt.name), key=lambda pod: (pod.created_at, pod.name)
+    )
+    known = next((pod for pod in pods if pod.name == attempt.pod), None)
+    if not attempt.pod:
+        started = [pod for pod in pods if pod.started_at is not None]
+        if not started:
+            return attempt
+        attempt, known = (
+            attempt.model_copy(update={"pod": started[0].name, "pod_since": started[0].created_at}),
+            started[0],
+        )
+    younger = [pod for pod in pods if attempt.pod_since and pod.created_at > attempt.pod_since]
+    if not younger:
+        return attempt
+    lost, newest = [known, *younger[:-1]], younger[-1]
+    return attempt.model_copy(
+        update={
+            "pod": newest.name,
+            "pod_since": newest.created_at,
+            "disruptions": attempt.disruptions + len(younger),
+            "last_disruption": _loss(lost[-1], attempt.pod, newest),
+        }
+    )
+
+
+def _loss(pod: Pod | None, name: str, newest: Pod) -> str:
+    """Which pod was lost, why as far as it is known, and what has taken its place."""
+    why = ": ".join(part for part in (pod.disruption or pod.status_reason, pod.status_message) if part) if pod else ""
+    node = f" on node {pod.node}" if pod and pod.node else ""
+    lost = f"Pod {pod.name if pod else name}{node} was lost: {clean(why or 'it was deleted', 500)}"
+    return sentences(lost, f"Pod {newest.name} has taken its place")
 
 
 def _number(job: Job) -> int:

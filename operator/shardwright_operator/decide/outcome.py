@@ -5,15 +5,25 @@ from datetime import datetime
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Failure, JobStatus, Status
+from shardwright_operator.decide.kubelet import said_of, whose_image
 from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.words import clause, clean, last_lines, sentences
 from shardwright_operator.decide.world import Job, Observed, Pod
 from shardwright_worker.contract.levels import satisfies
-from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
+from shardwright_worker.contract.reasons import MEANINGS, Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
 
+LONGEST_REST = 86400.0  # seconds; no hub is waited for longer, whatever it asks for
+_MESSAGE_LIMIT = 1500
+_MOST_RANKS = 2**20
 _SIGTERM = 143
 # What a worker makes of a process of its own that the kernel killed for its memory; the container's state knows better.
-_GUESSES = (Reason.WORKER_PROTOCOL_ERROR, Reason.COMMUNICATION_FAILED)
+_GUESSES = (
+    Reason.WORKER_PROTOCOL_ERROR,
+    Reason.UNEXPECTED_ERROR,
+    Reason.COMMUNICATION_FAILED,
+    Reason.VERIFICATION_FAILED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +34,55 @@ class Outcome:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Why it failed; `counts`: it uses up one of spec.job.maxAttempts."""
+
+    reason: Reason
+    message: str
+    counts: bool = True
+    retry_after: float | None = None
+
+
 def judge(observed: Observed, spec: Spec, need: Need, job: Job, attempt: JobStatus, now: datetime) -> Outcome:
     """The outcome of a finished Job."""
-    pod = _last_pod(observed, job)
+    pod = _last_pod(observed, job.name)
     report = read_report(pod.termination_message) if pod else None
-    if job.complete and report is not None and report.succeeded and _answers(report, need):
+    if job.complete and pod and report and _is_success(report, pod) and _answers(report, need):
         return Outcome(report=report)
-    reason, message = _cause(observed.resource.status, spec, job, pod, report)
-    return Outcome(
-        failure=Failure(
-            reason=reason,
-            message=message,
-            stage=attempt.stage,
-            job=job.name,
-            attempt=attempt.attempt,
-            exit_code=pod.exit_code if pod else None,
-            rank=report.rank if report else None,
-            time=job.finished_at or now,
-        )
+    cause = _cause(observed, spec, job, attempt, pod, report)
+    rank = report.rank if report else None
+    return Outcome(failure=_failure(attempt, cause, job.finished_at or now, pod.exit_code if pod else None, rank))
+
+
+def vanished(observed: Observed, attempt: JobStatus, now: datetime) -> Outcome:
+    """The outcome of a Job that had been created and is there no more. One that has run counts, so that it ends."""
+    pod = _last_pod(observed, attempt.name)
+    gone = f"Job {attempt.name} is gone: somebody or its time to live deleted it before its outcome was on record"
+    message = sentences(gone, _last_seen(observed.resource.status, attempt, pod))
+    ran = bool(attempt.pod) or (pod is not None and pod.started_at is not None)
+    code = pod.exit_code if pod else None
+    return Outcome(failure=_failure(attempt, _Cause(Reason.DISRUPTED, message, counts=ran), now, code, None))
+
+
+def _failure(attempt: JobStatus, cause: _Cause, time: datetime, exit_code: int | None, rank: int | None) -> Failure:
+    return Failure(
+        reason=cause.reason,
+        message=clean(cause.message, _MESSAGE_LIMIT),
+        stage=attempt.stage,
+        job=attempt.name,
+        attempt=attempt.attempt,
+        exit_code=exit_code,
+        rank=rank if rank is not None and 0 <= rank <= _MOST_RANKS else None,
+        time=time,
+        counts=cause.counts,
+        retry_after=cause.retry_after,
     )
 
 
-def vanished(attempt: JobStatus, now: datetime) -> Outcome:
-    """The outcome of a Job that had been created and is there no more."""
-    message = f"Job {attempt.name} was deleted before its end was seen"
-    return Outcome(
-        failure=Failure(
-            reason=Reason.DISRUPTED,
-            message=message,
-            stage=attempt.stage,
-            job=attempt.name,
-            attempt=attempt.attempt,
-            time=now,
-        )
-    )
+def _is_success(report: Report, pod: Pod) -> bool:
+    """Whether report and pod agree: a success with the reason of a failure, or of a pod that failed, is none."""
+    return report.succeeded and pod.exit_code == 0 and report.exit_code == 0 and report.reason == Reason.SUCCEEDED
 
 
 def _answers(report: Report, need: Need) -> bool:
@@ -68,43 +93,91 @@ def _answers(report: Report, need: Need) -> bool:
     return artifact is not None and artifact.key == need.key and satisfies(artifact.verified_by, need.level)
 
 
-def _last_pod(observed: Observed, job: Job) -> Pod | None:
-    ended = [pod for pod in observed.pods if pod.job_name == job.name and pod.exit_code is not None]
-    others = [pod for pod in observed.pods if pod.job_name == job.name]
-    return max(ended or others, key=lambda pod: (pod.created_at, pod.name), default=None)
+def _last_pod(observed: Observed, job: str) -> Pod | None:
+    pods = [pod for pod in observed.pods if pod.job_name == job]
+    ended = [pod for pod in pods if pod.exit_code is not None or pod.phase in ("Failed", "Succeeded")]
+    return max(ended or pods, key=lambda pod: (pod.created_at, pod.name), default=None)
 
 
-def _cause(status: Status, spec: Spec, job: Job, pod: Pod | None, report: Report | None) -> tuple[Reason, str]:
+def _cause(
+    observed: Observed, spec: Spec, job: Job, attempt: JobStatus, pod: Pod | None, report: Report | None
+) -> _Cause:
     if job.failed and job.failed[0] == "DeadlineExceeded":
-        return Reason.DEADLINE_EXCEEDED, _deadline_message(status, spec, job, pod)
+        return _deadline(observed, spec, job, attempt)
     if pod is None:
         said = ": ".join(part for part in job.failed or ("", "") if part) or "no word"
         kind = "completed" if job.complete else "failed"
-        return Reason.WORKER_PROTOCOL_ERROR, f"Job {job.name} {kind} ({said}) and its pod is gone, with its report"
-    failure = report if report and not report.succeeded else None
+        message = f"Job {job.name} {kind} ({clause(said)}) and its pod is gone, with its report"
+        return _Cause(Reason.WORKER_PROTOCOL_ERROR, message)
+    failure = report if report and not report.succeeded and MEANINGS[report.reason].exit_code is not None else None
     if pod.terminated_reason == "OOMKilled" and (failure is None or failure.reason in _GUESSES):
-        return Reason.OUT_OF_MEMORY, f"Pod {pod.name} was killed for using more memory than its limit"
+        return _Cause(Reason.OUT_OF_MEMORY, f"Pod {pod.name} was killed for using more memory than its limit")
+    if failure and failure.reason == Reason.DISRUPTED and pod.status_reason:
+        return _without_report(job, attempt, pod, None)  # the worker knows that it was stopped, the node knows why
     if failure:
-        return failure.reason, failure.message
+        return _reported(failure, attempt)
+    return _without_report(job, attempt, pod, report)
+
+
+def _reported(report: Report, attempt: JobStatus) -> _Cause:
+    """The worker's own words. Who waits as long as a hub has asked has not failed; accelerators never wait for one."""
+    asked = report.retry_after if attempt.stage == "Prepare" and MEANINGS[report.reason].retry else None
+    asked = min(asked, LONGEST_REST) if asked is not None and asked > 0 else None  # NaN is not larger than 0
+    counts = asked is None and report.reason != Reason.DISRUPTED
+    return _Cause(report.reason, report.message or MEANINGS[report.reason].summary, counts, asked)
+
+
+def _without_report(job: Job, attempt: JobStatus, pod: Pod, report: Report | None) -> _Cause:
+    """What the node, the exit code or the last lines of the log tell of a worker without a report to go by."""
+    if report is None and (said := said_of(pod)):
+        message = sentences(said.message, whose_image(said.reason, attempt.stage))
+        return _Cause(said.reason, message, counts=said.ran or not MEANINGS[said.reason].retry)
     if pod.disruption or pod.deleting or pod.exit_code in (_SIGTERM, 70):
-        return Reason.DISRUPTED, f"Pod {pod.name} was stopped{': ' + pod.disruption if pod.disruption else ''}"
+        words = pod.disruption or pod.status_message
+        return _Cause(Reason.DISRUPTED, f"Pod {pod.name} was stopped{': ' + words if words else ''}", counts=False)
     if pod.exit_code is not None and (known := reason_of_exit_code(pod.exit_code)):
-        return known, f"The worker in pod {pod.name} ended with exit code {pod.exit_code}, without a report"
-    if job.complete and report is not None:
-        return Reason.WORKER_PROTOCOL_ERROR, f"Pod {pod.name} reports something else than it was asked for"
-    if job.complete:
-        return Reason.WORKER_PROTOCOL_ERROR, f"Pod {pod.name} ended well, without a report that can be read"
-    lines = pod.termination_message.strip().splitlines()
-    words = f": {lines[-1][:500]}" if lines else ""
+        ended = f"The worker in pod {pod.name} ended with exit code {pod.exit_code}, without a report"
+        return _Cause(known, _with_log(ended, pod, report))
     code = "" if pod.exit_code is None else f" with exit code {pod.exit_code}"
-    return Reason.WORKER_PROTOCOL_ERROR, f"Pod {pod.name} ended{code}, without a report that can be read{words}"
+    if report is not None:
+        kind = "a success" if report.succeeded else f"the failure {report.reason}"
+        return _Cause(
+            Reason.WORKER_PROTOCOL_ERROR,
+            f"Pod {pod.name} ended{code} and reports {kind}, which does not fit to that or to what it was asked for",
+        )
+    if job.complete:
+        return _Cause(Reason.WORKER_PROTOCOL_ERROR, f"Pod {pod.name} ended well, without a report that can be read")
+    ended = f"Pod {pod.name} ended{code}, without a report that can be read"
+    return _Cause(Reason.WORKER_PROTOCOL_ERROR, _with_log(ended, pod, report))
 
 
-def _deadline_message(status: Status, spec: Spec, job: Job, pod: Pod | None) -> str:
+def _with_log(message: str, pod: Pod, report: Report | None) -> str:
+    """The message with the end of the log, which stands in for a report that was not written."""
+    log = last_lines(pod.termination_message, limit=700) if report is None else ""
+    return f"{message}; the end of its log: {log}" if log else message
+
+
+def _deadline(observed: Observed, spec: Spec, job: Job, attempt: JobStatus) -> _Cause:
+    """Who has waited for room until the deadline has not used up an attempt."""
+    status = observed.resource.status
     message = f"Job {job.name} ran longer than spec.job.deadline ({spec.job.deadline})"
+    pods = [pod for pod in observed.pods if pod.job_name == job.name]
+    has_run = any(pod.started_at is not None or pod.exit_code is not None for pod in pods)
+    if has_run or attempt.pod or status.progress or attempt.started_at is None:
+        seen = f", last seen in the stage {status.progress.stage}" if status.progress else ""
+        return _Cause(Reason.DEADLINE_EXCEEDED, f"{message}{seen}")
     ready = status.condition("Ready")
+    waited = ready.message if ready and ready.reason not in (Reason.PROGRESSING, Reason.SUCCEEDED) else ""
+    never = f"Job {job.name} waited longer than spec.job.deadline ({spec.job.deadline}) and its pod never ran"
+    return _Cause(Reason.DEADLINE_EXCEEDED, sentences(f"{never}: {waited}" if waited else never), counts=False)
+
+
+def _last_seen(status: Status, attempt: JobStatus, pod: Pod | None) -> str:
+    """What was known of a Job when it was there."""
+    if pod is not None and pod.exit_code is not None:
+        return f"Its pod {pod.name} had ended with exit code {pod.exit_code}"
     if status.progress:
-        return f"{message}, last seen in the stage {status.progress.stage}"
-    if (pod is None or pod.started_at is None) and ready and ready.reason not in (Reason.PROGRESSING, "Succeeded"):
-        return f"{message}; its pod never ran: {ready.message}"
-    return message
+        return f"It was last seen in the stage {status.progress.stage}"
+    if attempt.pod:
+        return f"Its pod {attempt.pod} had started"
+    return "No pod of it was seen to run"

@@ -24,6 +24,7 @@ from shardwright_operator.decide.starting import create, start
 from shardwright_operator.decide.upkeep import look_after
 from shardwright_operator.decide.verdict import Verdict, describe, done, paused, stalled, working
 from shardwright_operator.decide.volume import check_folder, check_output, claims_go, note_on_claim, output_claim
+from shardwright_operator.decide.words import sentences
 from shardwright_operator.decide.world import Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
 
@@ -126,7 +127,7 @@ def _beside(case: Case, step: Step) -> Step:
         earlier = f"Artifact {artifact.path} of earlier inputs stays published"
         source = step.status.source
         same = artifact.inputs == case.wanted() and (source is None or source.key == artifact.key)
-        kept = f"{verdict.message}. {describe(artifact) if same else earlier}"
+        kept = sentences(verdict.message, describe(artifact) if same else earlier)
         return replace(step, verdict=replace(verdict, message=kept))
     trouble = verdict.message if verdict.situation in ("retrying", "stalled") else ""
     return replace(step, verdict=done(artifact, trouble))
@@ -140,6 +141,8 @@ def _pursue(case: Case, need: Need) -> Step:
     if others:
         actions = tuple(DeleteJob(job.name, job.uid) for job in others if not job.deleting)
         names = ", ".join(job.name for job in others)
+        if attempt is None:
+            case = case.update(job=None, progress=None)  # what is stopped on purpose has neither failed nor vanished
         return Step(case.status, working(f"Waiting until Job {names}, which nobody needs any more, is gone"), actions)
     if attempt is None:
         return start(case.update(job=None, progress=None), need)
@@ -154,7 +157,7 @@ def _pursue(case: Case, need: Need) -> Step:
         message = f"A Job {job.name} exists that belongs to something else; delete it or rename this resource"
         return Step(case.status, stalled(Reason.NAME_CONFLICT, message), (), LOOK_AGAIN)
     case = case.update(job=seen(attempt, job), attempt=max(case.status.attempt, attempt.attempt))
-    return _judge(case, need, job) if job.finished else watch(case, need, job)
+    return _judge(case, need, job) if job.finished else watch(case, job)
 
 
 def _judge(case: Case, need: Need, job: Job) -> Step:
@@ -173,7 +176,8 @@ def _judge(case: Case, need: Need, job: Job) -> Step:
 def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step:
     """The attempt failed: keep a record of it, then see whether another may start."""
     resource, inputs = case.observed.resource, case.retry_inputs()
-    outcome = judge(case.observed, case.spec, need, job, attempt, case.now) if job else vanished(attempt, case.now)
+    observed, now = case.observed, case.now
+    outcome = judge(observed, case.spec, need, job, attempt, now) if job else vanished(observed, attempt, now)
     assert outcome.failure is not None
     record = retry.current(case.status, inputs)
     case = case.after(

@@ -6,9 +6,14 @@ from shardwright_operator.api.status import ProgressStatus, Status
 from shardwright_operator.decide.obstacle import pods_of
 from shardwright_operator.decide.world import Job, Observed
 
+_MOST = 2**53  # more bytes than any volume has, and as many as every reader of JSON can count
+_FARTHEST = timedelta(days=3)  # who is that slow has no pace to go by
+
 
 def progress_of(observed: Observed, status: Status, job: Job, now: datetime) -> ProgressStatus | None:
-    """The newest progress of the Job's pod; what status says already if no line came since."""
+    """The newest progress of the Job's pod; what status says already if no line came since; none while nothing runs."""
+    if _is_idle(observed, job):
+        return None
     lines = [observed.progress[pod.name] for pod in pods_of(observed, job) if pod.name in observed.progress]
     old = status.progress
     if not lines:
@@ -18,10 +23,10 @@ def progress_of(observed: Observed, status: Status, job: Job, now: datetime) -> 
     started_at = old.started_at if old and same_stage else now.replace(microsecond=0)
     shown = ProgressStatus(
         stage=line.stage,
-        ranks_done=line.ranks_done,
-        ranks=line.ranks,
-        bytes_done=line.bytes_done,
-        bytes_total=line.bytes_total,
+        ranks_done=_count(line.ranks_done),
+        ranks=_count(line.ranks),
+        bytes_done=_count(line.bytes_done),
+        bytes_total=_count(line.bytes_total),
         started_at=started_at,
     )
     if old and old.model_copy(update={"estimated_completion": None}) == shown:
@@ -29,12 +34,25 @@ def progress_of(observed: Observed, status: Status, job: Job, now: datetime) -> 
     return shown.model_copy(update={"estimated_completion": _estimate(shown, now)})
 
 
+def _is_idle(observed: Observed, job: Job) -> bool:
+    """Whether the Job is held back or waits for a pod, maybe for another than the one that has told its progress."""
+    pods = [pod for pod in observed.pods if pod.job_name == job.name]
+    newest = max(pods, key=lambda pod: (pod.created_at, pod.name), default=None)
+    return job.suspended or newest is None or newest.phase in ("Pending", "")
+
+
+def _count(number: int | None) -> int | None:
+    """A number that can be shown; a worker's own numbers have no bounds."""
+    return number if isinstance(number, int) and 0 <= number <= _MOST else None
+
+
 def _estimate(progress: ProgressStatus, now: datetime) -> datetime | None:
-    """When the bytes are through at the pace since the stage was first seen, to the second."""
+    """When the bytes are through at the pace since the stage was first seen, to the second; None if that is days."""
     done, total, since = progress.bytes_done, progress.bytes_total, progress.started_at
     if not done or not total or done >= total or since is None or now <= since:
         return None
-    return (now + (total - done) / done * (now - since)).replace(microsecond=0)
+    left = (total - done) / done * (now - since).total_seconds()
+    return (now + timedelta(seconds=left)).replace(microsecond=0) if left <= _FARTHEST.total_seconds() else None
 
 
 def time_in_queue(observed: Observed, job: Job) -> float | None:

@@ -23,6 +23,7 @@ from shardwright_operator.decide.world import Claim, Job
 from shardwright_worker.contract.report import ArtifactReport, Report
 
 MODELS = "/models"
+_LONGEST = 1e9  # seconds
 CHANGED = "sourceChanged"  # entry of status.upkeep: the source is another one than the artifact was made from
 
 
@@ -55,7 +56,8 @@ def kept_serving(status: Status, disproven: str) -> Serving | None:
 
 
 def _durations(case: Case, need: Need, job: Job, report: Report) -> Durations:
-    seconds = {name: round(value, 1) for name, value in report.durations.items() if name in Durations.model_fields}
+    told = {name: value for name, value in report.durations.items() if name in Durations.model_fields}
+    seconds = {name: round(value, 1) for name, value in told.items() if 0 <= value < _LONGEST}  # no NaN, no infinity
     queued = time_in_queue(case.observed, job)
     if need.stage == "Shard" and queued is not None:
         seconds["queue"] = round(queued, 1)
@@ -115,12 +117,13 @@ def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: Artif
 
 
 def _moment(text: str) -> datetime | None:
-    """A worker's time; without a zone it is UTC, since the API server takes no time without one."""
+    """A worker's time in UTC, to the second, as the API server takes it; None if it is no time of our days."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return time if 2000 <= time.year <= 2999 else None
 
 
 def serving_of(spec: Spec, report: ArtifactReport) -> Serving:

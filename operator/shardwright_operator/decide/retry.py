@@ -1,15 +1,19 @@
 """Whether and when a failed stage runs again."""
 
+import math
 from datetime import datetime, timedelta
 
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
 from shardwright_operator.decide.inputs import short_hash
+from shardwright_operator.decide.outcome import LONGEST_REST
 from shardwright_operator.decide.verdict import Verdict, stalled, waiting
+from shardwright_operator.decide.words import clause, sentences
 from shardwright_operator.decide.world import Config
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
+AGAIN = "To try again, set the annotation reconcile.fluxcd.io/requestedAt"
 _DOUBLINGS = 16  # more than any cap needs
 
 
@@ -22,10 +26,10 @@ def record(
     status: Status, spec: Spec, config: Config, retry: Retry, failure: Failure, uid: str, now: datetime
 ) -> Status:
     """The status after a failed attempt."""
-    counts = failure.reason != Reason.DISRUPTED
-    failures, disruptions = retry.failures + counts, retry.disruptions + (not counts)
+    failures, disruptions = retry.failures + failure.counts, retry.disruptions + (not failure.counts)
+    unexplained = retry.unexplained + (failure.counts and limit_of(failure) is not None)
     permanent = not MEANINGS[failure.reason].retry
-    pause = backoff(config, failures + disruptions, f"{uid}/{failure.attempt}")
+    pause = max(backoff(config, failures + disruptions, f"{uid}/{failure.attempt}"), rest_of(failure))
     return status.model_copy(
         update={
             "retry": Retry(
@@ -33,8 +37,11 @@ def record(
                 stage=retry.stage or ("Shard" if failure.stage == "Shard" else ""),
                 failures=failures,
                 disruptions=disruptions,
+                unexplained=unexplained,
                 next_attempt_at=None if permanent else now + timedelta(seconds=pause),
-                stopped=permanent or failures >= spec.job.max_attempts,
+                stopped=permanent
+                or failures >= spec.job.max_attempts
+                or unexplained >= (limit_of(failure) or math.inf),
             ),
             "last_failure": failure,
             "attempts": [*status.attempts, failure][-HISTORY:],
@@ -42,6 +49,17 @@ def record(
             "progress": None,
         }
     )
+
+
+def limit_of(failure: Failure) -> int | None:
+    """How many shard Jobs may end like this, None if only spec.job.maxAttempts tells."""
+    return MEANINGS[failure.reason].shard_attempts if failure.stage == "Shard" else None
+
+
+def rest_of(failure: Failure) -> float:
+    """Seconds for which the hub asked to be left alone, as far as that is obeyed."""
+    asked = failure.retry_after
+    return min(asked, LONGEST_REST) if asked is not None and asked > 0 else 0.0
 
 
 def is_made_good(status: Status, inputs: str) -> bool:
@@ -62,14 +80,30 @@ def hold(status: Status, spec: Spec, retry: Retry, now: datetime) -> Verdict | N
     if failure is None or not (retry.failures or retry.disruptions):
         return None
     if retry.stopped and MEANINGS[failure.reason].retry:
-        tried = f"{retry.failures} of {spec.job.max_attempts} attempts failed"
-        message = f"{tried}; the last: {failure.reason}: {failure.message}"
-        return stalled(Reason.ATTEMPTS_EXHAUSTED, message)
+        return stalled(Reason.ATTEMPTS_EXHAUSTED, _exhausted(spec, retry, failure))
     if retry.stopped:
-        return stalled(failure.reason, f"{failure.message.rstrip('.')}. {MEANINGS[failure.reason].advice}")
+        advice = MEANINGS[failure.reason].advice
+        return stalled(failure.reason, sentences(failure.message, advice, "" if "requestedAt" in advice else AGAIN))
     if retry.next_attempt_at and now < retry.next_attempt_at:
-        return waiting(failure.reason, f"{failure.message.rstrip('.')}; attempt {status.attempt + 1} follows")
+        return waiting(failure.reason, sentences(failure.message, _next(status, failure, retry.next_attempt_at)))
     return None
+
+
+def _exhausted(spec: Spec, retry: Retry, failure: Failure) -> str:
+    tried = f"{retry.failures} of {spec.job.max_attempts} attempts failed"
+    if retry.failures < spec.job.max_attempts:
+        tried = f"{retry.unexplained} shard Jobs failed for reasons that are not understood, and no more are tried"
+    last = f"{tried}; the last: {failure.reason}: {clause(failure.message)}"
+    return sentences(last, MEANINGS[Reason.ATTEMPTS_EXHAUSTED].advice)
+
+
+def _next(status: Status, failure: Failure, at: datetime) -> str:
+    """What comes next. The time is told where it is not a matter of moments."""
+    follows = f"Attempt {status.attempt + 1} follows"
+    if rest_of(failure):
+        until = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"The hub asked to be left alone until {until}; attempt {status.attempt + 1} follows then"
+    return follows if failure.counts else f"{follows}; this one does not count"
 
 
 def last(status: Status, retry: Retry) -> Verdict | None:

@@ -10,6 +10,7 @@ from shardwright_operator.decide.plan import CreateJob
 from shardwright_operator.decide.running import LOOK_AGAIN
 from shardwright_operator.decide.verdict import Verdict, paused, suspended, waiting, working
 from shardwright_operator.decide.volume import check_source
+from shardwright_operator.decide.words import clean
 from shardwright_worker.contract.reasons import Reason
 
 
@@ -27,6 +28,8 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     """Why no attempt starts now, None if one may."""
     record = retry.current(case.status, case.retry_inputs())
     hold = retry.hold(case.status, case.spec, record, case.now)
+    if hold and hold.situation == "stalled" and _may_be_published(case, need):
+        hold = None
     if hold and hold.situation == "stalled":
         only_looks = need.upkeep or need.restores
         again = retry.next_upkeep(case.status, case.spec)
@@ -40,6 +43,13 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     if hold and record.next_attempt_at:
         return Step(case.status, hold, (), (record.next_attempt_at - case.now).total_seconds())
     return None
+
+
+def _may_be_published(case: Case, need: Need) -> bool:
+    """Whether the last shard Job may have published unseen: prepare looks once, even if no more attempts may follow."""
+    failure, source = case.status.last_failure, case.status.source
+    asks = source is not None and source.inputs == ""
+    return asks and need.stage == "Prepare" and failure is not None and failure.stage == "Shard"
 
 
 def _unready(case: Case, failure: Verdict | None = None) -> Step | None:
@@ -57,7 +67,7 @@ def create(case: Case, need: Need, attempt: JobStatus) -> Step:
         return step
     action = CreateJob(job_for(case.now, case.config, case.observed, case.spec, need, attempt))
     for warning in case.observed.warnings:
-        if warning.name == attempt.name:
-            verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {warning.message}")
+        if (warning.kind, warning.name) == ("Job", attempt.name) and not warning.normal:
+            verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {clean(warning.message)}")
             return Step(case.status, verdict, (action,), LOOK_AGAIN)
     return Step(case.status, working(f"Starting Job {attempt.name}"), (action,))

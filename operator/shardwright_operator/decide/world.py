@@ -65,6 +65,8 @@ class Pod:
     """A pod that one of our Jobs controls, reduced to what decisions need of it and of the worker in it.
 
     `waiting` and `unscheduled` are (reason, message); `job_name` and `job_uid` are of the Job that controls it.
+    `status_reason` and `status_message` are the node's words about the whole pod: evicted, refused, shut down.
+    `unreachable_since`: Kubernetes has called it not ready since its node stopped reporting.
     """
 
     name: str
@@ -81,6 +83,10 @@ class Pod:
     disruption: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    status_reason: str = ""
+    status_message: str = ""
+    node: str = ""
+    unreachable_since: datetime | None = None
     job_uid: str = ""
 
 
@@ -100,17 +106,22 @@ class Claim:
     owned_by_us: bool = False
     owners: tuple[tuple[str, str], ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Warning:
-    """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about."""
+    """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about.
+
+    `normal`: an event of type Normal on something that waits for others, such as a queue or a provisioner.
+    """
 
     kind: str
     name: str
     reason: str
     message: str
     time: datetime
+    normal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shardwright_operator.api.status import Status
+from shardwright_operator.build.labels import SUSPENDED
 from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.decide.world import Resource, Warning
 from shardwright_operator.kube.answers import Raw
@@ -73,7 +74,9 @@ class Executor:
             case DeleteJob(name, uid):
                 await self._delete_job(resource, name, uid)
             case SuspendJob(name, uid, suspend):
-                body = {"metadata": {"uid": uid}, "spec": {"suspend": suspend}}
+                # The mark tells our own suspension from a queue's: only what bears it is ever resumed.
+                mark = {SUSPENDED: "true" if suspend else None}
+                body = {"metadata": {"uid": uid, "labels": mark}, "spec": {"suspend": suspend}}
                 await self._guarded(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
         return ""
 

@@ -4,7 +4,7 @@ Whatever is odd about an object, its conversion fails with `UnreadableError` and
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from sys import intern
 from typing import Any
@@ -112,9 +112,24 @@ def pod(raw: Raw) -> PodEntry:
         disruption=text(target, "reason") if text(target, "status") == "True" else "",
         started_at=moment(mapping(state, "running") or ended, "startedAt"),
         finished_at=moment(ended, "finishedAt"),
+        status_reason=text(status, "reason"),
+        status_message=text(status, "message"),
+        node=text(mapping(raw, "spec"), "nodeName"),
+        unreachable_since=_unreachable_since(conditions) if "running" in state else None,
         job_uid=job_uid,
     )
     return _entry(metadata, job_uid, value)
+
+
+def _unreachable_since(conditions: Mapping[str, Raw]) -> datetime | None:
+    """Since when the node lifecycle controller calls a pod not ready whose kubelet calls its containers ready.
+
+    A kubelet sets both conditions, and says why; the controller sets Ready alone, when a node has stopped reporting.
+    """
+    ready, containers = conditions.get("Ready", {}), conditions.get("ContainersReady", {})
+    if text(ready, "status") != "False" or text(containers, "status") != "True":
+        return None
+    return None if text(ready, "reason") == "ReadinessGatesNotReady" else moment(ready, "lastTransitionTime")
 
 
 @guarded(CLAIMS)
@@ -129,6 +144,7 @@ def claim(raw: Raw) -> ClaimEntry:
         deleting="deletionTimestamp" in metadata,
         capacity=quantity(text(mapping(status, "capacity"), "storage") or None),
         labels=_labels(metadata),
+        created_at=moment(metadata, "creationTimestamp"),
         owners=_checkpoints_owning(metadata),
     )
     return _entry(metadata, _controller(metadata, CHECKPOINTS)[1], value)
@@ -139,7 +155,7 @@ CONVERT: dict[Kind, Callable[[Raw], AnyEntry]] = {CHECKPOINTS: resource, JOBS: j
 
 @guarded(EVENTS)
 def warning(raw: Raw) -> Warning:
-    """A Warning of events.k8s.io."""
+    """An event of events.k8s.io, a Warning as a rule."""
     about, metadata = mapping(raw, "regarding"), mapping(raw, "metadata")
     told = (
         moment(mapping(raw, "series"), "lastObservedTime"),
@@ -153,6 +169,7 @@ def warning(raw: Raw) -> Warning:
         reason=text(raw, "reason"),
         message=text(raw, "note"),
         time=next((one for one in told if one), _EPOCH),
+        normal=text(raw, "type") == "Normal",
     )
 
 

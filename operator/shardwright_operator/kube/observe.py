@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shardwright_operator.decide.obstacle import is_ours
 from shardwright_operator.decide.pruning import wants_claim_users
 from shardwright_operator.decide.world import Claim, Config, Job, Neighbor, Observed, Pod, Resource
 from shardwright_operator.kube.cache import Cache
@@ -67,7 +68,7 @@ class Observer:
         pods = await self._pods(resource, jobs, notes, settled)
         claims = await self._claims(entry)
         clock = self._cache.clock()
-        waiting = _waiting(jobs, pods)
+        waiting = [*_waiting(jobs, pods), *_unbound(jobs, pods, claims)]
         pauses = [
             await read_warnings(self._client, key.namespace, notes, waiting, clock, self._cache.skip),
             await read_progress_lines(self._client, key.namespace, notes, pods, clock, self.config.progress_interval),
@@ -200,9 +201,16 @@ class Observer:
         return claims
 
 
+def _unbound(jobs: tuple[Job, ...], pods: tuple[Pod, ...], claims: Mapping[str, Claim | None]) -> list[Claim]:
+    """Claims that nothing has bound although a Job waits for them: the provisioner says why."""
+    live = {job.name for job in jobs if job.owned and not (job.finished or job.suspended or job.deleting)}
+    running = {pod.job_name for pod in pods if pod.phase == "Running"}
+    return [claim for claim in claims.values() if claim and claim.phase == "Pending"] if live - running else []
+
+
 def _waiting(jobs: tuple[Job, ...], pods: tuple[Pod, ...]) -> list[Job | Pod]:
-    """Jobs without a pod, and pods that do not start and do not say why."""
-    live = {job.name: job for job in jobs if job.owned and not (job.finished or job.suspended or job.deleting)}
+    """Jobs without a pod, those that a queue holds included, and pods that do not start and do not say why."""
+    live = {job.name: job for job in jobs if job.owned and not (job.finished or is_ours(job) or job.deleting)}
     housed = {pod.job_name for pod in pods if not pod.deleting}
     silent = [
         pod

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from shardwright_operator.decide.world import Job, Pod, Warning
+from shardwright_operator.decide.world import Claim, Job, Pod, Warning
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.convert import warning
 from shardwright_operator.kube.errors import ApiError
@@ -16,7 +16,7 @@ from shardwright_worker.contract.progress import Progress, read_progress
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
-_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_IN_A_QUEUE = 10.0, 60.0, 300.0
 _TAIL = 20
 
 
@@ -24,7 +24,7 @@ async def read_warnings(
     client: Client,
     namespace: str,
     notes: Notes,
-    waiting: Sequence[Job | Pod],
+    waiting: Sequence[Job | Pod | Claim],
     now: float,
     skip: Callable[[UnreadableError], None] = log.error,
 ) -> float | None:
@@ -36,15 +36,19 @@ async def read_warnings(
         notes.waiting_since, notes.warnings, notes.warnings_pause = None, (), 0.0
         return None
     if notes.waiting_since is None:
-        notes.waiting_since = now - max(_age(one.created_at) for one in waiting)  # an operator that just started asks
-    due = max(notes.waiting_since + PATIENCE, notes.warnings_read + notes.warnings_pause)
+        ages = [_age(one.created_at) for one in waiting if one.created_at]
+        notes.waiting_since = now - max(ages, default=0.0)  # an operator that just started asks
+    # A queue may hold a Job for days.
+    longest = _LONGEST_IN_A_QUEUE if all(_is_held(one) for one in waiting) else _LONGEST_PAUSE
+    pause = min(longest, notes.warnings_pause)
+    due = max(notes.waiting_since + PATIENCE, notes.warnings_read + pause)
     if now < due:
         return due - now
     notes.warnings_read = now
-    notes.warnings_pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, notes.warnings_pause * 2))
+    notes.warnings_pause = min(longest, max(_FIRST_PAUSE, pause * 2))
     found: list[Warning] = []
     for one in waiting:
-        fields = f"regarding.uid={one.uid},type=Warning"
+        fields = f"regarding.uid={one.uid}" + ("" if _waits_for_others(one) else ",type=Warning")
         try:
             raws = await client.list(EVENTS, namespace, fields=fields)
         except ApiError:
@@ -56,6 +60,15 @@ async def read_warnings(
                 skip(error)
     notes.warnings = tuple(sorted(found, key=lambda one: one.time))
     return notes.warnings_pause
+
+
+def _waits_for_others(one: Job | Pod | Claim) -> bool:
+    """Whether a queue or a provisioner decides when it goes on; they tell that in Normal events."""
+    return isinstance(one, Claim) or _is_held(one)
+
+
+def _is_held(one: Job | Pod | Claim) -> bool:
+    return isinstance(one, Job) and one.suspended
 
 
 async def read_progress_lines(

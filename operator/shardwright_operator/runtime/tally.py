@@ -21,7 +21,9 @@ class Tally:
         self._move(key, state)
         if after.last_failure and after.last_failure != before.last_failure:
             self._metrics.count("attempts", after.last_failure.stage, str(after.last_failure.reason))
-        if state[0] == "True" and after.artifact and after.artifact != before.artifact:
+        # A prepare Job that finds an artifact finished, or looks after it, is no success of the shard stage.
+        prepared = before.job is not None and before.job.stage == "Prepare"
+        if not prepared and state[0] == "True" and after.artifact and after.artifact != before.artifact:
             self._metrics.count("attempts", "Shard", "Succeeded")
             self._metrics.count("artifact_bytes", by=float(after.artifact.bytes))
             for stage, seconds in after.durations.to_wire().items():

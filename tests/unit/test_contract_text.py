@@ -1,0 +1,48 @@
+"""Text of others is shown as one harmless line."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shardwright_worker.contract.text import clean, clean_lines, is_clean
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("as it is: ü 漢 🎉", "as it is: ü 漢 🎉"),
+        ("a\nb\tc\r\nd", "a b c  d"),
+        ("x\x1b[2Jy\x07", "x�[2Jy�"),
+        ("c1 \x9b31m", "c1 �31m"),
+        ("\u202eevil\u2066", "�evil�"),
+        ("\ud800", "�"),
+        ("zero\u200bwidth", "zero�width"),
+        ("line\u2028end", "line end"),
+    ],
+)
+def test_what_could_harm_is_replaced(text: str, shown: str) -> None:
+    assert clean(text) == shown
+    assert is_clean(text) == (text == shown)
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    assert len(clean("x" * 5000)) == 2048
+    assert clean("x" * 5000).endswith("(cut)")
+    assert clean("x" * 20, 10) == "xx … (cut)"
+    assert clean("x" * 20, 3) == " … "
+    assert clean("x" * 20, 0) == ""
+
+
+@given(st.text(st.characters(codec=None), max_size=3000), st.integers(0, 3000))
+def test_clean_text_can_be_shown_and_is_left_alone(text: str, limit: int) -> None:
+    shown = clean(text, limit)
+    assert len(shown) <= limit
+    assert clean(shown, limit) == shown
+    assert not [letter for letter in shown if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")]
+    assert not [letter for letter in shown if unicodedata.bidirectional(letter) in ("LRE", "RLE", "LRO", "RLO", "PDF")]
+    shown.encode()
+    assert clean_lines(text).count("\n") == text.count("\n")
