@@ -9,7 +9,7 @@ from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.model_limits import check_limits
 from shardwright_worker.prepare.modules import check_modules
 from shardwright_worker.prepare.quantization import check_quantization
-from shardwright_worker.prepare.room import expected_bytes
+from shardwright_worker.prepare.room import expected_bytes, expected_of_stored
 from shardwright_worker.prepare.weights import check_index, check_weights
 
 
@@ -33,8 +33,8 @@ def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     return Checked(weights.files, expected_bytes(weights, stored, config, engine))
 
 
-def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> None:
-    """Check what the small files tell, before a repository's large ones are fetched."""
+def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> int:
+    """Check what the small files tell, before a repository's large ones are fetched; gives the shards' bytes, about."""
     content = read_json_files(listing)
     config = configuration(listing, content)
     check_quantization(config, engine, listing)
@@ -42,3 +42,4 @@ def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) ->
     names = [file.name for file in hub.files]
     check_index(listing, names, engine.extra_args)
     check_modules(listing.folder, names)
+    return expected_of_stored(sum(file.size_or(0) for file in hub.weights(engine.extra_args)), config, engine)

@@ -13,6 +13,7 @@ from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import STAGING_FOLDER
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.model_limits import text_config
 from shardwright_worker.prepare.quantization import is_quantized
 from shardwright_worker.prepare.weights import Weights
 from shardwright_worker.sizes import human_size
@@ -27,6 +28,17 @@ def expected_bytes(weights: Weights, stored: int, config: Mapping[str, Any], eng
     if not weights.float_elements or width is None or is_quantized(config):
         return stored
     return weights.float_elements * width + weights.other_bytes
+
+
+def expected_of_stored(stored: int, config: Mapping[str, Any], engine: EngineSettings) -> int:
+    """The same before there are any headers: by the dtype that the configuration names."""
+    width = _WIDTHS.get(engine.dtype)
+    text = text_config(config)
+    named = text.get("dtype") or text.get("torch_dtype") or config.get("dtype") or config.get("torch_dtype")
+    before = _WIDTHS.get(named) if isinstance(named, str) else None
+    if width is None or before is None or is_quantized(config):
+        return stored
+    return stored * width // before
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:

@@ -12,12 +12,14 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, artifact_key, default_file_pattern
 from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport, SourceReport
 from shardwright_worker.prepare import hugging_face
 from shardwright_worker.prepare.digests import digest_files, source_digest
 from shardwright_worker.prepare.fetching import Fetching, fetched
+from shardwright_worker.prepare.fingerprint import content_times, fingerprint
 from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
-from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.prepare.listing import Listing, list_source
 from shardwright_worker.prepare.preflight import check_hub_files, check_source
 from shardwright_worker.prepare.room import check_space, probe_writing
 from shardwright_worker.prepare.shipped_digests import check_shipped_digests
@@ -57,8 +59,15 @@ class Pruning:
     protected: Collection[str] = field(default_factory=tuple)
 
 
+class Known(NamedTuple):
+    """What an earlier run found out of a folder: its digest, and the fingerprint that it had then."""
+
+    digest: str = ""
+    fingerprint: str = ""
+
+
 class Prepared(NamedTuple):
-    """A source that can be sharded. `files` is None if it need not be fetched since the artifact is there."""
+    """A source that can be sharded. `files` is None if it was not read: nobody touched it, or nobody needs it."""
 
     key: str
     source: SourceReport
@@ -67,31 +76,30 @@ class Prepared(NamedTuple):
     artifact: ArtifactReport | None
 
 
-def prepare_folder(folder: Path, layout: Layout, show: Show) -> Prepared:
-    """Check a source folder and compute its digest."""
+def prepare_folder(folder: Path, layout: Layout, show: Show, known: Known | None = None) -> Prepared:
+    """Check a source folder and compute its digest, unless nobody touched it since that was computed."""
     show(Progress(stage=Stage.PREPARING))
     listing = list_source(folder, layout.engine.extra_args)
     checked = check_source(listing, layout.engine)
     no_room = _lack_of_room(layout, checked.expected_bytes)
     if no_room and not artifact_keys(layout.output):
         raise no_room
-    files = digest_files(folder, listing.files, show)
-    check_shipped_digests(listing, files)
-    digest = source_digest(files)
-    key = layout.key(digest)
+    read = _read_again(listing, layout, show, known or Known())
+    key = layout.key(read.digest)
     artifact = layout.finished(key)
     if no_room and artifact is None:
         raise no_room
     inside = folder.resolve().is_relative_to(layout.volume_root.resolve())
     source = SourceReport(
-        digest=digest,
-        revision=digest,
+        digest=read.digest,
+        fingerprint=read.fingerprint,
+        revision=read.digest,
         path=relative_path(folder, layout.volume_root if inside else mount_point(folder)),
         volume="output" if inside else "source",
         bytes=listing.bytes,
-        files=len(files),
+        files=len(listing.files),
     )
-    return Prepared(key, source, folder, files, artifact)
+    return Prepared(key, source, folder, read.files, artifact)
 
 
 def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepared:
@@ -101,11 +109,14 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     key = layout.key(hub.digest)
     artifact = layout.finished(key)
     folder = hub.folder(layout.volume_root)
-    files = fetched(hub, layout.volume_root)
+    files, stamp = None, ""
     if artifact is None:
+        files = fetched(hub, layout.volume_root)
         files = _check_fetched(folder, layout, files) if files else _fetch(hub, layout, show)
+        stamp = fingerprint(list_source(folder, layout.engine.extra_args))
     source = SourceReport(
         digest=hub.digest,
+        fingerprint=stamp,
         revision=hub.commit,
         path=relative_path(folder, layout.volume_root),
         volume="output",
@@ -125,6 +136,38 @@ def mount_point(folder: Path) -> Path:
     return next(each for each in (folder.resolve(), *folder.resolve().parents) if each.is_mount())
 
 
+class _Read(NamedTuple):
+    digest: str
+    fingerprint: str
+    files: list[FileDigest] | None
+
+
+def _read_again(listing: Listing, layout: Layout, show: Show, known: Known) -> _Read:
+    """The source's digest. SourceChanged if the folder is another one after it was read than before."""
+    before = fingerprint(listing)
+    if known.digest and known.fingerprint == before:
+        return _Read(known.digest, before, None)
+    files = digest_files(listing.folder, listing.files, show)
+    after = list_source(listing.folder, layout.engine.extra_args)
+    if content_times(after) != content_times(listing):
+        raise WorkerFailure(
+            Reason.SOURCE_CHANGED, f"{listing.folder} changed while it was read: {_change(listing, after)}"
+        )
+    if fingerprint(after) != before:  # perhaps only the owner or the mode of a file: what is in it may be new as well
+        again = digest_files(listing.folder, after.files, show)
+        if again != files or fingerprint(list_source(listing.folder, layout.engine.extra_args)) != fingerprint(after):
+            raise WorkerFailure(
+                Reason.SOURCE_CHANGED, f"{listing.folder} changed while it was read: {_change(listing, after)}"
+            )
+    check_shipped_digests(listing, files)
+    return _Read(source_digest(files), fingerprint(after), files)
+
+
+def _change(before: Listing, after: Listing) -> str:
+    changed = {*before.files} ^ {*after.files}
+    return f"{min(file.name for file in changed)} is not as it was" if changed else "a file is not as it was"
+
+
 def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> list[FileDigest]:
     checked = check_source(list_source(folder, layout.engine.extra_args), layout.engine)
     check_space(layout.output, checked.expected_bytes, "the shards")
@@ -135,15 +178,16 @@ def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> lis
 def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
     """Small files first: most of what can be wrong is known from them before the large ones come."""
     weights = hub.weights(layout.engine.extra_args)
-    shards = sum(file.size for file in weights)
-    check_space(layout.output, shards, "the shards")
+    # Another dtype makes the shards larger or smaller than what is stored; how much, the small files tell.
+    shards = sum(file.size_or(0) for file in weights) if layout.engine.dtype == "auto" else 0
     probe_writing(layout.output)
     with Fetching(hub, layout.volume_root, show) as fetching:
         if fetching.found is not None:
             return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
         check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")
         fetching.take([file for file in hub.files if file not in weights])
-        check_hub_files(list_source(fetching.folder, layout.engine.extra_args), hub, layout.engine)
+        shards = check_hub_files(list_source(fetching.folder, layout.engine.extra_args), hub, layout.engine)
+        check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")
         fetching.take(weights)
         check_source(list_source(fetching.folder, layout.engine.extra_args), layout.engine)
         return fetching.publish()
