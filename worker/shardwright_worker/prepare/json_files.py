@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
@@ -48,9 +49,11 @@ def read_json_files(listing: Listing) -> dict[str, Any]:
     return content
 
 
-def configuration(listing: Listing, content: dict[str, Any]) -> dict[str, Any]:
+def configuration(listing: Listing, content: dict[str, Any], extra_args: Mapping[str, str]) -> dict[str, Any]:
     """The model's config.json, or params.json for a model in Mistral's own format; SourceIncomplete without one."""
-    name = "config.json" if "config.json" in content else "params.json"
+    name = "params.json" if extra_args.get("config_format") == "mistral" else "config.json"
+    if name not in content and (other := {"config.json": "params.json"}.get(name, "config.json")) in content:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, _other_format(name, other))
     if name not in content:
         if listing.has("adapter_config.json"):
             raise WorkerFailure(Reason.UNSUPPORTED_MODEL, lora_words(listing))
@@ -61,6 +64,16 @@ def configuration(listing: Listing, content: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} is not a JSON object")
     return config
+
+
+def _other_format(name: str, other: str) -> str:
+    if other == "params.json":
+        # vLLM takes a source without config.json for Mistral's by its consolidated*.safetensors, which shards are not.
+        return (
+            "the source has no config.json but Mistral's params.json, and a server would not find out by itself how to "
+            "read the shards' configuration: set config_format: mistral in spec.engine.extraArgs (--config-format mistral)"
+        )
+    return f"config_format mistral reads {name}, and the source has {other} only: leave config_format out"
 
 
 def lora_words(listing: Listing) -> str:

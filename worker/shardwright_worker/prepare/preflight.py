@@ -23,7 +23,7 @@ class Checked(NamedTuple):
 def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     """Check the whole source, or end with the reason why it cannot be sharded like this."""
     content = read_json_files(listing)
-    config = configuration(listing, content)
+    config = configuration(listing, content, engine.extra_args)
     weights = check_weights(listing, engine.extra_args)
     check_modules(listing.folder, {file.name for file in listing.files})
     check_quantization(config, engine, listing)
@@ -36,7 +36,7 @@ def check_source(listing: Listing, engine: EngineSettings) -> Checked:
 def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> int:
     """Check what the small files tell, before a repository's large ones are fetched; gives the shards' bytes, about."""
     content = read_json_files(listing)
-    config = configuration(listing, content)
+    config = configuration(listing, content, engine.extra_args)
     check_quantization(config, engine, listing)
     check_limits(config, engine)
     names = [file.name for file in hub.files]
