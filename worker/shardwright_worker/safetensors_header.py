@@ -14,6 +14,7 @@ __all__ = ["HEADER_LIMIT", "HeaderError", "TensorEntry", "looks_like", "pickle_d
 HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 MOST_TENSORS = 500_000  # in one file; the largest models have half as many in all
 _MOST_DIMENSIONS = 64
+_LONGEST_SHOWN = 300
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
@@ -60,6 +61,19 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
     return entries
 
 
+def shown(name: str) -> str:
+    """A tensor's name as it may stand in a message: of some length, and without what a terminal would act on."""
+    return name if name.isprintable() and len(name) <= _LONGEST_SHOWN else ascii(name[:_LONGEST_SHOWN])
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _entries(file: BinaryIO, length: int) -> dict[str, TensorEntry]:
     reader = JsonReader(file, length)
     entries: dict[str, TensorEntry] = {}
@@ -71,7 +85,9 @@ def _entries(file: BinaryIO, length: int) -> dict[str, TensorEntry]:
                 reader.skip()
                 continue
             if name in entries:
-                raise HeaderError(f"is damaged: its header has two entries of tensor {name}")
+                raise HeaderError(f"is damaged: its header has two entries of tensor {shown(name)}")
+            if not _is_text(name):
+                raise HeaderError(f"is damaged: its header has a tensor whose name is no text: {shown(name)}")
             if len(entries) == MOST_TENSORS:
                 raise HeaderError(f"has more than {MOST_TENSORS} tensors, which no model has in a file")
             entries[name] = _entry(name, reader.value(), 8 + length)
@@ -85,7 +101,7 @@ def _check_places(entries: dict[str, TensorEntry], data_start: int, size: int) -
     position = data_start
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != position:
-            raise HeaderError(f"is damaged: tensor {name} does not start where the one before it ends")
+            raise HeaderError(f"is damaged: tensor {shown(name)} does not start where the one before it ends")
         position = entry.end
     if size < position:
         raise HeaderError(f"is truncated: its header announces {position} bytes, the file has {size}")
@@ -102,9 +118,10 @@ def _entry(name: str, value: object, data_start: int) -> TensorEntry:
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
-        raise HeaderError(f"is damaged: the header's entry of tensor {name} cannot be read")
+        raise HeaderError(f"is damaged: the header's entry of tensor {shown(name)} cannot be read")
     bits = _BITS.get(dtype)
     # A dtype that is newer than this list is taken at its word.
     if bits is not None and (end - begin) * 8 != (math.prod(shape) * bits + 7) // 8 * 8:
-        raise HeaderError(f"is damaged: tensor {name} of dtype {dtype} and shape {list(shape)} has {end - begin} bytes")
+        what = f"tensor {shown(name)} of dtype {dtype} and shape {list(shape)}"
+        raise HeaderError(f"is damaged: {what} has {end - begin} bytes")
     return TensorEntry(dtype, shape, data_start + begin, data_start + end)

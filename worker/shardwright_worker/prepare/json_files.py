@@ -71,7 +71,7 @@ def _other_format(name: str, other: str) -> str:
         # vLLM takes a source without config.json for Mistral's by its consolidated*.safetensors, which shards are not.
         return (
             "the source has no config.json but Mistral's params.json, and a server would not find out by itself how to "
-            "read the shards' configuration: set config_format: mistral in spec.engine.extraArgs (--config-format mistral)"
+            "read the shards' configuration: set config_format: mistral in spec.engine.extraArgs"
         )
     return f"config_format mistral reads {name}, and the source has {other} only: leave config_format out"
 

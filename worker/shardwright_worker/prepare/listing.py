@@ -13,7 +13,7 @@ from shardwright_worker.prepare.modules import module_folders
 from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.prepare.selection import is_weights, wanted
 from shardwright_worker.prepare.walk import TooManyFiles, walk
-from shardwright_worker.regular_file import refuse_irregular
+from shardwright_worker.regular_file import open_regular
 
 _READ_BY_VLLM = ("*.json", "*.model", "*.tiktoken", "*.txt", "*.py", "*.jinja", "tokenizer*", "vocab*")
 
@@ -80,10 +80,8 @@ def _look(folder: Path, name: str, modules: Collection[str]) -> SourceFile | Non
     needed = _is_needed(name, modules) and bool(wanted([name], {}))
     try:
         name.encode()
-        state = os.stat(folder / name)
-        refuse_irregular(folder / name, state)
-        if not os.access(folder / name, os.R_OK):
-            raise PermissionError(13, "Permission denied")
+        with open_regular(folder / name) as file:  # whether it may be read, only opening it tells for sure
+            state = os.fstat(file.fileno())
     except UnicodeEncodeError:
         if not needed:
             return None

@@ -11,7 +11,7 @@ from shardwright_worker.prepare.pickle_names import tensor_names
 from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.prepare.selection import CONSOLIDATED_INDEX, INDEX, PICKLES, index_read, weights_read
 from shardwright_worker.prepare.weights_index import read_index
-from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header
+from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header, shown
 from shardwright_worker.unlike_weights import pickle_damage
 
 _PICKLE_INDEX = "pytorch_model.bin.index.json"
@@ -101,16 +101,16 @@ def _take(tensor: str, file: str, places: dict[str, str], index: Mapping[str, st
 def _twice(tensor: str, first: str, second: str, stated: str = "") -> WorkerFailure:
     return WorkerFailure(
         Reason.SOURCE_CORRUPT,
-        f"tensor {tensor} is in {first} and in {second} as well{stated}: vLLM reads both, and nobody can say which is "
-        "meant; remove the file that is not the model's, or write the weights anew",
+        f"tensor {shown(tensor)} is in {first} and in {second} as well{stated}: vLLM reads both, and nobody can say "
+        "which is meant; remove the file that is not the model's, or write the weights anew",
     )
 
 
 def _absent(index: Mapping[str, str], places: Mapping[str, str], index_name: str) -> WorkerFailure:
     absent = sorted(tensor for tensor, file in index.items() if places.get(tensor) != file)
-    named = [f"{tensor} (in {index[tensor]})" for tensor in absent[: _NAMED + 1]]
+    named = [f"{shown(tensor)} (in {index[tensor]})" for tensor in absent[: _NAMED + 1]]
     there = places.get(absent[0])
-    where = f"; {absent[0]} is in {there}" if there else ""
+    where = f"; {shown(absent[0])} is in {there}" if there else ""
     return WorkerFailure(
         Reason.SOURCE_INCOMPLETE,
         f"{_some(named, len(absent))}: named in {index_name}, but not in the files' headers{where}",

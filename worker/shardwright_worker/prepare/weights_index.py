@@ -10,6 +10,7 @@ from shardwright_worker.json_reader import JsonError, JsonReader
 from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.regular_file import NotRegular, open_regular
+from shardwright_worker.safetensors_header import shown
 
 _MOST_TENSORS = 1_000_000
 _LONGEST_FILE_NAME = 255
@@ -56,8 +57,8 @@ def _entries(name: str, reader: JsonReader) -> dict[str, str]:
             raise _corrupt(f"{name} has no weight_map that maps tensors to files: {tensor[:200]!r} has none")
         if tensor in where:
             raise _corrupt(
-                f"{name} names tensor {tensor} twice, in {where[tensor]} and in {file}: keep the true entry, or write "
-                "the index anew"
+                f"{name} names tensor {shown(tensor)} twice, in {where[tensor]} and in {file}: keep the true entry, or "
+                "write the index anew"
             )
         if len(where) == _MOST_TENSORS:
             raise _corrupt(f"{name} names more than {_MOST_TENSORS} tensors")
