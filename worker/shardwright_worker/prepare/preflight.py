@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.prepare.extra_values import check_values
 from shardwright_worker.prepare.hugging_face import HubSource
 from shardwright_worker.prepare.json_files import configuration, read_json_files
 from shardwright_worker.prepare.listing import Listing
@@ -22,6 +23,7 @@ class Checked(NamedTuple):
 
 def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     """Check the whole source, or end with the reason why it cannot be sharded like this."""
+    check_values(engine.extra_args)
     content = read_json_files(listing)
     config = configuration(listing, content, engine.extra_args)
     weights = check_weights(listing, engine.extra_args)
@@ -35,6 +37,7 @@ def check_source(listing: Listing, engine: EngineSettings) -> Checked:
 
 def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> int:
     """Check what the small files tell, before a repository's large ones are fetched; gives the shards' bytes, about."""
+    check_values(engine.extra_args)
     content = read_json_files(listing)
     config = configuration(listing, content, engine.extra_args)
     check_quantization(config, engine, listing)
