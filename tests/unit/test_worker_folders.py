@@ -226,6 +226,15 @@ def test_a_mistral_source_without_config_json(tmp_path: Path) -> None:
         check_source(list_source(folder, asked.extra_args), asked)
 
 
+def test_mistrals_weights_in_a_folder_below_lead_vllm_astray(tmp_path: Path) -> None:
+    folder = write_files(tmp_path, {**model_files(), "original/consolidated.safetensors": b"x"})
+    _listing, reason, message = look(folder)
+    assert reason == Reason.INVALID_ENGINE_ARGUMENTS
+    assert "because of original/consolidated.safetensors" in message
+    asked = EngineSettings(extra_args={"load_format": "safetensors"})
+    check_source(list_source(folder, asked.extra_args), asked)
+
+
 def test_many_tensors_and_files_take_little_memory(tmp_path: Path) -> None:
     weights = {}
     index = {}

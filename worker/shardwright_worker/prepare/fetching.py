@@ -91,7 +91,9 @@ class Fetching:
         write_record(self.folder, record)
         for where, _folders, _files in os.walk(self.folder):
             _sync_folder(Path(where))
-        if self._final.exists():
+        if self._final.is_symlink():
+            self._final.unlink()
+        elif self._final.exists():
             shutil.rmtree(self._final)
         self.folder.rename(self._final)
         _sync_folder(self._final.parent)

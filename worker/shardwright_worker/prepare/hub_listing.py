@@ -14,7 +14,7 @@ from shardwright_worker.prepare.transfer import UNKNOWN, HubFile
 _COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{6,63}")
 _HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LARGEST_SIZE = 1 << 50  # a pebibyte; larger is a slip
-_LARGEST_ANSWER = 64 * 1024**2
+_LARGEST_ANSWER = 16 * 1024**2
 _MOST_FILES, _MOST_PAGES = 100_000, 200
 _LONGEST_NAME = 1000
 

@@ -24,6 +24,7 @@ from shardwright_worker.prepare.preflight import check_hub_files, check_source
 from shardwright_worker.prepare.room import check_space, probe_writing
 from shardwright_worker.prepare.shipped_digests import check_shipped_digests
 from shardwright_worker.terminal import Show
+from shardwright_worker.volume_errors import volume_errors
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
     # Another dtype makes the shards larger or smaller than what is stored; how much, the small files tell.
     shards = sum(file.size_or(0) for file in weights) if layout.engine.dtype == "auto" else 0
     probe_writing(layout.output)
-    with Fetching(hub, layout.volume_root, show) as fetching:
+    with volume_errors(layout.volume_root, "keep the source"), Fetching(hub, layout.volume_root, show) as fetching:
         if fetching.found is not None:
             return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
         check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")

@@ -1,7 +1,10 @@
 """Walks a source folder: everything at its top, and of the folders below those that can be part of a model."""
 
+import contextlib
+import itertools
 import os
 from collections.abc import Collection
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +76,18 @@ def _collect(folder: Path, below: str, depth: int, inside: list[str]) -> None:
     inside += files
     for name in sorted(folders):
         _collect(folder, name, depth + 1, inside)
+
+
+def first_below(folder: Path, pattern: str) -> str:
+    """A file of that name in one of the folders below, whether it counts or not; empty if none is to be seen."""
+    with os.scandir(folder) as entries:
+        below = sorted(entry.name for entry in entries if _is_folder(entry))
+    for name in below[:_MOST_FILES]:
+        with contextlib.suppress(OSError), os.scandir(folder / name) as entries:
+            for entry in itertools.islice(entries, _MOST_FILES):
+                if fnmatchcase(entry.name, pattern):
+                    return f"{name}/{entry.name}"
+    return ""
 
 
 def _needed(name: str, required: Collection[str]) -> bool:

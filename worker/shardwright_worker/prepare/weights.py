@@ -10,6 +10,7 @@ from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.pickle_names import tensor_names
 from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.prepare.selection import CONSOLIDATED_INDEX, INDEX, PICKLES, index_read, weights_read
+from shardwright_worker.prepare.walk import first_below
 from shardwright_worker.prepare.weights_index import read_index
 from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header, shown
 from shardwright_worker.unlike_weights import pickle_damage
@@ -30,6 +31,7 @@ class Weights(NamedTuple):
 def check_weights(listing: Listing, extra_args: Mapping[str, str]) -> Weights:
     """The weights that vLLM will read. SourceIncomplete or SourceCorrupt name the file and what is wrong."""
     tops = [file.name for file in listing.files if "/" not in file.name]
+    _check_below(listing, tops, extra_args)
     check_index(listing, tops, extra_args)
     files = _read_by_vllm(tops, extra_args)
     if not files:
@@ -53,6 +55,19 @@ def check_index(listing: Listing, names: list[str], extra_args: Mapping[str, str
         missing = sorted(set(read_index(listing, index_name).values()) - set(files))
         if missing:
             raise WorkerFailure(Reason.SOURCE_INCOMPLETE, f"{_some(missing)}: referenced in {index_name} but missing")
+
+
+def _check_below(listing: Listing, tops: list[str], extra_args: Mapping[str, str]) -> None:
+    """vLLM looks for Mistral's own weights in all folders, and reads those at the top: it would find none to read."""
+    if extra_args.get("load_format", "auto") != "auto" or any(name.startswith("consolidated") for name in tops):
+        return
+    below = first_below(listing.folder, "consolidated*.safetensors")
+    if below:
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS,
+            f"vLLM takes the source for one in Mistral's own format because of {below}, and does not read it there: "
+            "set load_format: safetensors in spec.engine.extraArgs, or move that file out of the folder",
+        )
 
 
 def _read_by_vllm(names: list[str], extra_args: Mapping[str, str]) -> list[str]:
