@@ -12,19 +12,19 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, artifact_key, default_file_pattern
 from shardwright_worker.contract.progress import Progress, Stage
-from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport, SourceReport
 from shardwright_worker.prepare import hugging_face
-from shardwright_worker.prepare.digests import digest_files, source_digest
 from shardwright_worker.prepare.fetching import Fetching, fetched
-from shardwright_worker.prepare.fingerprint import content_times, fingerprint
+from shardwright_worker.prepare.fingerprint import fingerprint
 from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
-from shardwright_worker.prepare.listing import Listing, list_source
+from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import check_hub_files, check_source
 from shardwright_worker.prepare.room import check_space, probe_writing
-from shardwright_worker.prepare.shipped_digests import check_shipped_digests
+from shardwright_worker.prepare.source_digest import Known, read_source
 from shardwright_worker.terminal import Show
 from shardwright_worker.volume_errors import volume_errors
+
+__all__ = ["Known", "Layout", "Prepared", "Pruning", "mount_point", "prepare_folder", "prepare_repository", "upkeep"]
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,6 @@ class Pruning:
     protected: Collection[str] = field(default_factory=tuple)
 
 
-class Known(NamedTuple):
-    """What an earlier run found out of a folder: its digest, and the fingerprint that it had then."""
-
-    digest: str = ""
-    fingerprint: str = ""
-
-
 class Prepared(NamedTuple):
     """A source that can be sharded. `files` is None if it was not read: nobody touched it, or nobody needs it."""
 
@@ -85,7 +78,7 @@ def prepare_folder(folder: Path, layout: Layout, show: Show, known: Known | None
     no_room = _lack_of_room(layout, checked.expected_bytes)
     if no_room and not artifact_keys(layout.output):
         raise no_room
-    read = _read_again(listing, layout, show, known or Known())
+    read = read_source(listing, layout.engine.extra_args, show, known or Known())
     key = layout.key(read.digest)
     artifact = layout.finished(key)
     if no_room and artifact is None:
@@ -135,38 +128,6 @@ def upkeep(pruning: Pruning, layout: Layout, key: str) -> dict[str, str]:
 def mount_point(folder: Path) -> Path:
     """Root of the volume that a folder is on."""
     return next(each for each in (folder.resolve(), *folder.resolve().parents) if each.is_mount())
-
-
-class _Read(NamedTuple):
-    digest: str
-    fingerprint: str
-    files: list[FileDigest] | None
-
-
-def _read_again(listing: Listing, layout: Layout, show: Show, known: Known) -> _Read:
-    """The source's digest. SourceChanged if the folder is another one after it was read than before."""
-    before = fingerprint(listing)
-    if known.digest and known.fingerprint == before:
-        return _Read(known.digest, before, None)
-    files = digest_files(listing.folder, listing.files, show)
-    after = list_source(listing.folder, layout.engine.extra_args)
-    if content_times(after) != content_times(listing):
-        raise WorkerFailure(
-            Reason.SOURCE_CHANGED, f"{listing.folder} changed while it was read: {_change(listing, after)}"
-        )
-    if fingerprint(after) != before:  # perhaps only the owner or the mode of a file: what is in it may be new as well
-        again = digest_files(listing.folder, after.files, show)
-        if again != files or fingerprint(list_source(listing.folder, layout.engine.extra_args)) != fingerprint(after):
-            raise WorkerFailure(
-                Reason.SOURCE_CHANGED, f"{listing.folder} changed while it was read: {_change(listing, after)}"
-            )
-    check_shipped_digests(listing, files)
-    return _Read(source_digest(files), fingerprint(after), files)
-
-
-def _change(before: Listing, after: Listing) -> str:
-    changed = {*before.files} ^ {*after.files}
-    return f"{min(file.name for file in changed)} is not as it was" if changed else "a file is not as it was"
 
 
 def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> list[FileDigest]:
