@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.ending import report_of_failure
 from shardwright_worker.prepare.hub_patience import LONGEST, retry_after
-from shardwright_worker.prepare.source_digest import Known, confirm
-from shardwright_worker.terminal import silent
 from tests.harness.hub import Hub
 from tests.harness.tiny_files import FIRST, SECOND, model_files
 from tests.unit.hub_cases import failure, prepare, repository
@@ -48,10 +45,6 @@ def test_what_a_mirror_leaves_out_is_found_elsewhere_or_not_needed(hub: Hub, tmp
     assert stated[FIRST] == hashlib.sha256(model_files()[FIRST]).hexdigest()
     again = prepare(hub, tmp_path)
     assert again.files == prepared.files
-    assert confirm(again.folder, {}, Known(again.source.digest), silent) == again.source.fingerprint
-    (again.folder / "config.json").write_bytes(b"{}")
-    with pytest.raises(WorkerFailure):
-        confirm(again.folder, {}, Known(again.source.digest, again.source.fingerprint), silent)
 
 
 def test_what_is_found_nowhere_is_named(hub: Hub, tmp_path: Path) -> None:

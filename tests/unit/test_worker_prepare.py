@@ -17,7 +17,6 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.fingerprint import fingerprint
 from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.run import Known, Layout, Prepared, mount_point, prepare_folder
-from shardwright_worker.prepare.source_digest import confirm
 from shardwright_worker.terminal import silent
 from tests.harness.tiny_files import FIRST, model_files, write_artifact, write_files
 
@@ -165,18 +164,3 @@ def test_a_mode_that_changes_while_it_is_read_is_no_other_source(tmp_path: Path)
 
     prepared = change_while_read(tmp_path, give)
     assert prepared.source.fingerprint == fingerprint(list_source(prepared.folder, {}))
-
-
-def test_a_source_is_confirmed_by_its_bytes_where_its_times_do_not_do(tmp_path: Path) -> None:
-    folder = write_files(tmp_path / "model", model_files())
-    source = prepare(tmp_path).source
-    known = Known(source.digest, source.fingerprint)
-    assert confirm(folder, {}, known, silent) == source.fingerprint
-    (folder / FIRST).chmod(0o640)
-    touched = confirm(folder, {}, known, silent)
-    assert touched != source.fingerprint
-    assert confirm(folder, {}, Known(source.digest), silent) == touched
-    (folder / FIRST).write_bytes(model_files()[FIRST].replace(b"\1\2", b"\1\3"))
-    with pytest.raises(WorkerFailure) as caught:
-        confirm(folder, {}, known, silent)
-    assert caught.value.reason == Reason.SOURCE_CHANGED

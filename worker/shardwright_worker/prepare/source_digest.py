@@ -1,14 +1,12 @@
 """Finds a source folder's digest: by reading it, or by its fingerprint if nobody touched it since it was read."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.digests import digest_files, source_digest
-from shardwright_worker.prepare.fetched_record import recorded_files
 from shardwright_worker.prepare.fingerprint import content_times, fingerprint
 from shardwright_worker.prepare.listing import Listing, list_source
 from shardwright_worker.prepare.shipped_digests import check_shipped_digests
@@ -46,27 +44,6 @@ def read_source(listing: Listing, extra_args: Mapping[str, str], show: Show, kno
             raise _changed(listing, after)
     check_shipped_digests(listing, files)
     return Read(source_digest(files), fingerprint(after), files)
-
-
-def confirm(folder: Path, extra_args: Mapping[str, str], known: Known, show: Show) -> str:
-    """The fingerprint of a folder that still holds what its digest names; SourceChanged if it does not.
-
-    An untouched folder is not read. One that was touched is: its owners and modes may be new, and its bytes the same.
-    """
-    listing = list_source(folder, extra_args)
-    if known.fingerprint and fingerprint(listing) == known.fingerprint:
-        return known.fingerprint
-    read = read_source(listing, extra_args, show, Known())
-    recorded = {file.name: file for file in recorded_files(folder, known.digest)}
-    same = read.digest == known.digest
-    if recorded:  # a fetched source has the digest of what the hub states
-        same = all(recorded.get(file.name) == file for file in read.files or [])
-    if not same:
-        raise WorkerFailure(
-            Reason.SOURCE_CHANGED,
-            f"{folder} is not the source any more that was looked at before: its bytes are others",
-        )
-    return read.fingerprint
 
 
 def _changed(before: Listing, after: Listing) -> WorkerFailure:
