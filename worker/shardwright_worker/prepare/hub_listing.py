@@ -83,6 +83,8 @@ def _files(request: HubRequest, entries: list[Any]) -> Iterator[tuple[str, HubFi
         if not isinstance(entry, Mapping) or entry.get("type", "file") != "file":
             continue
         name = entry.get("rfilename", entry.get("path"))
+        if name is None:
+            raise _unusable(request, "lists a file without its name (rfilename)")
         if not isinstance(name, str) or len(name) > _LONGEST_NAME or not stays_inside(name):
             raise WorkerFailure(
                 Reason.SOURCE_CORRUPT, f"{request.repo} names a file {str(name)[:200]!r}, which leaves its folder"

@@ -13,7 +13,7 @@ from shardwright_worker.prepare.selection import folder_counts
 
 _MOST_FILES = 2000  # in a folder below the model's; one with more is data of something else
 _DEEPEST = 8
-_MOST_AT_THE_TOP = 20_000
+_MOST_AT_THE_TOP = 200_000
 
 
 class Found(NamedTuple):
