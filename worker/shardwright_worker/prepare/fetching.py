@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import threading
@@ -10,39 +9,25 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.prepare.digests import Stopped
-from shardwright_worker.prepare.hub_errors import hub_failures
+from shardwright_worker.prepare.fetched_record import RECORD, recorded_files, still_there, write_record
+from shardwright_worker.prepare.hub_errors import busy, hub_failures
+from shardwright_worker.prepare.hub_patience import watch_client
 from shardwright_worker.prepare.hugging_face import HubSource
 from shardwright_worker.prepare.room import make_folders
 from shardwright_worker.prepare.transfer import HubFile, fetch
 from shardwright_worker.terminal import Show
 
-RECORD = ".shardwright-source.json"
+__all__ = ["RECORD", "Fetching", "fetched", "recorded_files"]
+
 _THREADS = 8
 
 
 def fetched(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
-    """The files' digests if the source was fetched before and is still as large, None otherwise."""
-    folder = source.folder(volume_root)
-    files = recorded_files(folder, source.digest)
-    try:
-        sizes = {file.name: (folder / file.name).stat().st_size for file in files}
-    except OSError:
-        return None
-    return files if sizes == {file.name: file.size for file in source.files} else None
-
-
-def recorded_files(folder: Path, digest: str) -> list[FileDigest]:
-    """The files' digests as they were when the source was fetched; none if it was not fetched, or is another."""
-    try:
-        record = Source.model_validate_json((folder / RECORD).read_text())
-    except (OSError, ValidationError):
-        return []
-    return record.files if record.digest == digest else []
+    """The files' digests if the source was fetched before and still is what the hub states, None otherwise."""
+    return still_there(source.folder(volume_root), source.digest, source.files)
 
 
 class Fetching:
@@ -54,6 +39,7 @@ class Fetching:
         self.folder = self._final.with_name(self._final.name + ".partial")
         self._digests: dict[str, FileDigest] = {}
         self._done: dict[str, int] = {}
+        self._most = 1 << 50  # bytes of a file whose size nobody states
         self._lock = threading.Lock()
         self._exit = contextlib.ExitStack()
         self.found: list[FileDigest] | None = None  # the digests, if another process fetched the source meanwhile
@@ -63,9 +49,13 @@ class Fetching:
         self._exit.enter_context(_alone(self._final.with_name(self._final.name + ".lock")))
         self.found = fetched(self._source, self._volume_root)
         if self.found is None:
-            if self._final.exists() and not self.folder.exists():
+            if self._final.is_dir() and not self._final.is_symlink() and not self.folder.exists():
                 self._final.rename(self.folder)  # a source that lost a file: the rest need not come again
+            if self.folder.is_symlink():
+                self.folder.unlink()  # whoever planted it: what is fetched goes nowhere else
             make_folders(self.folder)
+            free = os.statvfs(self.folder)
+            self._most = free.f_bavail * free.f_frsize or self._most
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -75,11 +65,12 @@ class Fetching:
     def bytes_there(self) -> int:
         """Bytes that an earlier run left."""
         paths = [self.folder / file.name for file in self._source.files]
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
 
     def take(self, files: Sequence[HubFile]) -> None:
         """Fetch these, several at a time."""
         request = self._source.request
+        watch_client(lambda code, wait: busy(code, request.address, request.repo, wait))
         stop = threading.Event()
         executor = ThreadPoolExecutor(_THREADS, "fetch")
         try:
@@ -97,13 +88,12 @@ class Fetching:
         digests = [self._digests[file.name] for file in self._source.files]
         source = self._source
         record = Source(digest=source.digest, revision=source.commit, repo=source.request.repo, files=digests)
-        with (self.folder / RECORD).open("w") as file:
-            json.dump(record.to_wire(), file)
-            file.flush()
-            os.fsync(file.fileno())
+        write_record(self.folder, record)
         for where, _folders, _files in os.walk(self.folder):
             _sync_folder(Path(where))
-        if self._final.exists():
+        if self._final.is_symlink():
+            self._final.unlink()
+        elif self._final.exists():
             shutil.rmtree(self._final)
         self.folder.rename(self._final)
         _sync_folder(self._final.parent)
@@ -124,13 +114,14 @@ class Fetching:
         request = self._source.request
         url = hf_hub_url(request.repo, file.name, revision=self._source.commit, endpoint=request.address)
         headers = build_hf_headers(token=request.token or False)
-        return fetch(url, headers, file, self.folder / file.name, count)
+        return fetch(url, headers, file, self.folder, self._most, count)
 
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Two pods may fetch the same source; the second waits. A file system without locks lets both go on."""
-    with path.open("w") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+    with os.fdopen(descriptor, "w") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
