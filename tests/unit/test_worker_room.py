@@ -48,12 +48,6 @@ def test_a_volume_that_belongs_to_somebody_else(open_folder: Path) -> None:
     assert os.listdir(open_folder) == []
 
 
-def test_a_read_only_mount_is_named() -> None:
-    with pytest.raises(WorkerFailure) as caught:
-        probe_writing(Path("/proc/shardwright"))
-    assert caught.value.reason == Reason.VOLUME_NOT_WRITABLE
-
-
 def test_too_little_room_names_both_numbers(tmp_path: Path) -> None:
     check_space(tmp_path / "not" / "there", 1, "the shards")
     with pytest.raises(WorkerFailure) as caught:
