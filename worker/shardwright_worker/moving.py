@@ -11,8 +11,8 @@ from shardwright_worker.inside import remove_tree
 from shardwright_worker.volume_errors import UNABLE
 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
-# Object stores behind a mount cannot rename a folder, and say so in many ways.
-_CANNOT_RENAME = (*UNABLE, errno.EXDEV, errno.EMFILE)
+# Object stores behind a mount cannot rename a folder, and say so in many ways; nor can a folder that is mounted.
+_CANNOT_RENAME = (*UNABLE, errno.EXDEV, errno.EMFILE, errno.EBUSY)
 _CANNOT_SYNC = (*UNABLE, errno.EBADF)
 _CHUNK = 8 * 1024**2
 

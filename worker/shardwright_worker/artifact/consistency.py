@@ -10,6 +10,7 @@ from shardwright_worker.contract.manifest import Manifest, Part
 from shardwright_worker.contract.naming import MANIFEST_NAME
 
 _WIDTH = re.compile(r"\d{0,2}d?")  # a width in a million would make a name of a megabyte
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONFIGURATIONS = ("config.json", "params.json")  # the second is Mistral's own
 
 
@@ -62,6 +63,9 @@ def _tensors(manifest: Manifest) -> Iterator[str]:
 
 def _sizes(manifest: Manifest) -> Iterator[str]:
     yield from (f"{part.file} is said to be empty" for part in manifest.parts if not part.size)
+    digests = {part.file: part.sha256 for part in manifest.parts}
+    digests |= {file.name: file.sha256 for file in manifest.metadata}
+    yield from (f"{name} has no SHA-256" for name, digest in digests.items() if not _SHA256.fullmatch(digest))
     if not manifest.parts:
         yield "it names no part"
 

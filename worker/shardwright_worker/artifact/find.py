@@ -64,8 +64,7 @@ def finished_artifact(output: Path, key: str, volume_root: Path, vllm_version: s
     if state is None:
         return None
     if not stat.S_ISDIR(state.st_mode):
-        what = "a link" if stat.S_ISLNK(state.st_mode) else "no folder"
-        raise damaged(f"{folder} is {what}, and an artifact is to have this name: move it away")
+        raise not_a_folder(folder, state.st_mode)
     if damage_of(folder, key):
         return None
     manifest = read_manifest(folder)
@@ -129,6 +128,12 @@ def relative_path(folder: Path, root: Path) -> str:
     folder, root = folder.resolve(), root.resolve()
     path = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix().lstrip("/")
     return "" if path == "." else path
+
+
+def not_a_folder(folder: Path, mode: int) -> WorkerFailure:
+    """The failure of an artifact's name that something else than a folder has."""
+    what = "a link, and links are not followed" if stat.S_ISLNK(mode) else "no folder"
+    return damaged(f"{folder} is {what}; an artifact is to have this name: move it away")
 
 
 def damaged(message: str) -> WorkerFailure:

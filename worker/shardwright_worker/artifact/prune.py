@@ -1,6 +1,7 @@
 """Removes older artifacts: the newest stay, and whatever is published, in use, or somebody else's."""
 
 import contextlib
+import errno
 import os
 import time
 import uuid
@@ -124,7 +125,7 @@ def _remove(output: Path, key: str) -> bool:
             raise
         return False
     except OSError as error:
-        if is_no_answer(error):
+        if is_no_answer(error) and error.errno != errno.EBUSY:  # mounted as a volume of its own
             raise unreadable(error, output / key) from error
         return False
     with contextlib.suppress(OSError):  # out of sight; what is left goes with the next look for what dead workers left

@@ -5,7 +5,7 @@ import stat
 from enum import Enum
 from pathlib import Path
 
-from shardwright_worker.artifact.find import damage_of, damaged, file_sizes, read_manifest
+from shardwright_worker.artifact.find import damage_of, damaged, file_sizes, not_a_folder, read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
@@ -45,6 +45,9 @@ def standing_of(folder: Path, key: str) -> Standing:
 def refuse_strange(folder: Path, key: str) -> None:
     """ArtifactDamaged if the name is taken by what a new artifact must not replace."""
     if standing_of(folder, key) == Standing.STRANGE:
+        state = look(folder)
+        if state is not None and not stat.S_ISDIR(state.st_mode):
+            raise not_a_folder(folder, state.st_mode)
         raise damaged(
             f"{folder} exists and is no artifact: it has no {MANIFEST_NAME}, and no worker left it. Move it away, "
             "since an artifact is to have this name"

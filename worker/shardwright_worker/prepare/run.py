@@ -130,6 +130,7 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     show(Progress(stage=Stage.PREPARING))
     refuse_links(layout.volume_root, layout.output)
     hub = hugging_face.resolve(request, layout.engine.extra_args)
+    refuse_links(layout.volume_root, hub.folder(layout.volume_root))
     key = layout.key(hub.digest)
     artifact = layout.finished(key)
     folder = hub.folder(layout.volume_root)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from shardwright_worker.artifact.find import damage_of, damaged, finished_artifact
 from shardwright_worker.artifact.standing import Standing, foreign_folders, refuse_strange, standing_of
+from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER
+from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.file_modes import FILE_MODE, FOLDER_MODE, set_mode
 from shardwright_worker.inside import look, refuse_links, remove_tree
@@ -34,6 +36,12 @@ def publish(
     """
     manifest = manifest.model_copy(update={"durations": {**manifest.durations, **durations()}})
     refuse_links(root, target.parent / STAGING_FOLDER)
+    if not manifest.may_have_key(target.name):
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS,
+            f"--artifact-name {target.name} does not follow from source, engine flags, image, pattern and part size: "
+            "leave it out, or give all as they were when it was found out",
+        )
     with volume_errors(target.parent, f"publish {target}", needed=manifest.bytes):
         _write_manifest(staging.path, manifest)
         _sync_staged(staging.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from shardwright_worker.artifact.standing import refuse_strange
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import STAGING_FOLDER, is_key, staging_name
 from shardwright_worker.contract.reasons import Reason
@@ -27,18 +28,20 @@ Result = TypeVar("Result")
 class Staging:
     """`<output>/.staging/<key>.<attempt>/`, empty, ours alone while the context lasts. Removed at its end.
 
+    Refused at once if what has the artifact's final name must stay: nothing that is made could be published.
     An attempt without a name is named by host and process. `path` is known for good inside of the context.
     """
 
-    def __init__(self, output: Path, key: str, attempt: str) -> None:
-        self._output = output
+    def __init__(self, output: Path, key: str, attempt: str, volume_root: Path | None = None) -> None:
+        self._output, self._volume_root = output, volume_root or output
         self._root = output / STAGING_FOLDER
         self._key = key
         self.path = self._root / staging_name(key, attempt or f"{socket.gethostname()}-{os.getpid()}")
         self._ownership: Ownership | None = None
 
     def __enter__(self) -> Self:
-        refuse_links(self._output, self._root)
+        refuse_links(self._volume_root, self._root)
+        refuse_strange(self._output / self._key, self._key)
         with volume_errors(self._root, f"make a folder in {self._root}"):
             owned = in_shared_folder(self._root, self._acquire)
             try:
