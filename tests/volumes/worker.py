@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 import subprocess
@@ -23,7 +24,10 @@ from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.prepare.room import probe_writing
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
+from shardwright_worker.shard.writer.plan import PAGE
+from shardwright_worker.shard.writer.volume import OutputFile, needs_order
 from shardwright_worker.terminal import silent
+from shardwright_worker.volume_errors import volume_errors
 from tests.harness.tiny_files import KEY, write_artifact
 
 FOLDER = Path(__file__).parent
@@ -108,6 +112,23 @@ def _prepare(output: Path) -> object:
     return found and found.completed_at
 
 
+def _write_part(output: Path) -> int:
+    """Write a part's bytes as the ranks do; returns its mode."""
+    path = output / "part"
+    memory = mmap.mmap(-1, 5 * PAGE)
+    memory.write(b"part" * (5 * PAGE // 4))
+    data = memoryview(memory)[:-7]
+    with volume_errors(output, f"write {path}"):
+        file = OutputFile(path, len(data), needs_order(output))
+        try:
+            file.write(data[: 4 * PAGE], 0)
+            file.write(data[4 * PAGE :], 4 * PAGE)
+            file.sync()
+        finally:
+            file.close()
+    return path.stat().st_mode & 0o777
+
+
 def _work(task: str, output: Path, more: list[str]) -> object:
     if task == "publish":
         return publish_one(output, *more[:2])
@@ -115,6 +136,8 @@ def _work(task: str, output: Path, more: list[str]) -> object:
         return publish_one(output, wait=True)
     if task == "prepare":
         return _prepare(output)
+    if task == "write":
+        return _write_part(output)
     if task == "prune":
         return prune(output, int(more[0]), more[1:])
     return len(check_artifact(output / KEY, True, silent).manifest.parts)
