@@ -58,6 +58,15 @@ def is_folder(path: Path) -> bool:
     return state is not None and stat.S_ISDIR(state.st_mode)
 
 
+def entries(folder: Path) -> list[str]:
+    """The names in a folder, sorted; none if it is gone."""
+    try:
+        with reading(folder):
+            return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def look_inside(folder: Path, name: str) -> os.stat_result | None:
     """The state of a file by its relative name; of a link, if one is on the way to it. None if nothing is there."""
     state = None

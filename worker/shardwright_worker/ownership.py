@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -71,7 +71,8 @@ class Ownership:
         """Give it up; the file goes."""
         self._ended.set()
         with contextlib.suppress(OSError):
-            os.unlink(self._path)
+            if _read_at(self._path) == self._owner:
+                os.unlink(self._path)
         if self._file >= 0:
             os.close(self._file)
         self._file = -1
@@ -90,7 +91,7 @@ class Ownership:
             if not new and (judged := _judge(file, locked, time.time())) != Answer.OURS:
                 return judged
             if not new and locked is None:  # without locks the file is whose it was when it was made
-                os.unlink(self._path)
+                self._take_away(_read(file))
                 return Answer.THEIRS
             os.ftruncate(file, 0)
             os.pwrite(file, self._owner.model_dump_json().encode(), 0)
@@ -101,6 +102,19 @@ class Ownership:
         finally:
             if file >= 0:
                 os.close(file)
+
+    def _take_away(self, dead: _Owner | None) -> None:
+        """Make room for a file of ours. Another worker may have done so, and the file may be its own by now."""
+        aside = self._path.with_name(f"{self._path.stem}.{self._owner.token}{self._path.suffix}")
+        try:
+            os.rename(self._path, aside)
+        except OSError:
+            os.unlink(self._path)
+            return
+        if _read_at(aside) != dead:
+            os.rename(aside, self._path)
+        else:
+            os.unlink(aside)
 
     def _live(self) -> None:
         while not self._ended.wait(PERIOD):
@@ -126,17 +140,22 @@ def alone(path: Path) -> Iterator[None]:
         ownership.release()
 
 
-def is_dead(path: Path, now: float) -> bool:
-    """Whether the owner named by this file is surely gone. Who cannot be asked lives; without a file nobody does."""
+def bury(path: Path, now: float, removal: Callable[[], None]) -> None:
+    """Remove what a dead owner left, and the file that names it. Who cannot be asked lives; without a file nobody does.
+
+    The file stays locked meanwhile: a worker that begins to live at this moment notices.
+    """
     try:
         file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        return error.errno in GONE
+        if error.errno in GONE:
+            removal()
+        return
     try:
         locked = _lock(file)
-        return locked is not False and _judge(file, locked, now) == Answer.OURS
-    except OSError:
-        return False
+        if locked is not False and _judge(file, locked, now) == Answer.OURS:
+            removal()
+            path.unlink(missing_ok=True)
     finally:
         os.close(file)
 

@@ -1,11 +1,10 @@
 """Compares the files of an artifact with its manifest, without reading their data: kind, size, header."""
 
-import os
 import stat
 from pathlib import Path
 
 from shardwright_worker.contract.manifest import Manifest, Part
-from shardwright_worker.inside import look_inside
+from shardwright_worker.inside import entries, look_inside
 from shardwright_worker.safetensors_header import HeaderError, read_header
 from shardwright_worker.volume_errors import reading
 
@@ -42,8 +41,7 @@ def wrong_sizes(folder: Path, manifest: Manifest) -> list[str]:
 
 def _unnamed(folder: Path, manifest: Manifest) -> list[str]:
     """vLLM loads whatever has a part's name, recorded or not."""
-    with reading(folder):
-        there = {name for name in os.listdir(folder) if name.endswith(_LOADED)}
+    there = {name for name in entries(folder) if name.endswith(_LOADED)}
     strangers = sorted(there - {*file_sizes(manifest)})
     return [f"{name} is not in the manifest, and vLLM might load it" for name in strangers]
 

@@ -14,8 +14,7 @@ from shardwright_worker.contract.manifest import MANIFEST_LIMIT, Manifest
 from shardwright_worker.contract.naming import FORMAT_VERSION, MANIFEST_NAME, is_key, release_of, stays_inside
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.inside import is_folder, look, read_plain, refuse_links
-from shardwright_worker.volume_errors import reading
+from shardwright_worker.inside import entries, is_folder, look, read_plain, refuse_links
 
 __all__ = ["file_sizes", "wrong_sizes"]
 
@@ -24,9 +23,15 @@ NAMED = 5  # lines of damage that a message holds
 
 def read_manifest(folder: Path, name: str = MANIFEST_NAME) -> Manifest:
     """The folder's manifest, or ArtifactDamaged that says why there is none. VolumeUnavailable says nothing of it."""
+    return _read(folder, name)[0]
+
+
+def _read(folder: Path, name: str = MANIFEST_NAME) -> tuple[Manifest, str]:
+    """The manifest and its SHA-256."""
     path = folder / name
     try:
-        manifest = Manifest.model_validate_json(_content(path))
+        content = _content(path)
+        manifest = Manifest.model_validate_json(content)
     except FileNotFoundError as error:
         there = is_folder(folder)
         words = error.strerror if look(path) else os.strerror(error.errno or 0)
@@ -42,7 +47,7 @@ def read_manifest(folder: Path, name: str = MANIFEST_NAME) -> Manifest:
     for name in file_sizes(manifest):
         if not stays_inside(name):
             raise damaged(f"{path} names a file {name!r}, which is outside the folder")
-    return manifest
+    return manifest, hashlib.sha256(content).hexdigest()
 
 
 def _content(path: Path) -> bytes:
@@ -65,25 +70,36 @@ def finished_artifact(output: Path, key: str, volume_root: Path, vllm_version: s
         return None
     if not stat.S_ISDIR(state.st_mode):
         raise not_a_folder(folder, state.st_mode)
-    if damage_of(folder, key):
+    try:
+        manifest, digest = _read_whole(folder, key)
+    except WorkerFailure as failure:
+        if failure.reason != Reason.ARTIFACT_DAMAGED:
+            raise
         return None
-    manifest = read_manifest(folder)
     _refuse_release(folder, manifest, vllm_version)
-    return artifact_report(folder, manifest, volume_root)
+    return _report(folder, manifest, digest, volume_root)
 
 
 def damage_of(folder: Path, key: str) -> str:
     """What is wrong with the artifact of this key as far as the cheap look tells; empty if it is whole."""
     try:
-        manifest = read_manifest(folder)
+        _read_whole(folder, key)
     except WorkerFailure as failure:
         if failure.reason != Reason.ARTIFACT_DAMAGED:
             raise
         return failure.message
+    return ""
+
+
+def _read_whole(folder: Path, key: str) -> tuple[Manifest, str]:
+    """The manifest of the artifact of this key, and its SHA-256. ArtifactDamaged if it is not whole."""
+    manifest, digest = _read(folder)
     problems = contradictions(manifest)
     if manifest.key != key or not manifest.may_have_key(key):
         problems = [f"its manifest is not that of {key}: source, settings, image or pattern are others", *problems]
-    return describe(folder, problems or wrong_files(folder, manifest))
+    if words := describe(folder, problems or wrong_files(folder, manifest)):
+        raise damaged(words)
+    return manifest, digest
 
 
 def describe(folder: Path, problems: list[str]) -> str:
@@ -94,10 +110,14 @@ def describe(folder: Path, problems: list[str]) -> str:
 
 def artifact_report(folder: Path, manifest: Manifest, volume_root: Path) -> ArtifactReport:
     """What a report says of a published artifact."""
+    return _report(folder, manifest, _read(folder)[1], volume_root)
+
+
+def _report(folder: Path, manifest: Manifest, digest: str, volume_root: Path) -> ArtifactReport:
     return ArtifactReport(
         key=manifest.key,
         path=relative_path(folder, volume_root),
-        manifest_digest=hashlib.sha256(_content(folder / MANIFEST_NAME)).hexdigest(),
+        manifest_digest=digest,
         bytes=manifest.bytes,
         files=manifest.files,
         vllm_version=manifest.engine.vllm_version,
@@ -110,11 +130,7 @@ def artifact_report(folder: Path, manifest: Manifest, volume_root: Path) -> Arti
 
 def artifact_keys(output: Path) -> list[str]:
     """Keys of all folders that look like artifacts, whole or not. Links are none."""
-    try:
-        with reading(output):
-            names = sorted(name for name in os.listdir(output) if is_key(name))
-    except OSError:
-        return []
+    names = filter(is_key, entries(output))
     return [name for name in names if is_folder(output / name) and _has_manifest(output / name)]
 
 

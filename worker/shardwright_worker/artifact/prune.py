@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from shardwright_worker.artifact.find import file_sizes, read_manifest
-from shardwright_worker.artifact.standing import MOVING, entries, foreign_folders
+from shardwright_worker.artifact.standing import MOVING, foreign_folders
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER, is_key
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.inside import is_folder, look, refuse_links, remove_tree
+from shardwright_worker.inside import entries, is_folder, look, refuse_links, remove_tree
 from shardwright_worker.moving import move_file, rename_folder
 from shardwright_worker.publish.staging import in_shared_folder
 from shardwright_worker.sizes import human_size
@@ -67,20 +67,13 @@ def _artifacts(output: Path) -> tuple[dict[str, Manifest], list[str]]:
     """The artifacts of this folder by key, and what has a key's name and a manifest but is none."""
     made: dict[str, Manifest] = {}
     unknown = []
-    for key in filter(is_key, _names_in(output)):
+    for key in filter(is_key, entries(output)):
         manifest = _manifest(output / key, key)
         if manifest:
             made[key] = manifest
         elif _seems_one(output / key):
             unknown.append(key)
     return made, unknown
-
-
-def _names_in(output: Path) -> list[str]:
-    try:
-        return entries(output)
-    except OSError:
-        return []
 
 
 def _manifest(folder: Path, key: str) -> Manifest | None:

@@ -1,6 +1,5 @@
 """Tells what has an artifact's final name, and so whether a new artifact may take its place."""
 
-import os
 import stat
 from enum import Enum
 from pathlib import Path
@@ -10,8 +9,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.inside import is_folder, look
-from shardwright_worker.volume_errors import reading
+from shardwright_worker.inside import entries, is_folder, look
 
 MOVING = MANIFEST_NAME + ".moving"  # the manifest of an artifact whose files are on their way into the folder
 
@@ -42,9 +40,10 @@ def standing_of(folder: Path, key: str) -> Standing:
     return Standing.STRANGE if names else Standing.EMPTY
 
 
-def refuse_strange(folder: Path, key: str) -> None:
-    """ArtifactDamaged if the name is taken by what a new artifact must not replace."""
-    if standing_of(folder, key) == Standing.STRANGE:
+def refuse_strange(folder: Path, key: str) -> Standing:
+    """What has the name; ArtifactDamaged if that is something that a new artifact must not replace."""
+    standing = standing_of(folder, key)
+    if standing == Standing.STRANGE:
         state = look(folder)
         if state is not None and not stat.S_ISDIR(state.st_mode):
             raise not_a_folder(folder, state.st_mode)
@@ -52,6 +51,7 @@ def refuse_strange(folder: Path, key: str) -> None:
             f"{folder} exists and is no artifact: it has no {MANIFEST_NAME}, and no worker left it. Move it away, "
             "since an artifact is to have this name"
         )
+    return standing
 
 
 def moving_manifest(folder: Path, key: str) -> Manifest | None:
@@ -66,12 +66,6 @@ def foreign_folders(folder: Path) -> list[str]:
     ours = set(file_sizes(manifest)) if manifest else set()
     inner = [name for name in entries(folder) if is_folder(folder / name)]
     return [name for name in inner if not _holds_only(folder / name, name, ours)]
-
-
-def entries(folder: Path) -> list[str]:
-    """The names in a folder, sorted."""
-    with reading(folder):
-        return sorted(os.listdir(folder))
 
 
 def _holds_only(folder: Path, name: str, ours: set[str]) -> bool:

@@ -9,7 +9,7 @@ from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import artifact_keys, damage_of, finished_artifact, relative_path
 from shardwright_worker.artifact.prune import prune
 from shardwright_worker.artifact.serving import installed_vllm
-from shardwright_worker.artifact.standing import Standing, refuse_strange, standing_of
+from shardwright_worker.artifact.standing import Standing, refuse_strange
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
@@ -61,8 +61,8 @@ class Layout:
         found = finished_artifact(self.output, key, self.volume_root, installed_vllm())
         folder = self.output / key
         if found is None:
-            refuse_strange(folder, key)
-            self.damage[key] = damage_of(folder, key) if standing_of(folder, key) == Standing.DAMAGED else ""
+            standing = refuse_strange(folder, key)
+            self.damage[key] = damage_of(folder, key) if standing == Standing.DAMAGED else ""
             return None
         return self._read_all(found) if self.deep else found
 

@@ -6,11 +6,11 @@ import stat
 from pathlib import Path
 
 from shardwright_worker.artifact.find import damage_of, file_sizes, read_manifest
-from shardwright_worker.artifact.standing import MOVING, entries, moving_manifest
+from shardwright_worker.artifact.standing import MOVING, moving_manifest
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.file_modes import FOLDER_MODE, set_mode
-from shardwright_worker.inside import look, refuse_links
+from shardwright_worker.inside import entries, look, refuse_links
 from shardwright_worker.moving import move_file, sync
 
 

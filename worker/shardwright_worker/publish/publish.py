@@ -55,8 +55,7 @@ def publish(
 
 def _give_name(staged: Path, target: Path) -> None:
     for _ in range(_TRIES):
-        refuse_strange(target, target.name)
-        match standing_of(target, target.name):
+        match refuse_strange(target, target.name):
             case Standing.WHOLE:
                 return
             case Standing.DAMAGED if _set_aside_damaged(target):

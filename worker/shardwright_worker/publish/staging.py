@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -16,7 +17,7 @@ from shardwright_worker.contract.naming import STAGING_FOLDER, is_key, staging_n
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.file_modes import FOLDER_MODE, set_mode
 from shardwright_worker.inside import refuse_links, remove_tree
-from shardwright_worker.ownership import Answer, Ownership, is_dead
+from shardwright_worker.ownership import Answer, Ownership, bury
 from shardwright_worker.volume_errors import reading, volume_errors
 
 OWNER = ".owner"  # beside the folders: <name>.owner, the worker's while the attempt lives
@@ -83,11 +84,9 @@ class Staging:
         with reading(self._root):
             names = {name.removesuffix(OWNER) for name in os.listdir(self._root)} - {self.path.name}
         for name in names:
-            owner = self._root / f"{name}{OWNER}"
-            if is_key(name.partition(".")[0]) and is_dead(owner, now):
+            if is_key(name.partition(".")[0]):
                 with contextlib.suppress(OSError):
-                    remove_tree(self._root / name)
-                    owner.unlink(missing_ok=True)
+                    bury(self._root / f"{name}{OWNER}", now, partial(remove_tree, self._root / name))
 
 
 def in_shared_folder(folder: Path, work: Callable[[], Result]) -> Result:
