@@ -21,6 +21,7 @@ from shardwright_worker.safetensors_header import TensorEntry
 from shardwright_worker.sizes import human_size
 from shardwright_worker.volume_errors import FULL, GONE, UNABLE, is_no_answer, lack_of_space, unreadable
 
+_TRIES = 50
 SLACK = 1.05  # replicated tensors, metadata, and what a file system keeps for itself
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _WIDTHS = {"float32": 4, "float": 4, "float16": 2, "half": 2, "bfloat16": 2}
@@ -68,8 +69,6 @@ def probe_writing(output: Path) -> None:
     probe = output / STAGING_FOLDER / f"probe.{uuid.uuid4().hex[:8]}"
     step = ["create a folder"]
     try:
-        with contextlib.suppress(FileNotFoundError):  # another worker removed the empty folder that ours goes into
-            make_folders(probe)
         make_folders(probe)
         step.append("write a file")
         file = create(probe / "probe")
@@ -112,6 +111,16 @@ def _is_folder(path: Path) -> bool:
 
 def make_folders(folder: Path) -> None:
     """Create a folder and those above it: readable for all whatever the umask, and to the group as the one above is."""
+    for attempt in range(_TRIES):
+        try:
+            _make_folders(folder)
+            return
+        except FileNotFoundError:  # another worker removed one, which was empty
+            if attempt + 1 == _TRIES:
+                raise
+
+
+def _make_folders(folder: Path) -> None:
     for each in reversed([folder, *folder.parents]):
         if not _is_folder(each):
             with contextlib.suppress(FileExistsError):

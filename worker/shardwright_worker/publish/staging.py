@@ -18,6 +18,7 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.file_modes import FOLDER_MODE, set_mode
 from shardwright_worker.inside import refuse_links, remove_tree
 from shardwright_worker.ownership import Answer, Ownership, bury
+from shardwright_worker.prepare.room import make_folders
 from shardwright_worker.volume_errors import reading, volume_errors
 
 OWNER = ".owner"  # beside the folders: <name>.owner, the worker's while the attempt lives
@@ -93,9 +94,7 @@ def in_shared_folder(folder: Path, work: Callable[[], Result]) -> Result:
     """Do what needs a folder that every worker makes, and removes when it finds it empty: it may go in between."""
     for attempt in range(_TRIES):
         try:
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(parents=True)
-                set_mode(folder, FOLDER_MODE)
+            make_folders(folder)
             return work()
         except FileNotFoundError:
             if attempt + 1 == _TRIES:
