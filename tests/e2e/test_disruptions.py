@@ -9,9 +9,8 @@ from tests.harness import release
 from tests.harness.checkpoints import Checkpoint, manifest
 from tests.harness.kubectl import Kubectl, Object, wait_for
 from tests.harness.pod_shape import claim
-
-# The source has a module of this folder sleep for ever when Python starts; the worker never gets to its first line.
-_HANG = {"name": "PYTHONPATH", "value": "/source/hangs"}
+from tests.harness.silent_hub import SOURCE as HANGS
+from tests.harness.silent_hub import silent_hub
 
 
 def _running(checkpoint: Checkpoint, stage: str) -> Object:
@@ -40,7 +39,7 @@ def test_a_pod_deleted_while_it_shards_is_made_again(begun: None, kubectl: Kubec
 
 
 def test_a_pod_deleted_while_it_prepares_is_made_again(begun: None, kubectl: Kubectl) -> None:
-    kubectl.apply(manifest("prepare-deleted", path="hangs", job={"env": [_HANG]}))
+    kubectl.apply(*silent_hub(), manifest("prepare-deleted", source=HANGS))
     checkpoint = Checkpoint(kubectl, "prepare-deleted")
     first = _running(checkpoint, "prepare")["metadata"]
     kubectl.delete("pod", first["name"])
@@ -87,7 +86,7 @@ def test_an_operator_that_is_upgraded_and_dies_does_not_start_the_work_twice(
     kubectl.delete("sckpt", checkpoint.name)
 
 
-@pytest.mark.begins(path="hangs", job={"deadline": "15s", "maxAttempts": 1, "env": [_HANG]})
+@pytest.mark.begins(source=HANGS, job={"deadline": "15s", "maxAttempts": 1}, also=silent_hub())
 def test_a_run_that_hangs_ends_at_its_deadline(checkpoint: Checkpoint) -> None:
     ready = checkpoint.wait_stalled()
     failure = checkpoint.status["lastFailure"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
 from tests.faults import stage as stages
 from tests.faults.stage import ALONE, Theatre, serving, stage
+from tests.harness.calls import Call
 from tests.harness.scenario import End
 
 
@@ -19,7 +20,13 @@ def theatre() -> Iterator[Theatre]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(theatre: Theatre) -> Mapping[str, End]:
+def good_day(theatre: Theatre) -> tuple[Mapping[str, End], Sequence[Call]]:
+    """How everything ends when nothing goes wrong, and the calls that lead there."""
+    with stage(theatre) as play, serving(play, ALONE):
+        return play.play(), play.proxy.record.calls
+
+
+@pytest.fixture(scope="session")
+def undisturbed(good_day: tuple[Mapping[str, End], Sequence[Call]]) -> Mapping[str, End]:
     """How everything ends on a good day."""
-    with stage(theatre) as good_day, serving(good_day, ALONE):
-        return good_day.play()
+    return good_day[0]

@@ -35,6 +35,8 @@ CASES: Mapping[str, tuple[Rule, ...]] = {
     "404 for a while": _each(Refusal(404), every=1, times=12),
     "404 of a load balancer": _each(Refusal(404, page=_PAGE)),
     "a page that is no answer": _each(Refusal(502, page="<html>Bad gateway</html>")),
+    "a login page": _each(Refusal(200, page="<html>Please log in</html>")),
+    "half an answer": _each(Refusal(200, page='{"metadata": {"name": "n')),
     "answer lost": _each(Lost()),
     "answer late": _each(Slow(after=6.0), every=4, times=6),
     "call late": _each(Slow(before=6.0), every=4, times=6, verbs=_WRITES),

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import pytest
 
 from tests.faults.stage import ALONE, Theatre, created_twice, perform, serving, stage
-from tests.harness.calls import Record
+from tests.harness.calls import Call, Record
 from tests.harness.faults import Crash, Rule
 from tests.harness.operator import Operator
 from tests.harness.scenario import RESOURCES, End
+from tests.harness.steps import step_of, steps
 
-# Write-ahead, creation, outcome, retry, success; or the deletion of a Job in between.
-KINDS = ("shaky", "changed")
-WRITES = 11  # at most so many on the way of each
+# Every write that each of these must make on its way. Others tell how far things are, and may be left out.
+STEPS = {
+    "shaky": (
+        *("attempt 1 on record", "create job 1"),
+        *("attempt 2 on record", "create job 2", "failure 2 on record"),
+        *("attempt 3 on record", "create job 3", "ready"),
+    ),
+    "changed": (
+        *("attempt 1 on record", "create job 1"),
+        *("attempt 2 on record", "create job 2", "delete job 2"),
+        *("attempt 3 on record", "create job 3", "attempt 4 on record", "create job 4", "ready"),
+    ),
+}
 _TOGETHER = 0.3  # seconds in which further resources may reach the point at which the same process dies
-POINTS = [(kind, number, after) for kind in KINDS for number in range(1, WRITES + 1) for after in (False, True)]
+POINTS = [(kind, number, after) for kind in STEPS for number in range(len(STEPS[kind])) for after in (False, True)]
 
 
 def _name(kind: str, number: int, after: bool) -> str:
     return f"{kind}.{number}.{'after' if after else 'before'}"
+
+
+def _is(step: str) -> Callable[[Call], bool]:
+    return lambda call: step_of(call) == step
 
 
 class Reviver:
@@ -67,7 +83,7 @@ def crashed(theatre: Theatre) -> Iterator[tuple[Mapping[str, End], Mapping[str, 
                 "write",
                 rf"/(jobs/{_name(*point).replace('.', '-')}-\w+-\w+-\d+|shardedcheckpoints/{_name(*point)}/status)$",
                 Crash(reviver.ask, after=point[2]),
-                nth=point[1],
+                when=_is(STEPS[point[0]][point[1]]),
             )
             for point in POINTS
         }
@@ -88,8 +104,17 @@ def test_it_ends_as_without_the_crash(
 
 def test_it_was_killed_at_every_write(crashed: tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver]) -> None:
     _, rules, record, reviver = crashed
-    # How many writes a resource needs depends a little on when the operator looks: the last points may not be reached.
-    missed = [name for name, rule in rules.items() if not rule.hits]
-    assert all(int(name.split(".")[1]) > 6 for name in missed), missed
-    assert reviver.starts >= 6
+    missed = [
+        f"{kind}: {STEPS[kind][number]} ({'after' if after else 'before'})"
+        for kind, number, after in POINTS
+        if rules[_name(kind, number, after)].hits != 1
+    ]
+    assert not missed, "the operator was not killed here: " + "; ".join(missed)
+    assert reviver.starts >= max(map(len, STEPS.values()))
     assert created_twice(record.calls) == []
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_these_are_all_the_writes_that_there_are(good_day: tuple[Mapping[str, End], Sequence[Call]], kind: str) -> None:
+    ours = re.compile(rf"/(jobs/{kind}-\w+-\w+-\d+|shardedcheckpoints/{kind}/status)$")
+    assert steps(call for call in good_day[1] if ours.search(call.place)) == STEPS[kind]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.harness.calls import Call
 
@@ -23,8 +23,8 @@ class Exchange(Protocol):
     async def forward(self) -> None:
         """Let the API server answer, and keep its answer."""
 
-    async def answer(self) -> None:
-        """Give the client the kept answer."""
+    async def answer(self, change: Callable[[bytes], bytes] = bytes) -> None:
+        """Give the client the kept answer, changed."""
 
     async def reply(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Answer the client without the API server."""
@@ -118,6 +118,31 @@ class Duplicate:
                 yield line
 
         await exchange.relay(twice, abort=False)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Objects of impossible shapes stand before, between and behind what a watch or a list tells."""
+
+    objects: Sequence[Any]
+
+    async def happen(self, exchange: Exchange) -> None:
+        """Pass the watch or the list on."""
+        if exchange.call.verb == "watch":
+            await exchange.relay(self._among, abort=False)
+        else:
+            await exchange.forward()
+            await exchange.answer(self._beside)
+
+    async def _among(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for line in lines:
+            for one in self.objects:
+                yield json.dumps({"type": "MODIFIED", "object": one}).encode() + b"\n"
+            yield line
+
+    def _beside(self, body: bytes) -> bytes:
+        page = json.loads(body)
+        return json.dumps({**page, "items": [*self.objects, *page["items"], *self.objects]}).encode()
 
 
 @dataclass(frozen=True)
@@ -225,7 +250,7 @@ def is_bookmark(line: bytes) -> bool:
 class Rule:
     """A fault for calls of a verb (or `*`, `read`, `write`) whose place matches: from the `nth` on, every `every`th.
 
-    It ends after it has hit `times` calls.
+    It ends after it has hit `times` calls. `when` may look closer at a call.
     """
 
     verb: str
@@ -234,12 +259,13 @@ class Rule:
     nth: int = 1
     every: int = 1
     times: int = 1
+    when: Callable[[Call], bool] = lambda _: True
     matched: int = field(default=0, init=False)
     hits: int = field(default=0, init=False)
 
     def hit(self, call: Call) -> bool:
         """Whether this call is hit; counts it."""
-        if not (self._verb(call) and re.search(self.path, call.place)):
+        if not (self._verb(call) and re.search(self.path, call.place) and self.when(call)):
             return False
         self.matched += 1
         due = self.matched >= self.nth and (self.matched - self.nth) % self.every == 0 and self.hits < self.times

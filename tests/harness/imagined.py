@@ -11,7 +11,9 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
-from shardwright_operator.decide.world import Claim, Config, Job, Observed, Pod, Resource, Warning
+from shardwright_operator.decide.pruning import wants_claim_users
+from shardwright_operator.decide.world import Claim, Config, Job, Neighbor, Observed, Pod, Resource, Warning
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.contract.progress import Progress
 from shardwright_worker.contract.reasons import MEANINGS, Reason
@@ -46,10 +48,15 @@ class Imagined:
         self.warnings: tuple[Warning, ...] = ()
         self.progress: dict[str, Progress] = {}
         self.users: dict[str, tuple[str, ...]] = {}
+        self.neighbors: tuple[Neighbor, ...] = ()
+        self.named_by: tuple[str, ...] = ()
+        self.removed: list[str] = []  # what pruning Jobs were let remove of `published`
         self.published: set[str] = set()  # keys of artifacts on the volume
         self.mounted: dict[str, Claim | None] = {}  # Job uid -> the output claim that its pod mounts
         self.slow_to_delete = False  # Jobs stay, being deleted, until `bury`
-        self.revision, self.verified_by = "r1", "Load"
+        self.revision = "r1"
+        self.verified_by = ""  # how what is made is proven; empty: as it was asked for
+        self.levels: dict[str, str] = {}  # key of an artifact -> how it was proven
         self.created: list[str] = []
         self.events: list[tuple[str, str]] = []
         self.requested_at: str | None = None
@@ -66,6 +73,7 @@ class Imagined:
             requested_at=self.requested_at,
             spec=Spec.model_validate(self.spec),
             status=self.status,
+            created_at=START,
         )
         return Observed(
             resource=resource,
@@ -74,7 +82,9 @@ class Imagined:
             claims=dict(self.claims),
             warnings=self.warnings,
             progress=dict(self.progress),
-            claim_users=dict(self.users),
+            claim_users=dict(self.users) if wants_claim_users(resource) else None,
+            neighbors=self.neighbors,
+            named_by=self.named_by,
         )
 
     def plan(self) -> Plan:
@@ -90,7 +100,8 @@ class Imagined:
                     self._create(body)
                 case CreateClaim(body):
                     name = body["metadata"]["name"]
-                    self.claims[name] = claim(name, owned=True)
+                    owners = tuple((one["name"], one["uid"]) for one in body["metadata"].get("ownerReferences", ()))
+                    self.claims[name] = claim(name, owned=True, owners=owners)
                 case DeleteJob(name, uid) if self._is(name, uid):
                     self.jobs[name] = replace(self.jobs[name], deleting=True)
                 case SuspendJob(name, uid, suspend) if self._is(name, uid):
@@ -208,18 +219,40 @@ class Imagined:
         inputs = [one for one in arguments if "report" not in one and "termination" not in one]
         if stage == "shard":
             key = arguments[arguments.index("--artifact-name") + 1]
+            asked = arguments[arguments.index("--verification") + 1].capitalize()
+            if key not in self.published or not satisfies(self.levels.get(key, ""), asked):
+                self.levels[key] = self.verified_by or asked
             if self.mounted[job.uid] == self.claims["shards"]:
                 self.published.add(key)
-            return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key, self.verified_by))
+            return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key, self.levels[key]))
         layout = inputs[inputs.index("--tensor-parallel-size") : inputs.index("--max-file-size")]
         key = digest_of([layout, self.revision])[:16]
         source = SourceReport(
-            digest="d" + self.revision, revision=self.revision, path="", volume="source", bytes=9, files=2
+            digest="d" + self.revision,
+            revision=self.revision,
+            path="",
+            volume="source",
+            bytes=9,
+            files=2,
+            fingerprint="f" * 64,
         )
         there = key in self.published and self.mounted[job.uid] == self.claims["shards"]
-        found = artifact(key, self.verified_by) if there else None
-        upkeep = {"kept": "1"} if "--keep" in arguments else {}
+        found = artifact(key, self.levels.get(key, "Load")) if there else None
+        if found and "--deep" in arguments:
+            found = found.model_copy(update={"looked_at": "Bytes"})
+        upkeep = self._prune(arguments) if "--keep" in arguments else {}
         return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=upkeep)
+
+    def _prune(self, arguments: list[str]) -> dict[str, str]:
+        """What a worker does: late ones nothing, others remove all but the published artifact and those in use."""
+        if self.now.timestamp() > int(arguments[arguments.index("--prune-until") + 1]):
+            return {"skipped": "started too late"}
+        in_use = {arguments[at + 1] for at, one in enumerate(arguments) if one == "--in-use"}
+        older = self.published - {arguments[arguments.index("--published") + 1]}
+        self.removed += sorted(older - in_use)
+        self.published -= older - in_use
+        spared = {"spared": " ".join(sorted(older & in_use))} if older & in_use else {}
+        return {"kept": str(len(self.published)), "removed": " ".join(sorted(older - in_use)), **spared}
 
 
 def claim(name: str, uid: str = "", owned: bool = False, **facts: Any) -> Claim:

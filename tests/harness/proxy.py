@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -128,11 +128,11 @@ class _Exchange:
         """A call that has set out arrives, whatever becomes of its client."""
         self._kept = await asyncio.shield(asyncio.ensure_future(self._asked()))
 
-    async def answer(self) -> None:
-        """Give the client the API server's answer."""
+    async def answer(self, change: Callable[[bytes], bytes] = bytes) -> None:
+        """Give the client the API server's answer, changed."""
         assert self._kept is not None
         code, headers, body = self._kept
-        await self.reply(code, body, headers)
+        await self.reply(code, change(body), headers)
 
     async def reply(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Give the client this answer."""

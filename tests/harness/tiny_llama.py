@@ -15,7 +15,7 @@ from pathlib import Path
 STORY = "Hello from a tiny model whose words must not change when its weights are cut into shards ."
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 128, 256, 2, 4, 2, 32
 FILES = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-DAMAGES = ("missing-file", "truncated", "html", "no-config", "hangs")
+DAMAGES = ("missing-file", "truncated", "html", "no-config")
 
 _SPECIAL = ["<unk>", "<end>"]
 _WORDS = [*_SPECIAL, *STORY.split()]
@@ -48,9 +48,6 @@ def _damage(folder: Path, damage: str) -> None:
         victim.write_text("<!DOCTYPE html><html><body>Please log in</body></html>")
     elif damage == "no-config":
         (folder / "config.json").unlink()
-    elif damage == "hangs":
-        # For a pod whose PYTHONPATH names this folder: Python runs it before anything else.
-        (folder / "sitecustomize.py").write_text("import time\ntime.sleep(1e6)\n")
 
 
 def _ends() -> Tensors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shardwright_operator.api.status import Status
-from shardwright_operator.decide.world import Job, Observed
+from shardwright_operator.decide.world import Job, Neighbor, Observed
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from tests.harness.imagined import Imagined, claim
+from tests.harness.imagined import START, Imagined, claim
 
 WORKERS = st.sampled_from([reason for reason, meaning in MEANINGS.items() if meaning.exit_code])
 ENDS: list[tuple[int, tuple[str, str], dict[str, Any]]] = [
@@ -25,6 +27,8 @@ EDITS: list[dict[str, Any]] = [
     {"engine": {"tensorParallelSize": 2}},
     {"engine": {"tensorParallelSize": 4}},
     {"verification": "Digests"},
+    {"verification": "Load"},
+    {"verification": "Generate"},
     {"job": {"maxAttempts": 2}},
     {"job": {"maxAttempts": 5, "nodeSelector": {"pool": "gpu"}}},
     {"job": {"queueName": "gpus"}},
@@ -32,7 +36,8 @@ EDITS: list[dict[str, Any]] = [
     {"suspend": False},
     {"recheck": {"interval": "1h"}},
     {"recheck": {"interval": "1h", "rebuild": True}},
-    {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 2}},
+    {"recheck": {"interval": "1h", "deep": True}},
+    {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}},
 ]
 SPEC_OF_STOP = ("source", "engine", "output", "job", "verification")
 
@@ -76,7 +81,8 @@ class AnyWorld(RuleBasedStateMachine):
         assert self.numbers == sorted(set(self.numbers)), f"attempts go back: {self.numbers}"
         arguments = world.bodies[name]["spec"]["template"]["spec"]["containers"][0]["args"]
         if labels["shardwright.io/stage"] == "shard":
-            assert arguments[arguments.index("--artifact-name") + 1] not in world.published
+            key, level = (arguments[arguments.index(flag) + 1] for flag in ("--artifact-name", "--verification"))
+            assert key not in world.published or not satisfies(world.levels.get(key, ""), level)
         assert self.stopped_for != self.inputs(), "a permanent failure was tried again"
         assert not world.spec.get("suspend")
 
@@ -218,15 +224,32 @@ class AnyWorld(RuleBasedStateMachine):
         """The claim of the source goes or comes back."""
         self.world.claims["models"] = claim("models") if there else None
 
-    @rule(whole=st.booleans())
-    def mount(self, whole: bool) -> None:
-        """Pods mount the volume, or do not any more."""
-        self.world.users["shards"] = ("",) if whole else ()
+    @rule(whole=st.booleans(), data=st.data())
+    def mount(self, whole: bool, data: st.DataObject) -> None:
+        """Pods mount the volume, or some artifacts, or nothing any more; the operator looks soon after."""
+        there = st.sampled_from(sorted(self.world.published) or ["0" * 16])
+        keys = data.draw(st.lists(there, max_size=2))
+        self.world.users["shards"] = ("",) if whole else tuple(f"models/llama/{key}" for key in keys)
+        self.look()
+
+    @rule(there=st.booleans(), older=st.booleans())
+    def meet_a_neighbor(self, there: bool, older: bool) -> None:
+        """Another resource has the same folder, or has it no more; the operator looks soon after."""
+        created = START - timedelta(hours=1) if older else START + timedelta(hours=1)
+        self.world.neighbors = (Neighbor("other", "uid-0", created, "models/llama"),) if there else ()
+        self.look()
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 4000.0]))
     def wait(self, seconds: float) -> None:
         """Time passes."""
         self.world.later(seconds)
+
+    @invariant()
+    def nothing_that_is_mounted_is_removed(self) -> None:
+        world = self.world
+        for path in world.users.get("shards", ()):
+            assert path.rpartition("/")[2] not in world.removed
+        world.removed.clear()
 
     @invariant()
     def at_most_one_job_lives(self) -> None:
@@ -260,6 +283,7 @@ class AnyWorld(RuleBasedStateMachine):
         assert world.status.serving is not None
         if shards and artifact.claim_uid == shards.uid:
             assert artifact.key in world.published
+            assert satisfies(world.levels[artifact.key], world.spec.get("verification", "Load"))
             assert artifact.tensor_parallel_size == world.spec["engine"]["tensorParallelSize"]
 
     def can_run(self) -> bool:
@@ -282,6 +306,7 @@ class AnyWorld(RuleBasedStateMachine):
                 world.claims[name] = claim(name, uid=f"uid-{name}-again")
                 world.published.clear()
         world.users.clear()
+        world.neighbors = ()
         world.edit(suspend=False, job={}, recheck=None)
         world.requested_at = "the end"
         self.come_to_rest()

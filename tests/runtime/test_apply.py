@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from shardwright_operator.api.status import Condition, JobStatus, Status
+from shardwright_operator.api.status import Condition, Durations, JobStatus, ProgressStatus, Status
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
-from shardwright_operator.decide.world import Config
+from shardwright_operator.decide.world import Config, Pod
 from shardwright_operator.kube import convert
 from shardwright_operator.kube.apply import Executor
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.errors import Conflict
+from shardwright_operator.kube.errors import Conflict, Invalid
 from shardwright_operator.kube.events import Recorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
 from shardwright_operator.kube.memory import Memory
@@ -251,6 +253,77 @@ async def test_a_job_is_suspended_and_resumed(replica: Replica, world: World) ->
         action = SuspendJob(job["metadata"]["name"], job["metadata"]["uid"], suspend)
         await replica.executor.execute(sight, Plan(sight.observed.resource.status, (action,)))
         assert world.jobs("model")[0]["spec"]["suspend"] is suspend
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "too large to be a number": {"durations": Durations.model_construct(load=10**400)},
+    "infinite": {"durations": Durations.model_construct(load=math.inf)},
+    "not a number": {"durations": Durations.model_construct(load=math.nan)},
+    "too many bytes": {"progress": ProgressStatus.model_construct(stage="Saving", bytes_done=10**30)},
+    "of another type": {"upkeep": {"a": ["b"]}},
+    "too long": {"upkeep": {"a": "b" * 8_000_000}},
+}
+
+
+@pytest.fixture(params=REFUSED)
+def absurd(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A part of a status that no API server takes."""
+    return REFUSED[request.param]
+
+
+async def test_a_refused_status_makes_way_for_one_that_is_taken(
+    replica: Replica, world: World, absurd: dict[str, Any]
+) -> None:
+    await replica.step()
+    await replica.step()
+    (job,) = world.jobs("model")
+    sight = await replica.look()
+    done = await replica.executor.execute(sight, Plan(sight.observed.resource.status.model_copy(update=absurd)))
+    assert done.wrote_status
+    status = world.read("model")["status"]
+    assert (status["job"]["name"], status["attempt"]) == (job["metadata"]["name"], 1)
+    assert "lastFailure" not in status, "the Job has not ended"
+
+
+async def test_an_attempt_whose_report_leads_to_a_refused_status_counts(
+    replica: Replica, world: World, absurd: dict[str, Any]
+) -> None:
+    await replica.step()
+    await replica.step()
+    sight = await replica.look()
+    (job,) = sight.observed.jobs
+    now = datetime.now(UTC)
+    pod = Pod("p", "u", job.name, "Succeeded", now, exit_code=0, termination_message="{}", job_uid=job.uid)
+    ended = replace(sight.observed, jobs=(replace(job, complete=True, finished_at=now),), pods=(pod,))
+    success = ended.resource.status.model_copy(update={"job": None, **absurd})
+    await replica.executor.execute(Sight(ended), Plan(success))
+    status = world.read("model")["status"]
+    assert status["attempt"] == 1
+    assert "job" not in status
+    assert status["retry"]["failures"] == 1
+    assert status["lastFailure"]["reason"] == "WorkerProtocolError"
+    assert "the API server refuses what its report leads to" in status["lastFailure"]["message"]
+    assert len(status["lastFailure"]["message"]) < 1000
+
+
+async def test_where_all_is_refused_the_job_and_the_count_stay(replica: Replica, world: World) -> None:
+    for _ in range(3):
+        await replica.step()
+    sight = await replica.look()
+    before = sight.observed.resource.status
+    assert before.job is not None
+    absurd = REFUSED["of another type"]
+    resource = replace(sight.observed.resource, status=before.model_copy(update=absurd))
+    plan = Plan(before.model_copy(update={**absurd, "conditions": []}))
+    with pytest.raises(Invalid):  # so that it is not tried again at once
+        await replica.executor.execute(Sight(replace(sight.observed, resource=resource)), plan)
+    status = Status.model_validate(world.read("model")["status"])
+    ready = status.condition("Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason) == ("False", "WorkerProtocolError")
+    assert "The API server refuses the status: " in ready.message
+    assert (status.attempt, status.job and status.job.name) == (before.attempt, before.job.name)
+    assert len(world.jobs("model")) == 1
 
 
 async def test_a_claim_that_exists_is_looked_at_and_not_replaced(replica: Replica, world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from shardwright_operator.kube import convert
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.fields import quantity
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
 from shardwright_operator.kube.parse import parse
 from tests.runtime import raw
@@ -29,7 +30,7 @@ def cache(clock: Clock) -> Cache:
     return cache
 
 
-def test_children_concern_the_resource_whose_uid_they_carry(cache: Cache) -> None:
+def test_children_concern_the_resource_that_controls_them(cache: Cache) -> None:
     assert cache.put(JOBS, convert.job(raw.job())) == {MODEL}
     assert cache.put(PODS, convert.pod(raw.pod())) == {MODEL}
     assert cache.put(JOBS, convert.job(raw.job("foreign", owner="another"))) == set()
@@ -123,7 +124,7 @@ def test_a_jobs_end_is_read() -> None:
         "message": "m",
         "lastTransitionTime": "2026-01-01T00:00:09Z",
     }
-    job = convert.job(raw.job(conditions=[failed])).value.job
+    job = convert.job(raw.job(conditions=[failed])).value
     assert job.finished
     assert job.failed == ("DeadlineExceeded", "m")
     assert job.finished_at == datetime(2026, 1, 1, 0, 0, 9, tzinfo=UTC)
@@ -135,4 +136,4 @@ def test_a_jobs_end_is_read() -> None:
     [("40Gi", 40 * 1024**3), ("1500m", 1), ("2k", 2000), ("1e3", 1000), ("5", 5), ("1Ei", 1024**6), ("x", None)],
 )
 def test_quantities_are_read(text: str, value: int | None) -> None:
-    assert convert.quantity(text) == value
+    assert quantity(text) == value

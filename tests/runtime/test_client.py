@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.errors import ApiError, Conflict, Forbidden, NotFound, NotServed, Unavailable
+from shardwright_operator.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, NotServed, Unavailable
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
 from shardwright_operator.kube.login import Login, LoginError, log_in
 
@@ -56,7 +56,17 @@ async def client(server: Server, calls: list[tuple[str, str, int]]) -> AsyncIter
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, NotFound), (403, Forbidden), (401, Forbidden), (409, Conflict), (500, Unavailable)]
+    ("status", "kind"),
+    [
+        (404, NotFound),
+        (403, Forbidden),
+        (401, Forbidden),
+        (409, Conflict),
+        (500, Unavailable),
+        (400, Invalid),
+        (413, Invalid),
+        (422, Invalid),
+    ],
 )
 async def test_refusals_have_types_and_the_servers_words(
     server: Server, client: Client, status: int, kind: type[ApiError]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,16 +15,17 @@ from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.entries import Key
 from shardwright_operator.kube.kinds import CHECKPOINTS
 from shardwright_operator.kube.memory import Memory, Notes
+from shardwright_operator.kube.mounts import mounted_path, read_claim_users
 from shardwright_operator.kube.observe import Observer
 from shardwright_operator.kube.reading import (
     PATIENCE,
     last_progress,
-    read_claim_users,
     read_progress_lines,
     read_warnings,
 )
 from shardwright_worker.contract.progress import Progress, Stage
 from tests.cluster.api import wait_until
+from tests.harness.checkpoints import manifest
 from tests.harness.kubelet import Kubelet, by_stage
 from tests.harness.operator import Operator
 from tests.harness.pods import waiting
@@ -91,18 +93,51 @@ async def test_what_has_waited_since_before_the_operator_started_is_asked_about_
     assert calls == ["list"]
 
 
-async def test_mounts_of_claims_by_other_pods_are_found(client: Client, world: World) -> None:
-    def pod(name: str, path: str, **labels: str) -> dict[str, object]:
-        mount = {"name": "v", "mountPath": "/models", "subPath": path}
-        volume = {"name": "v", "persistentVolumeClaim": {"claimName": "shards"}}
-        containers = [{"name": "c", "image": "i", "volumeMounts": [mount]}]
-        spec = {"containers": containers, "volumes": [volume], "automountServiceAccountToken": False}
-        return {"metadata": {"name": name, "labels": labels}, "spec": spec}
+def _server(name: str, mount: dict[str, str], owner: Any = None, **labels: str) -> dict[str, Any]:
+    env = [{"name": "KEY", "value": "k1"}, {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+    env += [{"name": "SELF", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    mounts = [{"name": "v", "mountPath": "/models", **mount}]
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "shards"}}
+    containers = [{"name": "c", "image": "i", "volumeMounts": mounts, "env": env}]
+    spec = {"containers": containers, "volumes": [volume], "automountServiceAccountToken": False}
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "controller": True}
+    owners = [{**reference, "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}] if owner else []
+    return {"metadata": {"name": name, "labels": labels, "ownerReferences": owners}, "spec": spec}
 
-    ours = {"shardwright.io/checkpoint-uid": "uid"}
-    for body in (pod("one", "a/b"), pod("two", "a/b"), pod("whole", ""), pod("worker", "x", **ours)):
-        world.api.call("POST", world.path("pods"), body)
-    assert await read_claim_users(client, world.namespace) == {"shards": ("", "a/b")}
+
+async def test_what_pods_mount_is_found_but_not_what_workers_do(client: Client, world: World) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "worker", "image": "i"}]}}
+    # Nobody manages this Job, so nobody takes its pod for one too many.
+    body = {"metadata": {"name": "job"}, "spec": {"managedBy": "example.com/nobody", "template": template}}
+    job = world.api.call("POST", world.path("jobs"), body)
+    label = {"shardwright.io/checkpoint-uid": "uid"}
+    for one in (
+        _server("one", {"subPath": "a/b"}),
+        _server("two", {"subPath": "a//b/."}),
+        _server("labelled", {"subPath": "x"}, **label),
+        _server("worker", {"subPath": "y"}, job, **label),
+    ):
+        world.api.call("POST", world.path("pods"), one)
+    workers = {job["metadata"]["uid"]}
+    assert await read_claim_users(client, world.namespace, workers) == {"shards": ("a/b", "x")}
+    assert await read_claim_users(client, world.namespace) == {"shards": ("a/b", "x", "y")}
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("models/llama/$(KEY)", "models/llama/k1"),
+        ("models/$(SELF)/./$(KEY)", "models/pod/k1"),
+        ("models/$(SECRET)", ""),
+        ("models/$(ABSENT)", ""),
+        ("models/$$(KEY)", ""),
+        ("plain/path", "plain/path"),
+    ],
+)
+def test_a_path_of_variables_is_known_where_their_values_are(expression: str, found: str) -> None:
+    pod = _server("pod", {"subPathExpr": expression})
+    (container,) = pod["spec"]["containers"]
+    assert mounted_path(pod, container, container["volumeMounts"][0]) == found
 
 
 def test_a_pod_that_a_quota_forbids_is_explained_by_the_jobs_event(served: Plane, world: World) -> None:
@@ -135,17 +170,16 @@ def test_a_container_that_waits_says_why(served: Plane, world: World) -> None:
         world.wait("model")
 
 
-async def test_what_is_made_for_others_in_the_same_folder_must_stay(client: Client, world: World) -> None:
-    output = {"persistentVolumeClaim": {"claimName": "shards"}, "path": "shared", "keep": 1}
+async def test_resources_whose_folders_overlap_are_seen_and_others_are_not(client: Client, world: World) -> None:
     cache = Cache()
-    source = {"digest": "d", "revision": "r", "path": "", "volume": "source", "key": "to-come"}
-    artifact = {"path": "shared/published", "claimName": "shards", "manifestDigest": "m", "bytes": 1, "files": 1}
-    artifact |= {"tensorParallelSize": 2, "pipelineParallelSize": 1, "completedAt": "2026-01-01T00:00:00Z"}
-    for name in ("ours", "theirs"):
-        raw = world.create(name, output=output)
-        raw["status"] = {"source": source, "artifact": artifact} if name == "theirs" else {}
+    paths = {"ours": "a/b", "same": "a//b/", "above": "a", "below": "a/b/c/d", "beside": "a/bc", "far": ""}
+    for name, path in paths.items():
+        output = {"persistentVolumeClaim": {"claimName": "shards"}, **({"path": path} if path else {})}
+        raw = manifest(name, output=output)
+        raw["metadata"] |= {"namespace": world.namespace, "uid": name, "resourceVersion": "1"}
         cache.put(CHECKPOINTS, convert.resource(raw))
     observer = Observer(client, cache, Memory(), Config("engine:test", "prepare:test"))
     sight = await observer.observe(Key(world.namespace, "ours"))
     assert sight is not None
-    assert sight.observed.claim_users == {"shards": ("shared/published", "shared/to-come")}
+    assert {one.name for one in sight.observed.neighbors} == {"same", "above", "below"}
+    assert sight.observed.claim_users is None

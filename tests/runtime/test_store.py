@@ -46,8 +46,8 @@ def test_an_object_of_the_same_name_replaces_the_earlier_one_and_not_the_other_w
     store.put(entry(5))
     assert store.put(entry(9, "uid-2", owner="other"))
     assert not store.put(entry(6))
-    assert not store.of("owner")
-    assert set(store.of("other")) == {KEY}
+    assert not store.of("default", "owner")
+    assert set(store.of("default", "other")) == {KEY}
 
 
 def test_the_end_of_an_earlier_object_does_not_touch_the_present_one(store: Store[int]) -> None:
@@ -71,7 +71,7 @@ def test_a_list_takes_away_ghosts(store: Store[int], clock: Clock) -> None:
     started = clock()
     assert [one.key for one in store.reconcile([], started, everywhere)] == [KEY]
     assert value(store) is None
-    assert not store.of("owner")
+    assert not store.of("default", "owner")
 
 
 def test_a_list_does_not_take_away_what_came_while_it_was_read(store: Store[int], clock: Clock) -> None:

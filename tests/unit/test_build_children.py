@@ -10,7 +10,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
 from shardwright_operator.build.claim import build_claim
 from shardwright_operator.build.job import JobFacts, template_of
-from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
+from shardwright_operator.build.prepare_job import Known, Pruning, build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_worker.arguments import build_parser
 from tests.harness.checkpoints import manifest
@@ -228,7 +228,7 @@ def test_prepare_removes_older_artifacts_only_when_told_to() -> None:
 
 def test_prepare_looks_at_the_commit_that_was_resolved_when_told_to() -> None:
     facts, spec = _facts("Prepare"), _spec(source=HUB)
-    job = build_prepare_job(facts, spec, "engine:1", "prepare:1", revision="0a1b")
+    job = build_prepare_job(facts, spec, "engine:1", "prepare:1", known=Known("0a1b", "d" * 64, ""))
     assert build_parser().parse_args(_worker(job)["args"]).revision == "0a1b"
 
 

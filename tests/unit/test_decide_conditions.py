@@ -12,6 +12,14 @@ from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, 
 from shardwright_worker.contract.reasons import Reason
 from tests.harness.imagined import START, Imagined
 
+
+def _artifact() -> Artifact:
+    world = Imagined()
+    world.to_ready()
+    assert world.status.artifact is not None
+    return world.status.artifact
+
+
 TABLE = [
     (working("Starting"), ("Unknown", Reason.PROGRESSING), ("True", Reason.PROGRESSING), None),
     (working("Waits", Reason.QUEUED), ("Unknown", Reason.QUEUED), ("True", Reason.QUEUED), None),
@@ -27,7 +35,7 @@ TABLE = [
         None,
         ("True", Reason.OUT_OF_MEMORY),
     ),
-    (done("models/llama/k"), ("True", Reason.SUCCEEDED), None, None),
+    (done(_artifact()), ("True", Reason.SUCCEEDED), None, None),
     (suspended(), ("Unknown", Reason.SUSPENDED), None, None),
     (paused(waiting(Reason.VOLUME_NOT_FOUND, "no claim")), ("False", Reason.VOLUME_NOT_FOUND), None, None),
 ]
@@ -41,13 +49,6 @@ def _shown(verdict: Verdict, status: Status | None = None, prepared: bool = Fals
 
 def _told(condition: Condition | None) -> tuple[str, str] | None:
     return (condition.status, condition.reason) if condition else None
-
-
-def _artifact() -> Artifact:
-    world = Imagined()
-    world.to_ready()
-    assert world.status.artifact is not None
-    return world.status.artifact
 
 
 @pytest.mark.parametrize(("verdict", "ready", "reconciling", "stalls"), TABLE)
@@ -90,7 +91,7 @@ def test_what_prepare_has_found_is_shown_while_shard_works() -> None:
 
 
 def test_everything_is_true_when_it_is_done() -> None:
-    shown = _shown(done("models/llama/k"), Status(artifact=_artifact()))
+    shown = _shown(done(_artifact()), Status(artifact=_artifact()))
     assert {one.status for one in shown.values()} == {"True"}
     assert set(shown) == {"Ready", "VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified"}
 

@@ -247,6 +247,7 @@ def test_a_vanished_claim_is_not_ready_any_more() -> None:
     world.claims["shards"] = None
     world.settle()
     assert world.ready() == ("False", Reason.VOLUME_NOT_FOUND)
+    assert world.status.serving is None
     world.claims["shards"] = claim("shards")
-    world.settle()
-    assert world.ready() == ("True", Reason.SUCCEEDED)
+    world.to_ready()
+    assert [name.split("-")[1] for name in world.created] == ["prepare", "shard", "prepare"]

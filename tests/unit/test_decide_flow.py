@@ -130,7 +130,7 @@ def test_the_old_artifact_is_named_while_the_new_one_fails() -> None:
     assert world.ready() == ("True", "Succeeded")
 
 
-@pytest.mark.parametrize("part", [{"verification": "Generate"}, {"job": {"maxAttempts": 7, "deadline": "3h"}}])
+@pytest.mark.parametrize("part", [{"verification": "Digests"}, {"job": {"maxAttempts": 7, "deadline": "3h"}}])
 def test_what_does_not_decide_bytes_rebuilds_nothing(part: dict[str, object]) -> None:
     world = Imagined()
     world.to_ready()

@@ -213,3 +213,45 @@ def test_a_worker_that_says_nothing_of_pruning_is_not_asked_for_ever() -> None:
     world.settle()
     assert not world.live()
     assert len(world.created) == 3
+
+
+def test_a_damaged_artifact_that_somebody_restores_is_ready_again_after_the_next_look() -> None:
+    world = _recheck(rebuild=False)
+    world.later(3601)
+    world.settle()
+    lost = set(world.published)
+    world.published.clear()
+    world.succeed(message="model-rank-0-part-0.safetensors is missing")
+    world.settle()
+    assert world.ready() == ("False", Reason.ARTIFACT_DAMAGED)
+    assert "model-rank-0-part-0.safetensors is missing" in world.message()
+    world.later(3601)
+    world.settle()
+    world.succeed()
+    plan = world.settle()  # still gone: nothing is built, and it is looked at again
+    assert world.ready() == ("False", Reason.ARTIFACT_DAMAGED)
+    assert not world.live()
+    assert plan.requeue_after is not None
+    world.published |= lost
+    world.later(plan.requeue_after + 1)
+    world.settle()
+    world.succeed()
+    world.settle()
+    assert world.ready() == ("True", Reason.SUCCEEDED)
+    assert not [name for name in world.created[2:] if "-shard-" in name]
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_look_is_cheap_unless_a_deep_one_is_asked_for(deep: bool) -> None:
+    world = Imagined(recheck={"interval": "1h", "deep": deep})
+    world.to_ready()
+    world.later(3601)
+    world.settle()
+    arguments = _arguments(world)
+    assert ("--deep" in arguments) == deep
+    assert arguments[arguments.index("--known-fingerprint") + 1] == "f" * 64
+    world.succeed()
+    world.settle()
+    shards = world.status.condition("ShardsComplete")
+    assert shards is not None
+    assert ("every byte" in shards.message) == deep

@@ -126,9 +126,12 @@ class Output(Api):
 
 
 class Recheck(Api):
-    """A periodic look at the published artifact."""
+    """A periodic look at the published artifact: manifest, sizes and headers, and the source by names, sizes, times."""
 
     interval: Duration = Field(description="Time between two looks.")
+    deep: bool = Field(
+        False, description="Read every byte of the artifact and compare it with the manifest, on request, too."
+    )
     rebuild: bool = Field(False, description="Build it anew when it is damaged or gone.")
 
 

@@ -27,6 +27,7 @@ class ResolvedSource(Api):
 
     name: str = Field("", description="The source for people: repository and commit, or claim and path.")
     digest: str = Field(description="Digest over the names and digests of its files.")
+    fingerprint: str = Field("", description="Hash over the names, sizes and times of its files.")
     revision: str = Field(description="The commit; the digest again for a source on a claim.")
     path: str = Field(description="Its folder in the volume.")
     volume: str = Field(description="The volume it is on: source or output.")
@@ -58,6 +59,9 @@ class Artifact(Api):
     inputs: str = Field("", description="Hash of the spec that it was made for.")
     claim_uid: str = Field("", description="The very claim that it is on.")
     checked_at: datetime | None = Field(None, description="When it was last looked at.")
+    looked_at: str = Field(
+        "", description="What that look read: Headers (manifest, sizes, headers) or Bytes (every byte)."
+    )
 
 
 class ServingVolume(Api):

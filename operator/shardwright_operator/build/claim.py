@@ -6,12 +6,12 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.build.labels import labels_of, owner_of
 
 
-def build_claim(namespace: str, resource: str, uid: str, spec: Spec) -> dict[str, Any]:
-    """The PersistentVolumeClaim. It outlives its resource unless `whenDeleted` is Delete."""
+def build_claim(namespace: str, resource: str, uid: str, spec: Spec, shared: bool = False) -> dict[str, Any]:
+    """The PersistentVolumeClaim. It outlives its resource unless `whenDeleted` is Delete and nobody `shared` it."""
     claim = spec.output.persistent_volume_claim
     assert claim.create is not None
     metadata: dict[str, Any] = {"name": claim.claim_name, "namespace": namespace, "labels": labels_of(resource, uid)}
-    if claim.create.when_deleted == "Delete":
+    if claim.create.when_deleted == "Delete" and not shared:
         metadata["ownerReferences"] = [owner_of(resource, uid)]
     volume: dict[str, Any] = {
         "accessModes": list(claim.create.access_modes),

@@ -1,6 +1,7 @@
 """What both Jobs have in common: a restricted pod that runs once, without a token, under a deadline."""
 
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import Any
 
 from shardwright_operator.api.duration import seconds
@@ -165,7 +166,7 @@ def _scheduling(job: JobSettings) -> dict[str, Any]:
 
 def folder_on_volume(namespace: str, resource: str, spec: Spec) -> str:
     """Folder of the resource's artifacts, relative to the root of the output volume."""
-    return spec.output.path.strip("/") or f"{namespace}/{resource}"
+    return normpath(spec.output.path.strip("/") or f"{namespace}/{resource}")
 
 
 def output_folder(facts: JobFacts, spec: Spec) -> str:

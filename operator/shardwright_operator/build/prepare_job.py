@@ -21,11 +21,27 @@ RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory"
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """How many artifacts stay, and which stay in any case: the published one and those that pods mount."""
+    """How many artifacts stay, and which stay in any case: the published one and those that pods mount.
+
+    `until`: seconds since the epoch; a worker that starts later removes nothing.
+    """
 
     keep: int
     published: str
     in_use: list[str]
+    until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier prepare Job found of the source: `revision` is looked at instead of the spec's.
+
+    Files whose names, sizes and times still have this `fingerprint` are not read again for their `digest`.
+    """
+
+    revision: str
+    digest: str
+    fingerprint: str
 
 
 def build_prepare_job(
@@ -33,10 +49,11 @@ def build_prepare_job(
     spec: Spec,
     engine_image: str,
     prepare_image: str,
-    revision: str = "",
+    known: Known | None = None,
     pruning: Pruning | None = None,
+    deep: bool = False,
 ) -> dict[str, Any]:
-    """The Job. `revision`: look at this commit instead of resolving the spec's; `pruning`: remove older artifacts."""
+    """The Job. `pruning`: remove older artifacts; `deep`: read every byte of a published one."""
     arguments = ["prepare"]
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
@@ -44,7 +61,7 @@ def build_prepare_job(
         volumes, mounts, folder = mount_source(spec)
         arguments += ["--source", folder]
     elif hub := spec.source.hugging_face:
-        arguments += _hub_arguments(hub, revision or hub.revision)
+        arguments += _hub_arguments(hub, (known.revision if known else "") or hub.revision)
         if hub.token_secret_ref:
             item = {"key": hub.token_secret_ref.key, "path": "token"}
             secret = {"secretName": hub.token_secret_ref.name, "items": [item], "defaultMode": 0o440}
@@ -52,8 +69,13 @@ def build_prepare_job(
             mounts.append({"name": "token", "mountPath": TOKEN, "readOnly": True})
     arguments += ["--volume-root", OUTPUT, "--output", output_folder(facts, spec)]
     arguments += layout_arguments(spec, engine_image)
+    if known and known.fingerprint:
+        arguments += ["--known-digest", known.digest, "--known-fingerprint", known.fingerprint]
+    if deep:
+        arguments += ["--deep"]
     if pruning:
         arguments += ["--keep", str(pruning.keep), "--published", pruning.published]
+        arguments += ["--prune-until", str(pruning.until)]
         arguments += [part for key in pruning.in_use for part in ("--in-use", key)]
     arguments += ["--report", REPORT]
     return build_job(facts, spec, Container(prepare_image, arguments, RESOURCES, volumes, mounts))

@@ -32,6 +32,8 @@ def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSou
         *("--verification", spec.verification.lower(), "--artifact-name", source.key, "--attempt", facts.job),
         *("--source-digest", source.digest, "--source-revision", source.revision),
     ]
+    if source.fingerprint:
+        arguments += ["--source-fingerprint", source.fingerprint]
     if hub := spec.source.hugging_face:
         arguments += ["--source-repo", hub.repo]
     arguments += ["--report", REPORT]

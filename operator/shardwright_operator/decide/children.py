@@ -1,18 +1,22 @@
 """The Job for an attempt: which builder, with which facts of the world."""
 
+from datetime import datetime
 from typing import Any
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus
 from shardwright_operator.build.job import JobFacts
-from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
+from shardwright_operator.build.prepare_job import Known, Pruning, build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_operator.decide.inputs import engine_image
-from shardwright_operator.decide.need import Need, artifacts_in_use
+from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.pruning import WINDOW, artifacts_in_use
 from shardwright_operator.decide.world import Config, Observed
 
 
-def job_for(config: Config, observed: Observed, spec: Spec, need: Need, attempt: JobStatus) -> dict[str, Any]:
+def job_for(
+    now: datetime, config: Config, observed: Observed, spec: Spec, need: Need, attempt: JobStatus
+) -> dict[str, Any]:
     """The Job's manifest."""
     resource, source = observed.resource, observed.resource.status.source
     facts = JobFacts(
@@ -29,13 +33,17 @@ def job_for(config: Config, observed: Observed, spec: Spec, need: Need, attempt:
         assert source is not None
         return build_shard_job(facts, spec, image, source)
     # A branch is resolved once: who only looks after an artifact looks at the commit that it was made from.
-    known = need.upkeep and source is not None and source.inputs == need.source_inputs
-    revision = source.revision if source and known else ""
-    return build_prepare_job(facts, spec, image, config.prepare_image, revision, _pruning(observed, spec, need))
+    known = None
+    if need.upkeep and source is not None and source.inputs == need.source_inputs:
+        known = Known(source.revision, source.digest, source.fingerprint)
+    deep = need.upkeep and spec.recheck is not None and spec.recheck.deep
+    pruning = _pruning(now, observed, spec, need)
+    return build_prepare_job(facts, spec, image, config.prepare_image, known, pruning, deep)
 
 
-def _pruning(observed: Observed, spec: Spec, need: Need) -> Pruning | None:
+def _pruning(now: datetime, observed: Observed, spec: Spec, need: Need) -> Pruning | None:
+    """Only a Job that is there for it removes anything: what pods mount was looked at for that one alone."""
     artifact, in_use = observed.resource.status.artifact, artifacts_in_use(observed, spec)
-    if not need.upkeep or spec.output.keep is None or artifact is None or in_use is None:
+    if not need.prunes or spec.output.keep is None or artifact is None or in_use is None:
         return None
-    return Pruning(spec.output.keep, artifact.key, in_use)
+    return Pruning(spec.output.keep, artifact.key, in_use, int((now + WINDOW).timestamp()))

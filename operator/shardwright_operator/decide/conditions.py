@@ -13,6 +13,7 @@ from typing import Literal
 
 from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.verdict import Verdict
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import Reason
 
 Truth = Literal["True", "False", "Unknown"]
@@ -43,21 +44,22 @@ _SOURCE = frozenset(
     }
 )
 _DETAILS = ("VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified")
-_GOOD = (
-    "The claim is there and can be written to",
-    "The source is resolved and complete",
-    "Every part of every rank is on the volume",
-    "Every metadata file is on the volume",
-)
-_PENDING: Shown = ("Unknown", Reason.PROGRESSING, "Not looked at yet")
+# What the last look at parts and at metadata files has read.
+_LOOKS = {
+    "Headers": (" (sizes and headers were read)", " (sizes were read)"),
+    "Bytes": (" (every byte was read)", " (every byte was read)"),
+}
 _MESSAGE_LIMIT = 2048
 
 
 def conditions_of(
-    old: Status, new: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime
+    old: Status, new: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime, note: str = ""
 ) -> list[Condition]:
-    """All conditions, in the order in which people read them. `prepared`: the source is resolved for this spec."""
-    shown = {**_summary(verdict), **_details(new.artifact, verdict, prepared)}
+    """All conditions, in the order in which people read them.
+
+    `prepared`: the source is resolved for this spec; `note`: what to know of the claim.
+    """
+    shown = {**_summary(verdict), **_details(new.artifact, verdict, prepared, note)}
     return [_condition(old, generation, now, type_, *one) for type_, one in shown.items()]
 
 
@@ -76,11 +78,15 @@ def _summary(verdict: Verdict) -> dict[str, Shown]:
             return {"Ready": ("False" if verdict.failing else "Unknown", *told)}
 
 
-def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool) -> dict[str, Shown]:
-    good: list[Shown] = [("True", Reason.SUCCEEDED, message) for message in _GOOD]
+def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, note: str) -> dict[str, Shown]:
+    good: list[Shown] = [
+        ("True", Reason.SUCCEEDED, f"The claim is there and can be written to{note}"),
+        ("True", Reason.SUCCEEDED, "The source is resolved and complete"),
+    ]
     if verdict.situation == "done" and artifact is not None:
-        return dict(zip(_DETAILS, [*good, _verified(artifact)], strict=True))
-    shown = [*good[:2], *[_PENDING] * 3] if prepared else [_PENDING] * 5
+        return dict(zip(_DETAILS, [*good, *_complete(artifact), _verified(artifact)], strict=True))
+    pending = _pending(verdict)
+    shown = [*good, *[pending] * 3] if prepared else [pending] * 5
     wrong = (
         verdict.reason in _VOLUME,
         verdict.reason in _SOURCE,
@@ -94,10 +100,27 @@ def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool) -> dic
     return dict(zip(_DETAILS, shown, strict=True))
 
 
+def _pending(verdict: Verdict) -> Shown:
+    """What is not known, and why not."""
+    if verdict.situation == "working":
+        return "Unknown", Reason.PROGRESSING, "Not looked at yet"
+    return "Unknown", verdict.reason, "Not looked at: see the condition Ready"
+
+
+def _complete(artifact: Artifact) -> list[Shown]:
+    parts, files = _LOOKS.get(artifact.looked_at, ("", ""))
+    return [
+        ("True", Reason.SUCCEEDED, f"Every part of every rank is on the volume{parts}"),
+        ("True", Reason.SUCCEEDED, f"Every metadata file is on the volume{files}"),
+    ]
+
+
 def _verified(artifact: Artifact) -> Shown:
-    if artifact.verified_by.lower() == "digests":
-        return "Unknown", Reason.SUCCEEDED, "The bytes are as they were written; no vLLM loaded them (Digests)"
-    return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
+    if satisfies(artifact.verified_by, "Generate"):
+        return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights, and answers as with the source"
+    if satisfies(artifact.verified_by, "Load"):
+        return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
+    return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as they were written; no vLLM has loaded them (Digests)"
 
 
 def _condition(

@@ -7,10 +7,12 @@ from typing import Literal
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Status
-from shardwright_operator.build.job import folder_on_volume
 from shardwright_operator.decide.inputs import artifact_inputs, short_hash, source_inputs
+from shardwright_operator.decide.pruning import due_pruning
 from shardwright_operator.decide.request import request_of
 from shardwright_operator.decide.world import Claim, Config, Observed
+from shardwright_worker.contract.levels import satisfies
+from shardwright_worker.contract.reasons import Reason
 
 Stage = Literal["Prepare", "Shard"]
 
@@ -20,7 +22,8 @@ class Need:
     """A stage to run. `inputs` marks its Jobs, `source_inputs` the source that prepare resolves.
 
     `upkeep`: the artifact is published, this only looks after it; `prunes`: that is what it is for.
-    `key`: the artifact that it must report, if known.
+    `restores`: whether a damaged artifact is back, nothing else: no accelerator may follow from it.
+    `key` and `level`: the artifact that it must report, if known, and how it must have been proven.
     """
 
     stage: Stage
@@ -29,6 +32,8 @@ class Need:
     upkeep: bool = False
     prunes: bool = False
     key: str = ""
+    level: str = ""
+    restores: bool = False
 
 
 def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, claim: Claim) -> Need | None:
@@ -39,10 +44,15 @@ def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, cla
     if source is None or source.inputs != prepare:
         return Need("Prepare", prepare, prepare, upkeep=is_published(config, observed, spec, claim))
     if status.artifact is None or status.artifact.key != source.key or status.artifact.claim_uid != claim.uid:
-        return Need("Shard", short_hash(prepare, source.key), prepare, key=source.key)
+        if since := due_restoration(now, status, spec):
+            return Need("Prepare", short_hash(prepare, f"restored {since}"), prepare, restores=True)
+        return Need("Shard", short_hash(prepare, source.key), prepare, key=source.key, level=spec.verification)
     artifact = status.artifact
-    if wants_pruning(spec, status, artifact) and artifacts_in_use(observed, spec) is not None:
-        due = f"prune {artifact.key} {spec.output.keep}"
+    if not satisfies(artifact.verified_by, spec.verification):
+        # The shard Job finds the artifact published, and only proves it.
+        inputs = short_hash(prepare, source.key, spec.verification)
+        return Need("Shard", inputs, prepare, key=source.key, level=spec.verification)
+    if due := due_pruning(now, observed, spec, artifact):
         return Need("Prepare", short_hash(prepare, due), prepare, upkeep=True, prunes=True)
     if spec.recheck and now >= next_recheck(spec, artifact):
         due = f"recheck {artifact.checked_at or artifact.completed_at}"
@@ -60,34 +70,30 @@ def is_prepared(config: Config, observed: Observed, spec: Spec, claim: Claim | N
 
 
 def is_published(config: Config, observed: Observed, spec: Spec, claim: Claim) -> bool:
-    """Whether the artifact that the spec asks for is published on the claim that is there now."""
+    """Whether the artifact that the spec asks for is published on the claim that is there now, and proven as asked."""
     artifact, source = observed.resource.status.artifact, observed.resource.status.source
     wanted = artifact_inputs(config, observed.resource, spec)
     if artifact is None or (artifact.inputs, artifact.claim_uid) != (wanted, claim.uid):
         return False
+    if not satisfies(artifact.verified_by, spec.verification):
+        return False
     moved = is_prepared(config, observed, spec, claim) and source is not None and source.key != artifact.key
     return not moved
-
-
-def artifacts_in_use(observed: Observed, spec: Spec) -> list[str] | None:
-    """Keys of artifacts that are mounted or another resource's; None if a pod mounts more: who knows what it uses."""
-    folder = folder_on_volume(observed.resource.namespace, observed.resource.name, spec) + "/"
-    keys = set()
-    for path in observed.claim_users.get(spec.output.persistent_volume_claim.claim_name, ()):
-        mounted = f"{path.strip('/')}/".lstrip("/")
-        if folder.startswith(mounted):
-            return None
-        if mounted.startswith(folder):
-            keys.add(mounted.removeprefix(folder).split("/")[0])
-    return sorted(keys)
-
-
-def wants_pruning(spec: Spec, status: Status, artifact: Artifact) -> bool:
-    """Whether older artifacts may have to go since this one was published."""
-    return spec.output.keep is not None and status.upkeep.get("prunedFor") != f"{artifact.key}/{spec.output.keep}"
 
 
 def next_recheck(spec: Spec, artifact: Artifact) -> datetime:
     """When the artifact is looked at again."""
     assert spec.recheck is not None
     return (artifact.checked_at or artifact.completed_at) + timedelta(seconds=seconds(spec.recheck.interval))
+
+
+def due_restoration(now: datetime, status: Status, spec: Spec) -> str:
+    """Since when an artifact is known to be damaged, if it is time to look whether somebody has restored it."""
+    failure, retry = status.last_failure, status.retry
+    if spec.recheck is None or failure is None or failure.time is None or retry is None or not retry.stopped:
+        return ""
+    if failure.reason is not Reason.ARTIFACT_DAMAGED or failure.stage != "Prepare":
+        return ""
+    # A later failure of the look itself does not change what it is for.
+    due = failure.time + timedelta(seconds=seconds(spec.recheck.interval))
+    return failure.time.isoformat() if now >= due else ""

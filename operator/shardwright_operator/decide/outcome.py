@@ -7,6 +7,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Failure, JobStatus, Status
 from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.world import Job, Observed, Pod
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
 
@@ -64,7 +65,7 @@ def _answers(report: Report, need: Need) -> bool:
     artifact = report.artifact
     if need.stage == "Prepare":
         return bool(report.source and report.key) and (artifact is None or artifact.key == report.key)
-    return artifact is not None and artifact.key == need.key
+    return artifact is not None and artifact.key == need.key and satisfies(artifact.verified_by, need.level)
 
 
 def _last_pod(observed: Observed, job: Job) -> Pod | None:

@@ -13,20 +13,19 @@ from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import adopt, find, highest, live_jobs, seen
 from shardwright_operator.decide.case import Case, Step
 from shardwright_operator.decide.conditions import conditions_of
-from shardwright_operator.decide.need import Need, is_prepared, next_recheck, wants_pruning
+from shardwright_operator.decide.need import Need, is_prepared, next_recheck
 from shardwright_operator.decide.news import events_of
 from shardwright_operator.decide.outcome import judge, vanished
 from shardwright_operator.decide.plan import CreateClaim, DeleteJob, Plan
-from shardwright_operator.decide.publication import take_report
+from shardwright_operator.decide.pruning import LOOK_AFTER, LOOK_CLOSELY, WAITING, why_pruning_waits
+from shardwright_operator.decide.publication import kept_artifact, kept_serving, take_report
 from shardwright_operator.decide.running import LOOK_AGAIN, watch
 from shardwright_operator.decide.starting import create, start
-from shardwright_operator.decide.upkeep import WAITING, look_after
-from shardwright_operator.decide.verdict import done, paused, stalled, working
-from shardwright_operator.decide.volume import check_output, claims_go, output_claim
+from shardwright_operator.decide.upkeep import look_after
+from shardwright_operator.decide.verdict import Verdict, describe, done, paused, stalled, working
+from shardwright_operator.decide.volume import check_folder, check_output, claims_go, note_on_claim, output_claim
 from shardwright_operator.decide.world import Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
-
-LOOK_AFTER = 600.0  # seconds until pods are asked again whether they still mount more than an artifact
 
 
 def decide(now: datetime, config: Config, observed: Observed) -> Plan:
@@ -46,6 +45,8 @@ def _step(now: datetime, config: Config, observed: Observed, spec: Spec) -> Step
     resource = observed.resource
     image = resource.status.engine_image or config.engine_image
     status = resource.status.model_copy(update={"attempt": highest(observed), "engine_image": image})
+    if conflict := check_folder(observed, spec):
+        return _stop(observed, status, conflict)
     claim = output_claim(observed, spec)
     problem = check_output(observed, spec)
     if claim is None or problem:
@@ -55,25 +56,40 @@ def _step(now: datetime, config: Config, observed: Observed, spec: Spec) -> Step
         status = status.model_copy(update={"artifact": None, "serving": None})
     case = Case(now, config, observed, spec, claim).after(status)
     need = case.need()
-    return _rest(case) if need is None else _beside(case, _pursue(case, need))
+    if need is None:
+        return _rest(case)
+    step = _beside(case, _pursue(case, need))
+    if need.prunes:  # a pod may mount something before the Job starts
+        pauses = [one for one in (step.requeue_after, LOOK_CLOSELY) if one is not None]
+        step = replace(step, requeue_after=min(pauses))
+    return step
+
+
+def _stop(observed: Observed, status: Status, problem: Verdict) -> Step:
+    """Nothing of this resource may run. Looked at again, since what is in the way may go without an event of ours."""
+    stopped = tuple(DeleteJob(job.name, job.uid) for job in live_jobs(observed) if not job.deleting)
+    return Step(status.model_copy(update={"job": None, "progress": None}), problem, stopped, LOOK_AGAIN)
 
 
 def _without_claim(observed: Observed, spec: Spec, status: Status) -> Step:
     """The output claim is missing or cannot be used."""
     resource, problem = observed.resource, check_output(observed, spec)
     assert problem is not None
+    if output_claim(observed, spec) is None:
+        # They went with the claim. Should it come back, prepare looks before anything else.
+        status = status.model_copy(update={"artifact": None, "serving": None, "source": None})
     if problem.situation == "stalled":
-        return Step(status, problem)
+        return _stop(observed, status, problem)
     if spec.suspend:
         return Step(status, paused(problem))
     claim = output_claim(observed, spec)
     if claim is not None and claim.deleting:
         # Whatever a Job still writes there is lost with the claim, which waits for the pod to go.
-        stopped = tuple(DeleteJob(job.name, job.uid) for job in live_jobs(observed) if not job.deleting)
-        return Step(status.model_copy(update={"job": None, "progress": None}), problem, stopped, LOOK_AGAIN)
-    wanted = claim is None and spec.output.persistent_volume_claim.create
-    action = (CreateClaim(build_claim(resource.namespace, resource.name, resource.uid, spec)),) if wanted else ()
-    return Step(status, problem, action, LOOK_AGAIN)
+        return _stop(observed, status, problem)
+    if claim is not None or not spec.output.persistent_volume_claim.create:
+        return Step(status, problem, (), LOOK_AGAIN)
+    body = build_claim(resource.namespace, resource.name, resource.uid, spec, shared=bool(observed.named_by))
+    return Step(status, problem, (CreateClaim(body),), LOOK_AGAIN)
 
 
 def _let_claims_go(observed: Observed, step: Step) -> Step:
@@ -92,12 +108,13 @@ def _rest(case: Case) -> Step:
     stray = tuple(DeleteJob(job.name, job.uid) for job in live_jobs(case.observed) if not job.deleting)
     upkeep = {name: value for name, value in status.upkeep.items() if name != WAITING}
     pauses = [(next_recheck(case.spec, artifact) - case.now).total_seconds()] if case.spec.recheck else []
-    if wants_pruning(case.spec, status, artifact):
-        upkeep[WAITING] = "Nothing is removed while a pod mounts more than one artifact; mount the artifact by subPath"
+    if waits := why_pruning_waits(case.observed, case.spec, artifact):
+        upkeep[WAITING] = waits
         pauses.append(LOOK_AFTER)
     requested = case.observed.resource.request
-    rest = {"job": None, "progress": None, "retry": None, "upkeep": upkeep, "last_handled_reconcile_at": requested}
-    return Step(status.model_copy(update=rest), done(artifact.path), stray, min(pauses, default=None))
+    cleared = {"job": None, "progress": None, "retry": None, "last_failure": None}
+    status = status.model_copy(update={**cleared, "upkeep": upkeep, "last_handled_reconcile_at": requested})
+    return Step(status, done(artifact), stray, min(pauses, default=None))
 
 
 def _beside(case: Case, step: Step) -> Step:
@@ -106,10 +123,13 @@ def _beside(case: Case, step: Step) -> Step:
     if artifact is None or verdict.situation == "done":
         return step
     if not case.after(step.status).published():
-        kept = f"{verdict.message}. Artifact {artifact.path} of earlier inputs stays published"
+        earlier = f"Artifact {artifact.path} of earlier inputs stays published"
+        source = step.status.source
+        same = artifact.inputs == case.wanted() and (source is None or source.key == artifact.key)
+        kept = f"{verdict.message}. {describe(artifact) if same else earlier}"
         return replace(step, verdict=replace(verdict, message=kept))
     trouble = verdict.message if verdict.situation in ("retrying", "stalled") else ""
-    return replace(step, verdict=done(artifact.path, trouble))
+    return replace(step, verdict=done(artifact, trouble))
 
 
 def _pursue(case: Case, need: Need) -> Step:
@@ -159,10 +179,12 @@ def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step
     case = case.after(
         retry.record(case.status, case.spec, case.config, record, outcome.failure, resource.uid, case.now)
     )
-    source = case.status.source
-    if need.stage == "Shard" and source and (job is None or job.complete):
+    source, reason = case.status.source, outcome.failure.reason
+    if need.stage == "Shard" and source and (job is None or job.complete or reason is Reason.SOURCE_CHANGED):
         # It may have published before its word was lost: let prepare look before accelerators are taken again.
         case = case.update(source=source.model_copy(update={"inputs": ""}))
+    if need.stage == "Shard" and reason is Reason.VERIFICATION_FAILED:
+        case = case.update(artifact=kept_artifact(case.status, need.key), serving=kept_serving(case.status, need.key))
     following = case.need()  # none if it was for a request that its user has taken back
     return _rest(case) if following is None else start(case, following)
 
@@ -173,6 +195,7 @@ def _finish(now: datetime, config: Config, observed: Observed, step: Step) -> Pl
     after = replace(observed, resource=replace(resource, status=step.status))
     prepared = spec is not None and is_prepared(config, after, spec, output_claim(observed, spec))
     generation = resource.generation
-    conditions = conditions_of(resource.status, step.status, step.verdict, generation, prepared, now)
+    note = note_on_claim(observed, spec) if spec else ""
+    conditions = conditions_of(resource.status, step.status, step.verdict, generation, prepared, now, note)
     complete = step.status.model_copy(update={"observed_generation": generation, "conditions": conditions})
     return Plan(complete, step.actions, tuple(events_of(resource.status, complete)), step.requeue_after)

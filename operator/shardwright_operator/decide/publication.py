@@ -17,6 +17,7 @@ from shardwright_operator.decide.case import Case
 from shardwright_operator.decide.inputs import engine_image
 from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.progress import time_in_queue
+from shardwright_operator.decide.pruning import pruned
 from shardwright_operator.decide.retry import is_made_good
 from shardwright_operator.decide.world import Claim, Job
 from shardwright_worker.contract.report import ArtifactReport, Report
@@ -39,14 +40,18 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
         update["artifact"] = artifact_of(spec, claim, image, case.wanted(), report.artifact, case.now)
         update["serving"] = serving_of(spec, report.artifact)
         kept = {name: text for name, text in status.upkeep.items() if name != CHANGED}
-        update["upkeep"] = upkeep_of(case, need, report.artifact.key, report) or kept
+        update["upkeep"] = pruned(kept, spec, report.artifact.key, report, case.now) if need.prunes else kept
     return status.model_copy(update=update)
 
 
-def upkeep_of(case: Case, need: Need, key: str, report: Report) -> dict[str, str]:
-    """What the status keeps of a report on removed artifacts: what was done, and for which artifact it was."""
-    pruned = need.prunes or (need.upkeep and report.upkeep)
-    return {**report.upkeep, "prunedFor": f"{key}/{case.spec.output.keep}"} if pruned else {}
+def kept_artifact(status: Status, disproven: str) -> Artifact | None:
+    """The published artifact, unless it is the one that a stock vLLM could not load to the same weights."""
+    return status.artifact if status.artifact and status.artifact.key != disproven else None
+
+
+def kept_serving(status: Status, disproven: str) -> Serving | None:
+    """How to serve it, likewise."""
+    return status.serving if kept_artifact(status, disproven) else None
 
 
 def _durations(case: Case, need: Need, job: Job, report: Report) -> Durations:
@@ -105,6 +110,7 @@ def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: Artif
         inputs=wanted,
         claim_uid=claim.uid,
         checked_at=now,
+        looked_at=report.looked_at,
     )
 
 

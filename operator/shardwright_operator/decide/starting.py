@@ -28,10 +28,12 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     record = retry.current(case.status, case.retry_inputs())
     hold = retry.hold(case.status, case.spec, record, case.now)
     if hold and hold.situation == "stalled":
-        again = retry.next_upkeep(case.status, case.spec) if need.upkeep else None
-        if again is None or case.now < again:
+        only_looks = need.upkeep or need.restores
+        again = retry.next_upkeep(case.status, case.spec)
+        if not only_looks or again is None or case.now < again:
             case = case.update(last_handled_reconcile_at=case.observed.resource.request)
-            return Step(case.status, hold, (), (again - case.now).total_seconds() if again else None)
+            waits = again is not None and (only_looks or hold.reason is Reason.ARTIFACT_DAMAGED)
+            return Step(case.status, hold, (), (again - case.now).total_seconds() if again and waits else None)
         hold = None
     if step := _unready(case, retry.last(case.status, record)):
         return step
@@ -53,7 +55,7 @@ def create(case: Case, need: Need, attempt: JobStatus) -> Step:
     """The Job of an attempt that is on record."""
     if step := _unready(case):
         return step
-    action = CreateJob(job_for(case.config, case.observed, case.spec, need, attempt))
+    action = CreateJob(job_for(case.now, case.config, case.observed, case.spec, need, attempt))
     for warning in case.observed.warnings:
         if warning.name == attempt.name:
             verdict = waiting(Reason.POD_NOT_CREATED, f"Job {attempt.name} is refused: {warning.message}")

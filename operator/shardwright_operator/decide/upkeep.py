@@ -5,25 +5,26 @@ from datetime import datetime
 from shardwright_operator.api.status import Failure, ResolvedSource, Retry, Status
 from shardwright_operator.decide.case import Case
 from shardwright_operator.decide.need import Need
-from shardwright_operator.decide.publication import CHANGED, source_of, upkeep_of
+from shardwright_operator.decide.pruning import pruned
+from shardwright_operator.decide.publication import CHANGED, source_of
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
-
-WAITING = "waiting"  # entry of status.upkeep: why something is not done yet
 
 
 def look_after(case: Case, need: Need, report: Report) -> Status | None:
     """The status after an upkeep that found something else than the artifact in order, None if it did not."""
     status, artifact = case.status, case.status.artifact
+    if need.restores:
+        return None if report.artifact else _still_damaged(case)
     if not need.upkeep or artifact is None or report.source is None:
         return None
     asked = status.source is None or status.source.inputs != need.source_inputs
     if report.key == artifact.key:
-        return None if report.artifact else _damaged(case, need, source_of(case, need, report), asked)
+        return None if report.artifact else _damaged(case, need, source_of(case, need, report), asked, report.message)
     return None if asked else _changed(case, need, report)
 
 
-def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool) -> Status:
+def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool, what: str) -> Status:
     """It is built anew if the spec says so or a person asked for this look; otherwise that person is waited for."""
     status, job, spec = case.status, case.status.job, case.spec
     assert status.artifact is not None
@@ -32,7 +33,7 @@ def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool) -> Sta
         return status.model_copy(update=gone)
     failure = Failure(
         reason=Reason.ARTIFACT_DAMAGED,
-        message=f"Artifact {status.artifact.path} is incomplete, changed or gone",
+        message=what or f"Artifact {status.artifact.path} is incomplete, changed or gone",
         stage=need.stage,
         job=job.name if job else "",
         attempt=job.attempt if job else 0,
@@ -42,12 +43,21 @@ def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool) -> Sta
     return status.model_copy(update={**gone, "retry": retry, "last_failure": failure})
 
 
+def _still_damaged(case: Case) -> Status:
+    """The same failure, seen again now: nothing is built, and the next look is an interval away."""
+    failure = case.status.last_failure
+    assert failure is not None
+    again = failure.model_copy(update={"time": case.now})
+    return case.status.model_copy(update={"job": None, "progress": None, "last_failure": again})
+
+
 def _changed(case: Case, need: Need, report: Report) -> Status:
     """The source on the claim is another one now. Nobody asked for that, so nothing is built from it."""
     status, artifact = case.status, case.status.artifact
     assert artifact is not None
     note = "The source has changed since; to build from it, set the annotation reconcile.fluxcd.io/requestedAt"
     checked: dict[str, datetime] = {"checked_at": case.now}
-    upkeep = {**status.upkeep, **upkeep_of(case, need, artifact.key, report), CHANGED: note}
+    upkeep = pruned(status.upkeep, case.spec, artifact.key, report, case.now) if need.prunes else status.upkeep
+    upkeep = {**upkeep, CHANGED: note}
     update = {"job": None, "progress": None, "retry": None, "last_failure": None, "upkeep": upkeep}
     return status.model_copy(update={**update, "artifact": artifact.model_copy(update=checked)})

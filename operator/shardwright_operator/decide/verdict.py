@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from shardwright_operator.api.status import Artifact
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import Reason
 
 Situation = Literal["working", "retrying", "stalled", "done", "suspended"]
@@ -40,10 +42,17 @@ def stalled(reason: Reason, message: str) -> Verdict:
     return Verdict("stalled", reason, message)
 
 
-def done(path: str, trouble: str = "") -> Verdict:
-    """The artifact is published and proven; `trouble`: what went wrong in looking after it."""
-    message = f"Artifact {path} is published and proven"
+def done(artifact: Artifact, trouble: str = "") -> Verdict:
+    """The artifact is published and proven as asked; `trouble`: what went wrong in looking after it."""
+    message = describe(artifact)
     return Verdict("done", Reason.SUCCEEDED, f"{message}; looking after it failed: {trouble}" if trouble else message)
+
+
+def describe(artifact: Artifact) -> str:
+    """What is known of a published artifact, and no more than that."""
+    if satisfies(artifact.verified_by, "Load"):
+        return f"Artifact {artifact.path} is published and proven ({artifact.verified_by})"
+    return f"Artifact {artifact.path} is published; its bytes were read again, and no vLLM has loaded it (Digests)"
 
 
 def suspended() -> Verdict:

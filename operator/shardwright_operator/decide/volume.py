@@ -1,6 +1,7 @@
 """The claims: there, bound or able to be bound, and of a kind that can be written to."""
 
 from shardwright_operator.api.spec import Spec
+from shardwright_operator.build.job import folder_on_volume
 from shardwright_operator.decide.verdict import Verdict, stalled, waiting, working
 from shardwright_operator.decide.world import Claim, Observed
 from shardwright_worker.contract.reasons import Reason
@@ -11,6 +12,31 @@ WRITABLE = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})
 def output_claim(observed: Observed, spec: Spec) -> Claim | None:
     """The claim of the artifacts as it is now."""
     return observed.claims.get(spec.output.persistent_volume_claim.claim_name)
+
+
+def check_folder(observed: Observed, spec: Spec) -> Verdict | None:
+    """NameConflict if an older resource has the output folder, or one above or below it: one would prune the other."""
+    resource = observed.resource
+    older = [one for one in observed.neighbors if (one.created_at, one.uid) < (resource.created_at, resource.uid)]
+    if not older:
+        return None
+    ours, theirs = folder_on_volume(resource.namespace, resource.name, spec), min(older, key=lambda one: one.created_at)
+    return stalled(
+        Reason.NAME_CONFLICT,
+        f"spec.output.path: the folder {ours} of {resource.name} overlaps with {theirs.folder} of the older "
+        f"ShardedCheckpoint {theirs.name} on the claim {spec.output.persistent_volume_claim.claim_name}; "
+        "create this resource with another output.path, or delete the other one",
+    )
+
+
+def note_on_claim(observed: Observed, spec: Spec) -> str:
+    """What a person should know of a claim that can be used: that it outlives the resource against its word."""
+    create, claim = spec.output.persistent_volume_claim.create, output_claim(observed, spec)
+    if claim is None or create is None or create.when_deleted != "Delete":
+        return ""
+    if any(uid == observed.resource.uid for _, uid in claim.owners):
+        return ""
+    return "; it is kept when this resource is deleted, since this resource did not create it, or others named it"
 
 
 def check_output(observed: Observed, spec: Spec) -> Verdict | None:
@@ -30,6 +56,14 @@ def check_output(observed: Observed, spec: Spec) -> Verdict | None:
         )
     if problem := _unusable(claim, "spec.output.persistentVolumeClaim.claimName"):
         return problem
+    owners = ", ".join(owner for owner, _ in claim.owners)
+    if owners and not any(uid == observed.resource.uid for _, uid in claim.owners):
+        return stalled(
+            Reason.NAME_CONFLICT,
+            f"spec.output.persistentVolumeClaim.claimName: the claim {name} is deleted together with the "
+            f"ShardedCheckpoint {owners} (whenDeleted: Delete), and what lies on it; use another claim, or detach it: "
+            f'kubectl patch pvc {name} --type=merge -p \'{{"metadata":{{"ownerReferences":null}}}}\'',
+        )
     if not WRITABLE & set(claim.access_modes):
         modes = ", ".join(claim.access_modes) or "no access mode"
         message = f"The claim {name} allows {modes}; it must be writable: use ReadWriteOnce or ReadWriteMany"

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_worker.contract.progress import Progress
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Resource:
     spec: Spec | None
     status: Status
     invalid: str = ""
+    created_at: datetime = _EPOCH
 
     @property
     def request(self) -> str | None:
@@ -32,7 +35,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Job that carries our label for this resource, or has a name we want. `owned`: its controller is this resource.
+    """A Job that this resource controls (`owned`), or another one that has a name we want.
 
     `failed` and `failure_target` are (reason, message) of the Job's conditions Failed and FailureTarget.
     """
@@ -59,7 +62,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod of one of our Jobs, reduced to what decisions need. `waiting` and `unscheduled` are (reason, message)."""
+    """A pod that one of our Jobs controls, reduced to what decisions need of it and of the worker in it.
+
+    `waiting` and `unscheduled` are (reason, message); `job_name` and `job_uid` are of the Job that controls it.
+    """
 
     name: str
     uid: str
@@ -75,11 +81,15 @@ class Pod:
     disruption: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    job_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A PersistentVolumeClaim. `owned_by_us`: it carries our label for this resource's uid. `capacity` in bytes."""
+    """A PersistentVolumeClaim. `owned_by_us`: this resource controls it. `capacity` in bytes.
+
+    `owners`: names and uids of the ShardedCheckpoints that own it: with the last of them it is deleted.
+    """
 
     name: str
     uid: str
@@ -88,6 +98,7 @@ class Claim:
     deleting: bool = False
     capacity: int | None = None
     owned_by_us: bool = False
+    owners: tuple[tuple[str, str], ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -103,11 +114,22 @@ class Warning:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbor:
+    """Another resource whose output folder on the same claim is this one's, above it or below it."""
+
+    name: str
+    uid: str
+    created_at: datetime
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything about one resource. `claims` has None for a claim that a live look did not find.
 
-    `claim_users`: claim -> folders that must stay: those that running pods which are not ours mount ("" is the whole
-    volume), and the artifacts of other resources.
+    `claim_users`: claim -> folders that pods mount which are no workers ("" is the whole volume); None if nobody has
+    looked, which says nothing about mounts. `named_by`: other resources that name the output claim, looked for only
+    before it is created.
     """
 
     resource: Resource
@@ -116,7 +138,9 @@ class Observed:
     claims: Mapping[str, Claim | None] = field(default_factory=dict)
     warnings: tuple[Warning, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)  # pod name -> its last progress line
-    claim_users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    claim_users: Mapping[str, tuple[str, ...]] | None = None
+    neighbors: tuple[Neighbor, ...] = ()
+    named_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

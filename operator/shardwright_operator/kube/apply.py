@@ -1,21 +1,26 @@
 """Carries out a plan: its actions in order, then the status, then the events; an error stops what follows it."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shardwright_operator.api.status import Status
 from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.decide.world import Resource, Warning
+from shardwright_operator.kube.answers import Raw
 from shardwright_operator.kube.cache import Cache
-from shardwright_operator.kube.client import Client, Raw
-from shardwright_operator.kube.convert import CONVERT
+from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.errors import ApiError, Conflict, NotFound, Unavailable
+from shardwright_operator.kube.errors import ApiError, Conflict, Invalid, NotFound, Unavailable
 from shardwright_operator.kube.events import Recorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, Kind
 from shardwright_operator.kube.memory import Memory
 from shardwright_operator.kube.observe import Observer, Sight
+from shardwright_operator.kube.refusal import bare, without_words
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Executor:
             done.append(type(action).__name__)
         wrote = plan.status != resource.status
         if wrote:
-            await self._write_status(resource, plan)
+            plan = await self._write(sight, plan)
         if wrote or done:
             for event in plan.events:
                 self._recorder.record(resource, event)
@@ -114,13 +119,29 @@ class Executor:
         except (NotFound, Conflict):
             await self._observer.look_at_job(resource, name)
 
-    async def _write_status(self, resource: Resource, plan: Plan) -> None:
+    async def _write(self, sight: Sight, plan: Plan) -> Plan:
+        """Write the status, or one that the API server does not refuse; gives the plan whose status it is."""
+        observed, now, resource = sight.observed, self._now(), sight.observed.resource
+        try:
+            await self._write_status(resource, plan.status)
+            return plan
+        except Invalid as error:
+            log.error("%s", error, extra={"fields": {"resource": f"{resource.namespace}/{resource.name}"}})
+            plan = without_words(now, self._observer.config, observed, error)
+        try:
+            await self._write_status(resource, plan.status)
+            return plan
+        except Invalid as error:
+            await self._write_status(resource, bare(now, observed, plan.status, error))
+            raise  # the same would come of it at once
+
+    async def _write_status(self, resource: Resource, status: Status) -> None:
         guard = {"name": resource.name, "uid": resource.uid, "resourceVersion": resource.resource_version}
         body = {
             "apiVersion": CHECKPOINTS.api_version,
             "kind": CHECKPOINTS.kind,
             "metadata": guard,
-            "status": plan.status.to_wire(),
+            "status": _wire(status),
         }
         try:
             raw = await self._client.apply_status(CHECKPOINTS, resource.namespace, resource.name, body)
@@ -132,4 +153,12 @@ class Executor:
         self._take(CHECKPOINTS, raw)
 
     def _take(self, kind: Kind, raw: Raw) -> None:
-        self._cache.put(kind, CONVERT[kind](raw))
+        if entry := self._cache.read(kind, raw):
+            self._cache.put(kind, entry)
+
+
+def _wire(status: Status) -> dict[str, Any]:
+    try:
+        return status.to_wire()
+    except (ValueError, OverflowError) as error:
+        raise Invalid(422, "Invalid", f"the status cannot be written: {error}", "apply status") from error

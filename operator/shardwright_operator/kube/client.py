@@ -1,7 +1,6 @@
 """The few verbs that the operator needs from the API server, on plain dictionaries: generated models cost more CPU."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -12,6 +11,8 @@ import aiohttp
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
+from shardwright_operator.kube.answers import Raw, Redirected, read_object, read_page, refuse_redirects
+from shardwright_operator.kube.convert import WORKER
 from shardwright_operator.kube.errors import ApiError, Unavailable, error_of
 from shardwright_operator.kube.kinds import PODS, Kind
 from shardwright_operator.kube.login import Login
@@ -23,8 +24,8 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PATIENCE = 4  # how often "try again later" is obeyed within one call
 _LONGEST_PAUSE = 30.0
+_LOG_LIMIT = 256 * 1024  # bytes of a log that are read, however long its lines
 
-Raw = dict[str, Any]
 # verb, plural, HTTP code (0: no answer), seconds
 OnCall = Callable[[str, str, int, float], None]
 
@@ -40,7 +41,11 @@ class Client:
         configuration = Configuration(host=login.server)
         configuration.proxy, configuration.tls_server_name = login.proxy, login.server_name
         connector = aiohttp.TCPConnector(limit=connections, ssl=login.ssl_context())
-        configuration.client_session_kwargs = {"connector": connector, "trust_env": False}
+        configuration.client_session_kwargs = {
+            "connector": connector,
+            "trust_env": False,
+            "middlewares": (refuse_redirects,),
+        }
         self._connector, self._rest = connector, RESTClientObject(configuration)
 
     async def close(self) -> None:
@@ -60,14 +65,14 @@ class Client:
         while True:
             given = urlencode({name: value for name, value in query.items() if value})
             try:
-                page = await self._object("list", "GET", kind, f"{kind.path(namespace)}?{given}")
+                page = await self._object("list", "GET", kind, f"{kind.path(namespace)}?{given}", read=read_page)
             except ApiError as error:
                 if error.status != 410 or not query["continue"]:
                     raise
                 query["continue"] = ""
                 continue
             yield page
-            query["continue"] = page["metadata"].get("continue", "")
+            query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return
 
@@ -100,15 +105,27 @@ class Client:
         return await self._object("delete", "DELETE", kind, kind.path(namespace, name), body)
 
     async def log_tail(self, namespace: str, pod: str, lines: int) -> str:
-        """The last lines that a pod's only container has written."""
-        path = f"{PODS.path(namespace, pod, 'log')}?tailLines={lines}"
+        """The last lines that the worker in a pod has written."""
+        path = f"{PODS.path(namespace, pod, 'log')}?container={WORKER}&tailLines={lines}&limitBytes={_LOG_LIMIT}"
         return (await self._call("log", "GET", PODS, path)).decode(errors="replace")
 
     async def _object(
-        self, verb: str, method: str, kind: Kind, path: str, body: Any = None, content: str = "application/json"
+        self,
+        verb: str,
+        method: str,
+        kind: Kind,
+        path: str,
+        body: Any = None,
+        content: str = "application/json",
+        read: Callable[[bytes], Raw] = read_object,
     ) -> Raw:
-        answer: Raw = json.loads(await self._call(verb, method, kind, path, body, content))
-        return answer
+        data = await self._call(verb, method, kind, path, body, content)
+        try:
+            return read(data)
+        except ValueError as error:
+            # A login page, or half an answer: whether a write took effect is not known.
+            what = f"{verb} {kind.plural} {path.partition('?')[0]}"
+            raise Unavailable(200, "NoObject", f"this is no answer of an API server: {error}", what) from error
 
     async def _call(
         self, verb: str, method: str, kind: Kind, path: str, body: Any = None, content: str = "application/json"
@@ -133,6 +150,8 @@ class Client:
             answer = await self._rest.request(method, url, headers, body, _request_timeout=self._timeout)
             data: bytes = await answer.read()
             status = answer.status
+        except Redirected as error:
+            raise Unavailable(0, "Redirected", str(error), what) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(0, "NoAnswer", f"{type(error).__name__} {error}".strip(), what) from error
         finally:

@@ -1,12 +1,15 @@
-"""Raw objects of the API server to what the cache holds; nothing else of an object survives."""
+"""Raw objects of the API server to what the cache holds; nothing else of an object survives.
+
+Whatever is odd about an object, its conversion fails with `UnreadableError` and nothing else.
+"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from sys import intern
 from typing import Any
 
+from shardwright_operator.decide.pruning import normalized
 from shardwright_operator.decide.world import Claim, Job, Pod, Warning
 from shardwright_operator.kube.entries import (
     AnyEntry,
@@ -17,164 +20,202 @@ from shardwright_operator.kube.entries import (
     PodEntry,
     ResourceEntry,
     Stored,
-    StoredJob,
 )
-from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, LABEL_UID, PODS, Kind
+from shardwright_operator.kube.fields import (
+    Raw,
+    flag,
+    identity,
+    mapping,
+    mappings,
+    moment,
+    number,
+    quantity,
+    text,
+    texts,
+    version,
+)
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, EVENTS, JOBS, PODS, Kind
+from shardwright_operator.kube.unreadable import guarded
+from shardwright_worker.contract.text import clean_lines
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+WORKER = "worker"  # the container that is ours, whatever else is put into the pod
 _OUR_LABELS = "shardwright.io/"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REPORT_LIMIT = 16384  # characters; the kubelet cuts a termination message much earlier
 
-Raw = Mapping[str, Any]
 
-
+@guarded(CHECKPOINTS)
 def resource(raw: Raw) -> ResourceEntry:
-    """A ShardedCheckpoint."""
-    metadata = raw["metadata"]
+    """A ShardedCheckpoint. What is odd in its spec is told as such when it is parsed, so it is taken as it is."""
+    metadata = mapping(raw, "metadata")
     spec = raw.get("spec") or {}
     stored = Stored(
-        generation=int(metadata.get("generation", 0)),
+        generation=number(metadata, "generation") or 0,
         deleting="deletionTimestamp" in metadata,
-        requested_at=(metadata.get("annotations") or {}).get(REQUESTED_AT),
+        requested_at=text(mapping(metadata, "annotations"), REQUESTED_AT) or None,
         spec=_compact(spec),
         status=_compact(raw.get("status") or {}),
         claims=_claims_of(spec),
+        created_at=moment(metadata, "creationTimestamp") or _EPOCH,
+        folder=_folder_of(metadata, spec),
     )
-    return _entry(metadata, metadata["uid"], stored)
+    return _entry(metadata, identity(metadata, "uid"), stored)
 
 
+@guarded(JOBS)
 def job(raw: Raw) -> JobEntry:
-    """A Job with its conditions Complete, Failed and FailureTarget."""
-    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
-    told = {one["type"]: one for one in status.get("conditions") or [] if one.get("status") == "True"}
+    """A Job with its conditions Complete, Failed and FailureTarget. It works for the resource that controls it."""
+    metadata, spec, status = mapping(raw, "metadata"), mapping(raw, "spec"), mapping(raw, "status")
+    told = {text(one, "type"): one for one in mappings(status, "conditions") if text(one, "status") == "True"}
     final = told.get("Complete") or told.get("Failed") or {}
-    labels = _labels(metadata)
     value = Job(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
+        name=identity(metadata, "name"),
+        uid=identity(metadata, "uid"),
+        created_at=moment(metadata, "creationTimestamp") or _EPOCH,
         owned=False,
-        labels=labels,
-        suspended=bool(spec.get("suspend")),
+        labels=_labels(metadata),
+        suspended=flag(spec, "suspend"),
         deleting="deletionTimestamp" in metadata,
         complete="Complete" in told,
         failed=_words(told.get("Failed")),
         failure_target=_words(told.get("FailureTarget")),
-        started_at=moment(status.get("startTime")),
-        finished_at=moment(status.get("completionTime") or final.get("lastTransitionTime")),
-        active=int(status.get("active", 0)),
+        started_at=moment(status, "startTime"),
+        finished_at=moment(status, "completionTime") or moment(final, "lastTransitionTime"),
+        active=number(status, "active") or 0,
     )
-    return _entry(metadata, labels.get(LABEL_UID, ""), StoredJob(value, _controller(metadata)))
+    return _entry(metadata, _controller(metadata, CHECKPOINTS)[1], value)
 
 
+@guarded(PODS)
 def pod(raw: Raw) -> PodEntry:
-    """A pod of one of our Jobs; the worker is its only container."""
-    metadata, status = raw["metadata"], raw.get("status") or {}
-    conditions = {one["type"]: one for one in status.get("conditions") or []}
-    states = [one.get("state") or {} for one in status.get("containerStatuses") or []]
-    state = states[0] if states else {}
-    ended = state.get("terminated") or {}
-    scheduled = conditions.get("PodScheduled") or {}
-    target = conditions.get("DisruptionTarget") or {}
-    labels = metadata.get("labels") or {}
+    """A pod and what became of the worker in it. It works for the Job that controls it."""
+    metadata, status = mapping(raw, "metadata"), mapping(raw, "status")
+    conditions = {text(one, "type"): one for one in mappings(status, "conditions")}
+    states = {text(one, "name"): mapping(one, "state") for one in mappings(status, "containerStatuses")}
+    state = states.get(WORKER, {})
+    ended = mapping(state, "terminated")
+    scheduled, target = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
+    job_name, job_uid = _controller(metadata, JOBS)
     value = Pod(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        job_name=labels.get("batch.kubernetes.io/job-name") or labels.get("job-name", ""),
-        phase=intern(status.get("phase", "Pending")),
-        created_at=moment(metadata.get("creationTimestamp")) or _EPOCH,
+        name=identity(metadata, "name"),
+        uid=identity(metadata, "uid"),
+        job_name=job_name,
+        phase=intern(text(status, "phase") or "Pending"),
+        created_at=moment(metadata, "creationTimestamp") or _EPOCH,
         deleting="deletionTimestamp" in metadata,
-        unscheduled=_words(scheduled) if scheduled.get("status") == "False" else None,
-        waiting=_words(state.get("waiting")),
-        exit_code=ended.get("exitCode"),
-        terminated_reason=ended.get("reason", "") or status.get("reason", ""),
-        termination_message=ended.get("message", ""),
-        disruption=target.get("reason", "") if target.get("status") == "True" else "",
-        started_at=moment((state.get("running") or ended).get("startedAt")),
-        finished_at=moment(ended.get("finishedAt")),
+        unscheduled=_words(scheduled) if text(scheduled, "status") == "False" else None,
+        waiting=_words(mapping(state, "waiting")),
+        exit_code=number(ended, "exitCode"),
+        terminated_reason=text(ended, "reason") or text(status, "reason"),
+        termination_message=_report(ended),
+        disruption=text(target, "reason") if text(target, "status") == "True" else "",
+        started_at=moment(mapping(state, "running") or ended, "startedAt"),
+        finished_at=moment(ended, "finishedAt"),
+        job_uid=job_uid,
     )
-    return _entry(metadata, labels.get(LABEL_UID, ""), value)
+    return _entry(metadata, job_uid, value)
 
 
+@guarded(CLAIMS)
 def claim(raw: Raw) -> ClaimEntry:
     """A PersistentVolumeClaim, whoever made it."""
-    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
-    labels = _labels(metadata)
+    metadata, spec, status = mapping(raw, "metadata"), mapping(raw, "spec"), mapping(raw, "status")
     value = Claim(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        phase=intern(status.get("phase", "Pending")),
-        access_modes=tuple(intern(mode) for mode in status.get("accessModes") or spec.get("accessModes") or ()),
+        name=identity(metadata, "name"),
+        uid=identity(metadata, "uid"),
+        phase=intern(text(status, "phase") or "Pending"),
+        access_modes=tuple(map(intern, texts(status, "accessModes") or texts(spec, "accessModes"))),
         deleting="deletionTimestamp" in metadata,
-        capacity=quantity((status.get("capacity") or {}).get("storage")),
-        labels=labels,
+        capacity=quantity(text(mapping(status, "capacity"), "storage") or None),
+        labels=_labels(metadata),
+        owners=_checkpoints_owning(metadata),
     )
-    return _entry(metadata, labels.get(LABEL_UID, ""), value)
+    return _entry(metadata, _controller(metadata, CHECKPOINTS)[1], value)
 
 
 CONVERT: dict[Kind, Callable[[Raw], AnyEntry]] = {CHECKPOINTS: resource, JOBS: job, PODS: pod, CLAIMS: claim}
 
 
+@guarded(EVENTS)
 def warning(raw: Raw) -> Warning:
     """A Warning of events.k8s.io."""
-    about = raw.get("regarding") or {}
-    series = raw.get("series") or {}
-    times = (series.get("lastObservedTime"), raw.get("deprecatedLastTimestamp"), raw.get("eventTime"))
-    time = next((found for found in map(moment, times) if found), None)
+    about, metadata = mapping(raw, "regarding"), mapping(raw, "metadata")
+    told = (
+        moment(mapping(raw, "series"), "lastObservedTime"),
+        moment(raw, "deprecatedLastTimestamp"),
+        moment(raw, "eventTime"),
+        moment(metadata, "creationTimestamp"),
+    )
     return Warning(
-        kind=about.get("kind", ""),
-        name=about.get("name", ""),
-        reason=raw.get("reason", ""),
-        message=raw.get("note", ""),
-        time=time or moment(raw["metadata"].get("creationTimestamp")) or _EPOCH,
+        kind=text(about, "kind"),
+        name=identity(about, "name"),
+        reason=text(raw, "reason"),
+        message=text(raw, "note"),
+        time=next((one for one in told if one), _EPOCH),
     )
 
 
-def moment(text: str | None) -> datetime | None:
-    """A time as Kubernetes writes it."""
-    return datetime.fromisoformat(text) if text else None
-
-
-_UNITS: dict[str, Decimal | int] = {"": 1, "m": Decimal("0.001"), "k": 1000, "Ki": 1024}
-_UNITS |= {letter: 1000**power for power, letter in enumerate("MGTPE", start=2)}
-_UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("MGTPE", start=2)}
-
-
-def quantity(text: str | None) -> int | None:
-    """A Kubernetes quantity in whole units, None if it cannot be read."""
-    if not text:
-        return None
-    number = text.rstrip("kKMGTPEim")
-    try:
-        return int(Decimal(number) * _UNITS[text[len(number) :]])
-    except (InvalidOperation, KeyError):
-        return None
-
-
 def _entry(metadata: Raw, owner: str, value: Any) -> Entry[Any]:
-    key = Key(intern(metadata.get("namespace", "")), metadata["name"])
-    version = metadata.get("resourceVersion", "0")
-    return Entry(key, metadata["uid"], int(version) if version.isdigit() else 0, owner, value)
+    name, uid = identity(metadata, "name"), identity(metadata, "uid")
+    if not (name and uid):
+        raise ValueError("metadata has no name or no uid")
+    return Entry(Key(intern(identity(metadata, "namespace")), name), uid, version(metadata), owner, value)
 
 
 def _compact(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    # Halves of characters, which no encoder takes, become question marks.
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
-def _claims_of(spec: Raw) -> tuple[str, ...]:
-    places = [(spec.get(side) or {}).get("persistentVolumeClaim") or {} for side in ("source", "output")]
-    return tuple({place["claimName"]: None for place in places if place.get("claimName")})
+def _claims_of(spec: object) -> tuple[str, ...]:
+    sides = [spec.get(side) for side in ("source", "output")] if isinstance(spec, dict) else []
+    places = [side.get("persistentVolumeClaim") for side in sides if isinstance(side, dict)]
+    names = [place.get("claimName") for place in places if isinstance(place, dict)]
+    return tuple({name: None for name in names if name and isinstance(name, str)})
+
+
+def _folder_of(metadata: Raw, spec: object) -> tuple[str, str]:
+    """The output claim, and the normalized folder of the artifacts in it; empty where the spec is none."""
+    output = spec.get("output") if isinstance(spec, dict) else None
+    place = output.get("persistentVolumeClaim") if isinstance(output, dict) else None
+    claim, path = place.get("claimName") if isinstance(place, dict) else "", (output or {}).get("path")
+    if not isinstance(claim, str) or not isinstance(path, str | None):
+        return "", ""
+    return claim, normalized(path or f"{text(metadata, 'namespace')}/{identity(metadata, 'name')}")
+
+
+def _checkpoints_owning(metadata: Raw) -> tuple[tuple[str, str], ...]:
+    """Names and uids of the ShardedCheckpoints with which the garbage collector deletes the object."""
+    ours = (CHECKPOINTS.group, CHECKPOINTS.kind)
+    return tuple(
+        (identity(one, "name"), identity(one, "uid"))
+        for one in mappings(metadata, "ownerReferences")
+        if (text(one, "apiVersion").rpartition("/")[0], text(one, "kind")) == ours
+    )
 
 
 def _labels(metadata: Raw) -> dict[str, str]:
-    found = (metadata.get("labels") or {}).items()
-    return {intern(name): value for name, value in found if name.startswith(_OUR_LABELS)}
+    labels = mapping(metadata, "labels")
+    return {intern(name): identity(labels, name) for name in labels if name.startswith(_OUR_LABELS)}
 
 
-def _controller(metadata: Raw) -> str:
-    owners = metadata.get("ownerReferences") or []
-    return next((str(one["uid"]) for one in owners if one.get("controller")), "")
+def _controller(metadata: Raw, kind: Kind) -> tuple[str, str]:
+    """Name and uid of the object that controls this one, if it is of this kind and group: whatever version wrote it."""
+    for one in mappings(metadata, "ownerReferences"):
+        group = text(one, "apiVersion").rpartition("/")[0]
+        if flag(one, "controller") and (group, text(one, "kind")) == (kind.group, kind.kind):
+            return identity(one, "name"), identity(one, "uid")
+    return "", ""
+
+
+def _report(ended: Raw) -> str:
+    """What the worker wrote as its last word: lines stay lines, everything else is made fit to be shown."""
+    found = ended.get("message")
+    if found is not None and not isinstance(found, str):
+        raise ValueError("terminated.message is no text")
+    return clean_lines((found or "")[:_REPORT_LIMIT])
 
 
 def _words(told: Raw | None) -> tuple[str, str] | None:
-    return (told.get("reason", ""), told.get("message", "")) if told else None
+    return (text(told, "reason"), text(told, "message")) if told else None

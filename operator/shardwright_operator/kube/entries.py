@@ -1,11 +1,13 @@
 """What the cache holds of an object: its identity and the few fields that decisions use, as small as can be."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, NamedTuple, TypeVar
 
 from shardwright_operator.decide.world import Claim, Job, Pod
 
 T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Key(NamedTuple):
@@ -20,7 +22,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """One object. `version` orders the writes of an object; `owner` is the uid of the resource that it works for."""
+    """One object. `version` orders the writes of an object.
+
+    `owner` is the uid of the object that it works for, in its own namespace: its controller, if that is of ours. A
+    resource is its own; a Job's is its resource, and a pod's is its Job. Labels say nothing: anybody may set them.
+    """
 
     key: Key
     uid: str
@@ -39,18 +45,12 @@ class Stored:
     spec: bytes
     status: bytes
     claims: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredJob:
-    """A Job, and the uid of its controller."""
-
-    job: Job
-    controller: str
+    created_at: datetime = _EPOCH
+    folder: tuple[str, str] = ("", "")  # output claim, and the normalized folder in it
 
 
 ResourceEntry = Entry[Stored]
-JobEntry = Entry[StoredJob]
+JobEntry = Entry[Job]
 PodEntry = Entry[Pod]
 ClaimEntry = Entry[Claim]
 AnyEntry = ResourceEntry | JobEntry | PodEntry | ClaimEntry

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from shardwright_operator.decide.world import Resource
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, EVENTS
+from shardwright_worker.contract.text import clean
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ CONTROLLER = "shardwright.io/operator"
 _REMEMBERED = 4096  # events whose repetition is noticed
 _WAITING = 2000  # events that may wait to be told; the oldest are dropped
 _NOTE_LIMIT = 1024  # bytes that events.k8s.io accepts
+_LARGEST_COUNT = 2**31 - 1  # of a series
 
 
 class Bucket:
@@ -80,6 +82,7 @@ class Recorder:
         """Remember to tell this event."""
         if len(self._queue) == self._queue.maxlen:
             self._on_drop()
+        event = Event(event.type, clean(event.reason, 128), clean(event.message), clean(event.action, 128))
         self._queue.append((_About(resource.namespace, resource.name, resource.uid), event))
         self._more.set()
         self._told_all.clear()
@@ -116,6 +119,9 @@ class Recorder:
         except ApiError as error:
             self._on_drop()
             log.debug("event not told: %s", error)
+        except Exception:  # whatever it is, the next event is another one
+            self._on_drop()
+            log.exception("event not told")
 
     async def _first(self, name: str, about: _About, event: Event) -> None:
         told = _Told(1, Bucket(1 / 60, 5))
@@ -124,7 +130,7 @@ class Recorder:
         except Conflict:
             # An earlier process told it: go on with its series.
             known = await self._client.get(EVENTS, about.namespace, name)
-            told.count = int((known.get("series") or {}).get("count", 1))
+            told.count = _count(known)
             await self._again(name, told, about, event)
         self._told[name] = told
         if len(self._told) > _REMEMBERED:
@@ -132,7 +138,7 @@ class Recorder:
 
     async def _again(self, name: str, told: _Told, about: _About, event: Event) -> None:
         told.count += 1
-        series = {"count": max(2, told.count), "lastObservedTime": _now()}
+        series = {"count": min(max(2, told.count), _LARGEST_COUNT), "lastObservedTime": _now()}
         try:
             await self._client.patch(EVENTS, about.namespace, name, {"series": series})
         except NotFound:  # events live for an hour
@@ -165,6 +171,13 @@ def event_name(resource: str, uid: str, event: Event) -> str:
     """The same event on the same resource has the same name, whichever replica tells it."""
     content = "\0".join((uid, event.type, event.reason, event.action, event.message))
     return f"{resource[:200]}.{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _count(known: Mapping[str, Any]) -> int:
+    """How often an event was told by others, as far as it says."""
+    series = known.get("series")
+    count = series.get("count") if isinstance(series, dict) else None
+    return count if isinstance(count, int) and 0 < count < _LARGEST_COUNT else 1
 
 
 def _cut(message: str) -> str:

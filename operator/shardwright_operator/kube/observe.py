@@ -7,25 +7,25 @@ the Job that is about to be created    not read: the resource is, right before, 
 a claim that the spec names            read live: it may be older than the resource
 a finished Job's ended pod             list live, once: its report may only be late
 a foreign Job under our name           read live each time: it is not watched
+
+Whose an object is, its controller says and nothing else. What is read live and is odd is no answer: the look ends.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from shardwright_operator.decide.world import Claim, Config, Job, Observed, Pod, Resource
+from shardwright_operator.decide.pruning import wants_claim_users
+from shardwright_operator.decide.world import Claim, Config, Job, Neighbor, Observed, Pod, Resource
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.convert import claim as claim_entry
-from shardwright_operator.kube.convert import job as job_entry
-from shardwright_operator.kube.convert import pod as pod_entry
-from shardwright_operator.kube.convert import resource as resource_entry
-from shardwright_operator.kube.entries import Key, ResourceEntry
-from shardwright_operator.kube.errors import Conflict, NotFound
-from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
+from shardwright_operator.kube.entries import AnyEntry, Key, ResourceEntry
+from shardwright_operator.kube.errors import Conflict, NotFound, Unavailable
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, LABEL_UID, PODS, Kind
 from shardwright_operator.kube.memory import Memory, Notes
-from shardwright_operator.kube.parse import artifact_paths, is_settled, parse, wants_claim_users
-from shardwright_operator.kube.reading import read_claim_users, read_progress_lines, read_warnings
+from shardwright_operator.kube.mounts import read_claim_users
+from shardwright_operator.kube.parse import is_settled, parse
+from shardwright_operator.kube.reading import read_progress_lines, read_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Observer:
         config: Config,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client, self._cache, self._memory, self._config, self._now = client, cache, memory, config, now
+        self._client, self._cache, self._memory, self._now = client, cache, memory, now
+        self.config = config
 
     async def observe(self, key: Key) -> Sight | None:
         """The world of this resource, None if it is gone."""
@@ -68,12 +69,9 @@ class Observer:
         clock = self._cache.clock()
         waiting = _waiting(jobs, pods)
         pauses = [
-            await read_warnings(self._client, key.namespace, notes, waiting, clock),
-            await read_progress_lines(self._client, key.namespace, notes, pods, clock, self._config.progress_interval),
+            await read_warnings(self._client, key.namespace, notes, waiting, clock, self._cache.skip),
+            await read_progress_lines(self._client, key.namespace, notes, pods, clock, self.config.progress_interval),
         ]
-        users: Mapping[str, tuple[str, ...]] = {}
-        if wants_claim_users(resource) and not any(pod.started_at and pod.exit_code is None for pod in pods):
-            users = await self._claim_users(resource)
         observed = Observed(
             resource=resource,
             jobs=jobs,
@@ -81,7 +79,9 @@ class Observer:
             claims=claims,
             warnings=(*notes.warnings, *notes.refused.values()),
             progress=dict(notes.progress),
-            claim_users=users,
+            claim_users=await self._claim_users(resource) if wants_claim_users(resource) else None,
+            neighbors=self._neighbors(entry),
+            named_by=self._named_by(resource, claims),
         )
         return Sight(observed, min((one for one in pauses if one is not None), default=None))
 
@@ -96,70 +96,95 @@ class Observer:
     async def _resource(self, key: Key) -> ResourceEntry | None:
         if self._memory.doubts(key):
             try:
-                raw = await self._client.get(CHECKPOINTS, key.namespace, key.name)
+                entry = await self._read(CHECKPOINTS, key)
             except NotFound:
                 if known := self._cache.resources.get(key):
                     self._cache.remove(CHECKPOINTS, key, known.uid)
                 return None
-            self._cache.put(CHECKPOINTS, resource_entry(raw))
+            self._cache.put(CHECKPOINTS, entry)
             self._memory.of(key).doubtful = False
         return self._cache.resources.get(key)
+
+    async def _read(self, kind: Kind, key: Key) -> AnyEntry:
+        """An object as it is now."""
+        raw = await self._client.get(kind, key.namespace, key.name)
+        entry = self._cache.read(kind, raw)
+        if entry is None or entry.key != key:
+            raise Unavailable(200, "Unreadable", "the answer cannot be read", f"get {kind.plural} {key}")
+        return entry
 
     async def _jobs(self, resource: Resource, notes: Notes, settled: bool) -> tuple[Job, ...]:
         for name in self._names_to_confirm(resource, notes, settled):
             await self.look_at_job(resource, name)
-        entries = self._cache.jobs.of(resource.uid).values()
-        ours = [replace(one.value.job, owned=one.value.controller == resource.uid) for one in entries]
+        entries = self._cache.jobs.of(resource.namespace, resource.uid).values()
+        ours = [replace(entry.value, owned=True) for entry in entries]
         return tuple(sorted([*ours, *notes.foreign.values()], key=lambda one: (one.created_at, one.name)))
 
     def _names_to_confirm(self, resource: Resource, notes: Notes, settled: bool) -> set[str]:
-        names = set(notes.foreign)
-        job = resource.status.job
-        if job and job.started_at and not settled and self._cache.jobs.get(Key(resource.namespace, job.name)) is None:
-            names.add(job.name)
-        return names
+        job, ours = resource.status.job, self._cache.jobs.of(resource.namespace, resource.uid)
+        missed = job and job.started_at and not settled and Key(resource.namespace, job.name) not in ours
+        return {*notes.foreign, job.name} if job and missed else set(notes.foreign)
 
     async def look_at_job(self, resource: Resource, name: str) -> Job | None:
-        """The Job of this name as it is now; the cache takes ours, the notes a foreign one."""
+        """The Job of this name as it is now; the cache takes ours, the notes what no watch tells of."""
         key = Key(resource.namespace, name)
         notes = self._memory.of(Key(resource.namespace, resource.name))
         notes.foreign.pop(name, None)
         try:
-            entry = job_entry(await self._client.get(JOBS, key.namespace, name))
+            entry = await self._read(JOBS, key)
         except NotFound:
             if known := self._cache.jobs.get(key):
                 self._cache.remove(JOBS, key, known.uid)
             return None
+        assert isinstance(entry.value, Job)
         notes.refused.pop(name, None)
-        job = replace(entry.value.job, owned=entry.value.controller == resource.uid)
-        if entry.owner == resource.uid:
+        job = replace(entry.value, owned=entry.owner == resource.uid)
+        if job.owned and LABEL_UID in job.labels:
             self._cache.put(JOBS, entry)
-        else:
+        kept = self._cache.jobs.of(key.namespace, resource.uid).get(key)
+        if kept is None or kept.uid != job.uid:
             notes.foreign[name] = job
         return job
 
     async def _pods(self, resource: Resource, jobs: tuple[Job, ...], notes: Notes, settled: bool) -> tuple[Pod, ...]:
-        for job in jobs:
-            unexplained = job.owned and job.finished and not settled and job.uid not in notes.podless
+        """The pods that these Jobs control."""
+        ours = [job for job in jobs if job.owned]
+        for job in ours:
+            unexplained = job.finished and not settled and job.uid not in notes.podless
             if unexplained and not any(pod.exit_code is not None for pod in self._pods_of(resource, job)):
                 labels = f"batch.kubernetes.io/job-name={job.name}"
                 for raw in await self._client.list(PODS, resource.namespace, labels=labels):
-                    self._cache.put(PODS, pod_entry(raw))
+                    if entry := self._cache.read(PODS, raw):
+                        self._cache.put(PODS, entry)
                 notes.podless.add(job.uid)
-        entries = self._cache.pods.of(resource.uid).values()
-        return tuple(sorted((entry.value for entry in entries), key=lambda pod: (pod.created_at, pod.name)))
+        pods = [pod for job in ours for pod in self._pods_of(resource, job)]
+        return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
     def _pods_of(self, resource: Resource, job: Job) -> list[Pod]:
-        entries = self._cache.pods.of(resource.uid).values()
-        return [entry.value for entry in entries if entry.value.job_name == job.name]
+        """The pods that this Job controls; the name of the Job in them is the Job's own, not what they say."""
+        return [replace(entry.value, job_name=job.name) for entry in self._cache.pods_of(resource.namespace, job.uid)]
 
-    async def _claim_users(self, resource: Resource) -> Mapping[str, tuple[str, ...]]:
-        users = await read_claim_users(self._client, resource.namespace)
-        assert resource.spec is not None
-        claim = resource.spec.output.persistent_volume_claim.claim_name
-        named = self._cache.resources_with(Key(resource.namespace, claim))
-        theirs = {path for entry in named if entry.uid != resource.uid for path in artifact_paths(parse(entry), claim)}
-        return {**users, claim: (*users.get(claim, ()), *sorted(theirs))}
+    async def _claim_users(self, resource: Resource) -> Mapping[str, tuple[str, ...]] | None:
+        """What pods mount, live. Workers mount the whole volume and read nobody's artifact: they do not count."""
+        workers = {one.uid for one in self._cache.jobs if one.key.namespace == resource.namespace and one.owner}
+        return await read_claim_users(self._client, resource.namespace, workers)
+
+    def _neighbors(self, entry: ResourceEntry) -> tuple[Neighbor, ...]:
+        found = (
+            Neighbor(one.key.name, one.uid, one.value.created_at, one.value.folder[1])
+            for one in self._cache.overlapping(entry)
+        )
+        return tuple(sorted(found, key=lambda one: (one.created_at, one.uid)))
+
+    def _named_by(self, resource: Resource, claims: Mapping[str, Claim | None]) -> tuple[str, ...]:
+        spec = resource.spec
+        if spec is None or spec.output.persistent_volume_claim.create is None:
+            return ()
+        name = spec.output.persistent_volume_claim.claim_name
+        if claims.get(name) is not None:
+            return ()
+        named = self._cache.resources_with(Key(resource.namespace, name))
+        return tuple(sorted(one.key.name for one in named if one.uid != resource.uid))
 
     async def _claims(self, entry: ResourceEntry) -> dict[str, Claim | None]:
         claims: dict[str, Claim | None] = {}
@@ -167,7 +192,7 @@ class Observer:
             key = Key(entry.key.namespace, name)
             if self._cache.claims.get(key) is None:
                 try:
-                    self._cache.put(CLAIMS, claim_entry(await self._client.get(CLAIMS, key.namespace, name)))
+                    self._cache.put(CLAIMS, await self._read(CLAIMS, key))
                 except NotFound:
                     pass
             known = self._cache.claims.get(key)

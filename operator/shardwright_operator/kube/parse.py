@@ -1,13 +1,12 @@
 """A cached resource to the types that decisions use."""
 
+import json
 from functools import lru_cache
 
 from pydantic import ValidationError
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
-from shardwright_operator.build.job import folder_on_volume
-from shardwright_operator.decide.need import wants_pruning
 from shardwright_operator.decide.world import Resource
 from shardwright_operator.kube.entries import ResourceEntry
 
@@ -26,6 +25,7 @@ def parse(entry: ResourceEntry) -> Resource:
         spec=spec,
         status=_status(entry.value.status),
         invalid=invalid,
+        created_at=entry.value.created_at,
     )
 
 
@@ -35,24 +35,6 @@ def is_settled(resource: Resource) -> bool:
     if ready is None or (ready.status, ready.observed_generation) != ("True", resource.generation):
         return False
     return status.job is None and resource.request == status.last_handled_reconcile_at
-
-
-def wants_claim_users(resource: Resource) -> bool:
-    """Whether older artifacts are to be pruned, so that it matters who mounts them."""
-    spec, artifact = resource.spec, resource.status.artifact
-    if spec is None or spec.output.keep is None:
-        return False
-    return artifact is None or wants_pruning(spec, resource.status, artifact)
-
-
-def artifact_paths(resource: Resource, claim: str) -> set[str]:
-    """Folders on this claim that hold what was made for the resource, or is about to be."""
-    status, paths = resource.status, set()
-    if status.artifact and status.artifact.claim_name == claim:
-        paths.add(status.artifact.path)
-    if status.source and resource.spec and resource.spec.output.persistent_volume_claim.claim_name == claim:
-        paths.add(f"{folder_on_volume(resource.namespace, resource.name, resource.spec)}/{status.source.key}")
-    return paths
 
 
 @lru_cache(maxsize=256)
@@ -67,8 +49,21 @@ def _spec(text: bytes) -> tuple[Spec | None, str]:
 def _status(text: bytes) -> Status:
     try:
         return Status.model_validate_json(text)
+    except ValidationError as error:
+        return _readable(text, error)
+
+
+def _readable(text: bytes, error: ValidationError) -> Status:
+    """The status without the parts that cannot be read, which are rebuilt from the world; numbers of attempts are not.
+
+    Somebody has edited it, or a newer operator has written it.
+    """
+    odd = {str(told["loc"][0]) for told in error.errors() if told["loc"]}
+    parts = json.loads(text) if odd else {}
+    try:
+        return Status.model_validate({name: part for name, part in parts.items() if name not in odd})
     except ValidationError:
-        return Status()  # whatever it was, it is rebuilt from the world
+        return Status()
 
 
 def _explain(error: ValidationError) -> str:

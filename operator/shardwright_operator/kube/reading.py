@@ -1,15 +1,19 @@
-"""Reads that only working resources need: warnings about what waits, progress of what runs, pods that mount a claim."""
+"""Reads that only working resources need: warnings about what waits, and progress of what runs."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from shardwright_operator.decide.world import Job, Pod, Warning
-from shardwright_operator.kube.client import Client, Raw
+from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.convert import warning
 from shardwright_operator.kube.errors import ApiError
-from shardwright_operator.kube.kinds import EVENTS, LABEL_UID, PODS
+from shardwright_operator.kube.kinds import EVENTS
 from shardwright_operator.kube.memory import Notes
+from shardwright_operator.kube.unreadable import UnreadableError
 from shardwright_worker.contract.progress import Progress, read_progress
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 10.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 60.0
@@ -17,9 +21,17 @@ _TAIL = 20
 
 
 async def read_warnings(
-    client: Client, namespace: str, notes: Notes, waiting: Sequence[Job | Pod], now: float
+    client: Client,
+    namespace: str,
+    notes: Notes,
+    waiting: Sequence[Job | Pod],
+    now: float,
+    skip: Callable[[UnreadableError], None] = log.error,
 ) -> float | None:
-    """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits."""
+    """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits.
+
+    `skip` hears of each Warning that cannot be read.
+    """
     if not waiting:
         notes.waiting_since, notes.warnings, notes.warnings_pause = None, (), 0.0
         return None
@@ -34,9 +46,14 @@ async def read_warnings(
     for one in waiting:
         fields = f"regarding.uid={one.uid},type=Warning"
         try:
-            found += [warning(raw) for raw in await client.list(EVENTS, namespace, fields=fields)]
+            raws = await client.list(EVENTS, namespace, fields=fields)
         except ApiError:
             continue  # an explanation is welcome, not needed
+        for raw in raws:
+            try:
+                found.append(warning(raw))
+            except UnreadableError as error:
+                skip(error)
     notes.warnings = tuple(sorted(found, key=lambda one: one.time))
     return notes.warnings_pause
 
@@ -45,7 +62,7 @@ async def read_progress_lines(
     client: Client, namespace: str, notes: Notes, pods: Sequence[Pod], now: float, interval: float
 ) -> float | None:
     """Refresh the last progress line of running pods; gives seconds until the next look, None if nothing runs."""
-    running = [pod for pod in pods if pod.phase == "Running" and not pod.deleting]
+    running = [pod for pod in pods if pod.phase == "Running" and pod.exit_code is None and not pod.deleting]
     notes.progress = {pod.name: notes.progress[pod.name] for pod in running if pod.name in notes.progress}
     if not running:
         return None
@@ -70,27 +87,6 @@ def last_progress(text: str) -> Progress | None:
         if progress := read_progress(line):
             return progress
     return None
-
-
-async def read_claim_users(client: Client, namespace: str) -> Mapping[str, tuple[str, ...]]:
-    """Which folders of which claims are mounted by pods that are not ours and have not ended ("" is a whole volume)."""
-    users: dict[str, set[str]] = {}
-    for raw in await client.list(PODS, namespace):
-        ended = raw.get("status", {}).get("phase") in ("Succeeded", "Failed")
-        if ended or LABEL_UID in (raw["metadata"].get("labels") or {}):
-            continue
-        for claim, path in _mounts(raw["spec"]):
-            users.setdefault(claim, set()).add(path)
-    return {claim: tuple(sorted(paths)) for claim, paths in users.items()}
-
-
-def _mounts(spec: Raw) -> list[tuple[str, str]]:
-    volumes = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in spec.get("volumes") or []}
-    containers = [*(spec.get("initContainers") or []), *spec["containers"]]
-    mounts = [mount for container in containers for mount in container.get("volumeMounts") or []]
-    # A path made from variables is not known here: take it for the whole volume.
-    named = [(volumes.get(mount["name"]), mount.get("subPath", "")) for mount in mounts]
-    return [(claim, path.strip("/")) for claim, path in named if claim]
 
 
 def _age(moment: datetime) -> float:

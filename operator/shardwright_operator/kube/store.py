@@ -11,13 +11,13 @@ _REMEMBERED = 600.0  # seconds for which a deleted object's late events are stil
 
 
 class Store(Generic[T]):
-    """Objects by key and by the resource that they work for. `clock` gives monotonic seconds."""
+    """Objects by key and by what they work for. `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._entries: dict[Key, Entry[T]] = {}
         self._touched: dict[Key, float] = {}
-        self._of: dict[str, dict[Key, Entry[T]]] = {}
+        self._of: dict[tuple[str, str], dict[Key, Entry[T]]] = {}  # (namespace, owner) -> its objects
         self._gone: dict[str, float] = {}  # uid -> when it was deleted
 
     def __len__(self) -> int:
@@ -30,9 +30,9 @@ class Store(Generic[T]):
         """The object of that name."""
         return self._entries.get(key)
 
-    def of(self, owner: str) -> Mapping[Key, Entry[T]]:
-        """All objects that work for the resource with this uid."""
-        return self._of.get(owner, {})
+    def of(self, namespace: str, owner: str) -> Mapping[Key, Entry[T]]:
+        """All objects that work for the object with this uid. Owners and what they own share a namespace."""
+        return self._of.get((namespace, owner), {})
 
     def put(self, entry: Entry[T]) -> bool:
         """Take a version that was seen or written; whether it was news. A version older than the known one is not."""
@@ -88,7 +88,7 @@ class Store(Generic[T]):
             self._forget_owner(known)
         self._entries[entry.key] = entry
         if entry.owner:
-            self._of.setdefault(entry.owner, {})[entry.key] = entry
+            self._of.setdefault((entry.key.namespace, entry.owner), {})[entry.key] = entry
 
     def _drop(self, entry: Entry[T]) -> None:
         del self._entries[entry.key]
@@ -96,7 +96,8 @@ class Store(Generic[T]):
         self._forget_owner(entry)
 
     def _forget_owner(self, entry: Entry[T]) -> None:
-        siblings = self._of.get(entry.owner, {})
+        place = entry.key.namespace, entry.owner
+        siblings = self._of.get(place, {})
         siblings.pop(entry.key, None)
         if not siblings:
-            self._of.pop(entry.owner, None)
+            self._of.pop(place, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -9,11 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shardwright_operator.kube.client import Client, Raw
+from shardwright_operator.kube.answers import Raw
+from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, NotFound
 from shardwright_operator.kube.kinds import LEASES
 
 log = logging.getLogger(__name__)
+
+_LONGEST = 600.0  # seconds for which a silent holder is believed, whatever its record asks for
+_TURNS = 2**31  # the API server takes no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Elector:
                 if not self._current:  # a renewal was broken off
                     self._observe(await self._client.get(LEASES, self._terms.namespace, self._terms.name))
                 if self._lease is not None and self._holder() == self.identity:
-                    spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+                    spec = {**self._record(), "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
                     await self._write({**self._lease, "spec": spec})
         except (ApiError, TimeoutError) as error:
             log.warning("the Lease could not be released: %s", error)
@@ -147,22 +152,38 @@ class Elector:
         self._lease, self._current = lease, True
 
     def _expired(self) -> bool:
-        spec = (self._lease or {}).get("spec") or {}
-        return self._clock() >= self._seen_at + float(spec.get("leaseDurationSeconds") or self._terms.duration)
+        return self._clock() >= self._seen_at + self._duration()
+
+    def _duration(self) -> float:
+        """How long the record says that it holds; our own terms where it says nothing that makes sense."""
+        told = self._record().get("leaseDurationSeconds")
+        if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told) or told <= 0:
+            return self._terms.duration
+        return float(min(told, max(_LONGEST, self._terms.duration)))
+
+    def _record(self) -> Raw:
+        """The Lease's spec, in which anybody may have written anything."""
+        spec = (self._lease or {}).get("spec")
+        return spec if isinstance(spec, dict) else {}
 
     def _holder(self) -> str:
-        return str(((self._lease or {}).get("spec") or {}).get("holderIdentity") or "")
+        return str(self._record().get("holderIdentity") or "")
 
     def _spec(self) -> dict[str, Any]:
-        known = (self._lease or {}).get("spec") or {}
+        known = self._record()
         ours = known.get("holderIdentity") == self.identity
+        turns = known.get("leaseTransitions")
         return {
             "holderIdentity": self.identity,
-            "leaseDurationSeconds": int(self._terms.duration),
+            "leaseDurationSeconds": max(1, int(self._terms.duration)),
             "acquireTime": known.get("acquireTime") if ours else _now(),
             "renewTime": _now(),
-            "leaseTransitions": int(known.get("leaseTransitions") or 0) + (0 if ours or not known else 1),
+            "leaseTransitions": (_turns(turns) + (0 if ours or not known else 1)) % _TURNS,
         }
+
+
+def _turns(told: object) -> int:
+    return told if isinstance(told, int) and 0 <= told < _TURNS else 0
 
 
 def _now() -> str:

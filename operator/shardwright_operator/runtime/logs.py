@@ -6,8 +6,11 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from shardwright_worker.contract.text import clean, clean_lines
+
 _COLOURS = {"DEBUG": "\033[2m", "INFO": "\033[36m", "WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
 _PLAIN = "\033[0m"
+_MESSAGE_LIMIT = 8192  # characters
 
 
 def set_up(form: str, level: str, stream: TextIO = sys.stderr) -> None:
@@ -30,12 +33,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name.removeprefix("shardwright_operator."),
-            "message": record.getMessage(),
+            "message": clean(record.getMessage(), _MESSAGE_LIMIT),
             **fields_of(record),
         }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+            line["trace"] = clean_lines(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False, default=lambda value: clean(str(value)))
 
 
 class TextFormatter(logging.Formatter):
@@ -52,11 +55,19 @@ class TextFormatter(logging.Formatter):
         level = record.levelname[:4]
         if self._colour:
             level = f"{_COLOURS.get(record.levelname, '')}{level}{_PLAIN}"
-        line = f"{clock} {level} {record.getMessage()} {told}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{clock} {level} {clean(record.getMessage(), _MESSAGE_LIMIT)} {told}".rstrip()
+        return f"{line}\n{clean_lines(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """The structured part of a record, without empty values."""
+    """The structured part of a record, without empty values; text in it is fit for one line."""
     fields = getattr(record, "fields", None) or {}
-    return {name: value for name, value in fields.items() if value not in (None, "", ())}
+    told = {name: value for name, value in fields.items() if value not in (None, "", ())}
+    return {name: value if isinstance(value, bool | int | float) else _fit(value) for name, value in told.items()}
+
+
+def _fit(value: object) -> object:
+    """Text that may stem from anybody; numbers and lists of names stay what they are."""
+    if isinstance(value, list | tuple):
+        return [_fit(one) for one in value]
+    return clean(str(value), _MESSAGE_LIMIT)

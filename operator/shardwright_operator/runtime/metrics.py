@@ -41,6 +41,7 @@ TABLE = (
     Row(Counter, "shardwright_watch_restarts", "Watches that ended and were started again.", ("reason",)),
     Row(Counter, "shardwright_watch_events", "Events that watches delivered.", ("resource",)),
     Row(Counter, "shardwright_list_corrections", "Objects that a list had to correct in the cache.", ("resource",)),
+    Row(Counter, "shardwright_objects_skipped", "Objects left out because they cannot be read.", ("resource",)),
     Row(Counter, "shardwright_events_dropped", "Events that could not be told."),
     Row(Gauge, "shardwright_loop_lag_seconds", "How late the event loop runs."),
 )

@@ -53,7 +53,8 @@ class Operator:
         self.identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self.metrics = Metrics()
         self.client = Client(login, self._on_call, settings.request_timeout)
-        self.cache, self.memory = Cache(), Memory()
+        self.cache = Cache(on_odd=lambda kind: self.metrics.count("objects_skipped", kind.plural))
+        self.memory = Memory()
         self.queue: WorkQueue[Key] = WorkQueue()
         self._recorder = Recorder(self.client, self.identity, on_drop=lambda: self.metrics.count("events_dropped"))
         observer = Observer(self.client, self.cache, self.memory, config)

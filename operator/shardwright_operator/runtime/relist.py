@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.convert import CONVERT
 from shardwright_operator.kube.entries import AnyEntry, Key
 from shardwright_operator.kube.errors import ApiError
 from shardwright_operator.kube.kinds import WATCHED, Kind
@@ -47,8 +46,8 @@ class Relister:
         listed: dict[Key, AnyEntry] = {}
         for namespace in namespaces or (None,):
             async for page in self._client.pages(kind, namespace, labels=kind.selector):
-                entries = (CONVERT[kind](raw) for raw in page["items"])
-                listed.update({entry.key: entry for entry in entries})
+                entries = (self._cache.read(kind, raw) for raw in page["items"])
+                listed.update({entry.key: entry for entry in entries if entry})
         await asyncio.sleep(min(_LAG, self._interval))
         affected = self._cache.reconcile(kind, list(listed.values()), started, namespaces)
         for key in affected:

@@ -9,18 +9,21 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import kopf
 from yarl import URL
 
-from shardwright_operator.kube.convert import CONVERT
-from shardwright_operator.kube.entries import AnyEntry, Key
+from shardwright_operator.kube.answers import check_page
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.entries import AnyEntry
 from shardwright_operator.kube.kinds import WATCHED, Kind
 from shardwright_operator.kube.login import Login
-from shardwright_operator.runtime.news import Listed, News, Seen
+from shardwright_operator.runtime.lines import Knows, Lines, Read, Reader
+from shardwright_operator.runtime.news import Listed, News
+from shardwright_operator.runtime.session import open_session
 from shardwright_operator.runtime.stateless import Times, kopf_settings
 
 log = logging.getLogger(__name__)
@@ -28,17 +31,21 @@ log = logging.getLogger(__name__)
 _STOP_SECONDS = 20.0
 _LET_GO_SECONDS = 2.0
 
-
 # Called in the run's thread.
-Knows = Callable[[Kind, Key, str, int], bool]
 Deliver = Callable[[News], None]
 Notify = Callable[[], None]
+
+
+def _converted(kind: Kind, raw: Mapping[str, Any]) -> AnyEntry | None:
+    """What is to be kept of an object, None if it cannot be read: for whoever does not count these."""
+    return Cache().read(kind, raw)
 
 
 class Streams:
     """One run of all watches. `deliver` gets each list that kopf makes, and then what is news to `knows`.
 
-    `alive` gets the time of each kind's signs of life; `on_end` is called when the run is over.
+    `read` says what is to be kept of an object. `alive` gets the time of each kind's signs of life; `on_end` is called
+    when the run is over.
     """
 
     def __init__(
@@ -50,9 +57,12 @@ class Streams:
         deliver: Deliver,
         on_end: Notify,
         alive: dict[Kind, float],
+        read: Read = _converted,
     ) -> None:
         self._login, self._namespaces, self._times = login, tuple(namespaces), times
-        self._knows, self._deliver, self._on_end = knows, deliver, on_end
+        self._deliver, self._on_end, self._read = deliver, on_end, read
+        self._server = URL(login.server).origin()
+        self._readers = {kind: Reader(kind, read, knows) for kind in WATCHED}
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._sessions: list[aiohttp.ClientSession] = []
@@ -132,34 +142,13 @@ class Streams:
 
     def _handler(self, kind: Kind) -> Callable[..., Awaitable[None]]:
         async def seen(event: dict[str, Any], **_: Any) -> None:
-            raw = event["object"]
-            metadata = raw["metadata"]
-            key, uid = Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"]
-            self._alive[kind] = time.monotonic()
-            if event["type"] == "DELETED":
-                self._deliver(Seen(kind, key, uid, None))
-                return
-            version = metadata.get("resourceVersion", "")
-            if version.isdigit() and self._knows(kind, key, uid, int(version)):
-                return
-            if entry := _converted(kind, raw):
-                self._deliver(Seen(kind, key, uid, entry))
+            if news := self._readers[kind].take(event["object"]["metadata"]["uid"]):
+                self._deliver(news)
 
         return seen
 
     def _session(self) -> aiohttp.ClientSession:
-        take = self._take_list
-
-        class Response(aiohttp.ClientResponse):
-            async def json(self, **options: Any) -> Any:
-                return take(self.url, await super().json(**options))
-
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._login.ssl_context()),
-            proxy=self._login.proxy,
-            middlewares=(self._authorise,),
-            response_class=Response,
-        )
+        return open_session(self._login, self._authorise, self._began, self._take_list)
 
     async def _authorise(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -168,7 +157,7 @@ class Streams:
         kind, space = self._paths.get(request.url.path, (None, None))
         if kind and not {"watch", "continue"} & request.url.query.keys():
             self._lists[request.url.path] = Listed(kind, space, time.monotonic(), [])
-        if token := self._login.token():
+        if request.url.origin() == self._server and (token := self._login.token()):
             request.headers["Authorization"] = f"Bearer {token}"
         response = await handler(request)
         if kind and response.status == 200 and "watch" in request.url.query:
@@ -181,17 +170,23 @@ class Streams:
         kopf would tell of the objects one by one, at half a millisecond each, and never of those that are gone.
         """
         listed = self._lists.get(url.path)
-        if listed is None or not isinstance(page.get("items"), list):
+        if listed is None:
             return page
-        listed.entries.extend(entry for raw in page["items"] if (entry := _converted(listed.kind, raw)))
+        check_page(page)
+        listed.entries.extend(entry for raw in page["items"] if (entry := self._read(listed.kind, raw)))
         if not page["metadata"].get("continue"):
             self._deliver(self._lists.pop(url.path))
         return {**page, "items": []}
 
+    def _began(self, response: aiohttp.ClientResponse) -> None:
+        """Let a watch's lines pass through its kind's reader."""
+        kind, _ = self._paths.get(response.url.path, (None, None))
+        if kind is None or response.status != 200 or "watch" not in response.url.query:
+            return
+        reader = self._readers[kind]
 
-def _converted(kind: Kind, raw: dict[str, Any]) -> AnyEntry | None:
-    try:
-        return CONVERT[kind](raw)
-    except (KeyError, TypeError, ValueError) as error:
-        log.error("a %s cannot be read: %r: %s", kind.kind, error, raw.get("metadata", {}).get("name"))
-        return None
+        def change(line: bytes) -> bytes:
+            self._alive[kind] = time.monotonic()
+            return reader.change(line)
+
+        response.content = Lines(response.content, change)  # type: ignore[assignment]

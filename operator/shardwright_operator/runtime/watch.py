@@ -90,6 +90,7 @@ class Watch:
             self._intake.deliver,
             lambda: self._intake.call(self._ended.set),
             self._alive,
+            self._cache.read,
         )
         self._streams.start()
         why = await self._until_over(self._streams)

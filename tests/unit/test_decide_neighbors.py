@@ -1,0 +1,111 @@
+"""Two resources, one place: the younger waits, and no claim goes while somebody else uses it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shardwright_operator.decide.plan import CreateClaim
+from shardwright_operator.decide.world import Neighbor
+from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.folders import Folders
+from shardwright_worker.contract.reasons import Reason
+from tests.harness.imagined import START, Imagined, claim
+
+CREATE = {"persistentVolumeClaim": {"claimName": "made", "create": {"size": "1Gi", "whenDeleted": "Delete"}}}
+
+
+def _neighbor(age: float, folder: str = "models/llama", uid: str = "uid-0") -> Neighbor:
+    return Neighbor("other", uid, START - timedelta(seconds=age), folder)
+
+
+def test_the_younger_of_two_with_one_folder_runs_nothing_and_both_are_named() -> None:
+    world = Imagined()
+    world.settle()
+    assert world.live()
+    world.neighbors = (_neighbor(60),)
+    plan = world.settle()
+    assert world.ready() == ("False", Reason.NAME_CONFLICT)
+    assert all(name in world.message() for name in ("llama", "other", "models/llama", "output.path"))
+    assert not world.live()
+    assert plan.requeue_after is not None  # nothing tells it that the other one is gone
+    world.neighbors = ()
+    world.to_ready()
+
+
+@pytest.mark.parametrize(("age", "uid"), [(-60, "uid-0"), (0, "uid-9")])
+def test_the_older_one_goes_on(age: float, uid: str) -> None:
+    world = Imagined()
+    world.neighbors = (_neighbor(age, uid=uid),)
+    world.to_ready()
+
+
+def test_of_two_made_in_one_second_exactly_one_goes_on() -> None:
+    first, second = Imagined(), Imagined()
+    first.uid, second.uid = "uid-a", "uid-b"
+    first.neighbors, second.neighbors = (_neighbor(0, uid="uid-b"),), (_neighbor(0, uid="uid-a"),)
+    first.to_ready()
+    second.settle()
+    assert second.ready() == ("False", Reason.NAME_CONFLICT)
+
+
+def test_a_claim_that_goes_with_another_resource_is_refused_until_it_is_detached() -> None:
+    world = Imagined()
+    world.claims["shards"] = claim("shards", owners=(("other", "uid-0"),))
+    world.settle()
+    assert world.ready() == ("False", Reason.NAME_CONFLICT)
+    assert "other" in world.message()
+    assert not world.created
+    world.claims["shards"] = replace(claim("shards"), owners=())
+    world.to_ready()
+
+
+def test_ones_own_claim_is_used() -> None:
+    world = Imagined(output=CREATE)
+    world.claims["made"] = None
+    world.settle()
+    assert world.claims["made"] is not None
+    assert world.claims["made"].owners == (("llama", "uid-1"),)
+    assert world.live()
+
+
+def test_a_claim_that_others_name_already_is_made_to_stay_and_the_condition_says_so() -> None:
+    world = Imagined(output=CREATE)
+    world.claims["made"], world.named_by = None, ("other",)
+    plan = world.plan()
+    (action,) = plan.actions
+    assert isinstance(action, CreateClaim)
+    assert "ownerReferences" not in action.body["metadata"]
+    world.settle()
+    world.succeed()
+    world.settle()
+    condition = world.status.condition("VolumeReady")
+    assert condition is not None
+    assert "kept" in condition.message
+
+
+_PATHS = st.lists(st.sampled_from("abc"), max_size=4).map("/".join)
+
+
+@given(st.lists(_PATHS, min_size=1, max_size=8), st.data())
+def test_overlapping_folders_are_found_as_by_comparing_each_with_each(paths: list[str], data: st.DataObject) -> None:
+    folders, there = Folders(), {}
+    for number, path in enumerate(paths):
+        folders.add(Key("ns", str(number)), "claim", path)
+        folders.add(Key("other", str(number)), "claim", path)
+        there[Key("ns", str(number))] = path
+    for key in data.draw(st.lists(st.sampled_from(sorted(there)), unique=True, max_size=len(there) - 1)):
+        folders.remove(key, "claim", there.pop(key))
+    for key, path in there.items():
+        mine = [part for part in path.split("/") if part]
+        expected = set()
+        for other, theirs in there.items():
+            parts = [part for part in theirs.split("/") if part]
+            shared = min(len(parts), len(mine))
+            if other != key and parts[:shared] == mine[:shared]:
+                expected.add(other)
+        assert folders.overlapping(key, "claim", path) == expected

@@ -1,0 +1,34 @@
+"""Text that others wrote, made safe to show: no control characters, no overrides of its direction, and not too long."""
+
+LIMIT = 2048  # characters; what a condition's message may hold
+CUT = " … (cut)"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# C0 and C1 controls, with ESC and DEL; marks that turn or hide text; lone surrogates, which no encoder takes.
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+_DIRECTIONS = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_HIDDEN = [0x00AD, 0x200B, 0x2060, 0xFEFF, *range(0xFFF9, 0xFFFC)]
+_SURROGATES = range(0xD800, 0xE000)
+_SPACES = [0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029]
+_TABLE = {
+    **dict.fromkeys([*_CONTROLS, *_DIRECTIONS, *_HIDDEN, *_SURROGATES], _REPLACEMENT),
+    **dict.fromkeys(_SPACES, " "),
+}
+
+
+def clean(text: str, limit: int = LIMIT) -> str:
+    """One line of at most `limit` characters that any terminal, log and API server takes as it is."""
+    if len(text) > limit:
+        keep = max(0, limit - len(CUT))
+        text = text[:keep] + CUT[:limit]
+    return text.translate(_TABLE)
+
+
+def is_clean(text: str, limit: int = LIMIT) -> bool:
+    """Whether the text may be shown as it is."""
+    return clean(text, limit) == text
+
+
+def clean_lines(text: str) -> str:
+    """The same for text of several lines, such as a table or a traceback: line ends stay, nothing is cut."""
+    return "\n".join(clean(line, len(line)) for line in text.split("\n"))
