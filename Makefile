@@ -37,8 +37,8 @@ test: ## Everything, from nothing: fast tests, real API server, vLLM, then the c
 test-fast: .venv/.synced ## Pure code only: no cluster, no vLLM, under a minute
 	@$(LIGHT) -m pytest -q tests/unit tests/property tests/docs $(ARGS)
 test-plane: .venv/.synced ## Pure code, then operator, resource and chart against a real etcd and kube-apiserver
-	@echo "--- unit, property, docs, plane, runtime, faults, api, chart"
-	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/plane tests/runtime tests/faults tests/api tests/chart $(ARGS)
+	@echo "--- unit, property, docs, volumes, plane, runtime, faults, api, chart"
+	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/volumes tests/plane tests/runtime tests/faults tests/api tests/chart $(ARGS)
 test-engine: .venv-engine/.synced ## The worker with vLLM's CPU build
 	@echo "--- the worker with vLLM"
 	@$(ENGINE) -m pytest -q tests/engine $(ARGS)

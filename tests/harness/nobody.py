@@ -1,4 +1,4 @@
-"""Runs a function as a user without rights, for tests that run as root."""
+"""Runs a function in a child process: as a user without rights, or whatever else the child makes of itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ Result = TypeVar("Result")
 
 def as_nobody(function: Callable[[], Result]) -> Result:
     """The function's result; root runs it in a child that gave up its rights, others run it themselves."""
-    if os.getuid() != 0:
-        return function()
+    return function() if os.getuid() != 0 else in_child(function, _give_up_rights)
+
+
+def in_child(function: Callable[[], Result], first: Callable[[], None]) -> Result:
+    """The function's result, from a child that does something to itself first."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _answer(function, reading, writing)
+        _answer(function, first, reading, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         answer = pipe.read()
@@ -30,12 +33,16 @@ def as_nobody(function: Callable[[], Result]) -> Result:
     return result
 
 
-def _answer(function: Callable[[], object], reading: int, writing: int) -> None:
+def _give_up_rights() -> None:
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+
+
+def _answer(function: Callable[[], object], first: Callable[[], None], reading: int, writing: int) -> None:
     os.close(reading)
     try:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        first()
         answer = ("result", function())
     except BaseException:
         answer = ("error", traceback.format_exc())

@@ -1,12 +1,23 @@
-"""Older artifacts go; the newest, the published and those in use stay."""
+"""Older artifacts go; the newest, the published, those in use and what is somebody else's stay."""
 
 from __future__ import annotations
 
+import json
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from shardwright_worker.artifact.find import artifact_keys
 from shardwright_worker.artifact.prune import prune
+from shardwright_worker.contract.naming import MANIFEST_NAME
+from tests.harness.nobody import NOBODY, as_nobody
 from tests.harness.tiny_files import write_artifact
+from tests.volumes.contents import contents
+
+NOTHING = {"removed": "", "freed": "0 B"}
 
 
 def fill(output: Path) -> list[str]:
@@ -33,7 +44,7 @@ def test_the_newest_and_the_protected_stay(tmp_path: Path) -> None:
 
 def test_nothing_to_prune(tmp_path: Path) -> None:
     keys = fill(tmp_path)
-    assert prune(tmp_path, 4, ()) == {"kept": "4", "removed": "", "freed": "0 B"}
+    assert prune(tmp_path, 4, ()) == {"kept": "4", **NOTHING}
     assert artifact_keys(tmp_path) == sorted(keys)
     assert prune(tmp_path / "none", 1, ())["kept"] == "0"
 
@@ -44,3 +55,99 @@ def test_an_artifact_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
     done = prune(tmp_path, 3, ())
     assert done["notRemoved"] == oldest
     assert oldest in artifact_keys(tmp_path)
+
+
+def test_what_is_in_use_is_spared_and_named_until_it_is_free(tmp_path: Path) -> None:
+    oldest, second, third, newest = fill(tmp_path)
+    done = prune(tmp_path, 1, {third}, in_use={oldest, second, newest})
+    assert done == {"kept": "4", **NOTHING, "spared": f"{second} {oldest}"}
+    done = prune(tmp_path, 1, {third}, in_use={second})
+    assert (done["removed"], done["spared"]) == (oldest, second)
+    done = prune(tmp_path, 1, {third})
+    assert done["removed"] == second
+    assert "spared" not in done
+
+
+def test_nothing_is_removed_after_the_time_that_was_given(tmp_path: Path) -> None:
+    oldest, *rest = fill(tmp_path)
+    done = prune(tmp_path, 3, (), until=time.time() - 1)
+    assert done.keys() == {"kept", "removed", "freed", "skipped"}
+    assert done["kept"] == "4"
+    assert len(artifact_keys(tmp_path)) == 4
+    done = prune(tmp_path, 3, (), until=time.time() + 600)
+    assert done["removed"] == oldest
+    assert artifact_keys(tmp_path) == sorted(rest)
+
+
+def _rewrite(folder: Path, **other: object) -> None:
+    wire = json.loads((folder / MANIFEST_NAME).read_text())
+    (folder / MANIFEST_NAME).write_text(json.dumps({**wire, **other}))
+
+
+def _link(folder: Path) -> None:
+    folder.rename(folder.parent.parent / "elsewhere")
+    folder.symlink_to(folder.parent.parent / "elsewhere")
+
+
+def _nested(folder: Path) -> None:
+    write_artifact(folder / "theirs" / ("9" * 16), key="9" * 16)
+
+
+def _pipe(folder: Path) -> None:
+    (folder / MANIFEST_NAME).unlink()
+    os.mkfifo(folder / MANIFEST_NAME)
+
+
+NOT_OURS: dict[str, Callable[[Path], object]] = {
+    "another key": lambda folder: _rewrite(folder, key="9" * 16),
+    "a huge size": lambda folder: _rewrite(folder, maxFileSize=10**400),
+    "a newer format": lambda folder: _rewrite(folder, schemaVersion=99),
+    "no JSON": lambda folder: (folder / MANIFEST_NAME).write_text("{"),
+    "a pipe": _pipe,
+    "a link": _link,
+    "nested": _nested,
+    "a folder that is no part of it": lambda folder: (folder / "mounted").mkdir(),
+}
+
+
+@pytest.mark.parametrize("change", NOT_OURS.values(), ids=NOT_OURS.keys())
+def test_what_is_not_surely_an_artifact_of_this_folder_is_not_touched(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    output = tmp_path / "output"
+    oldest, second, _third, newest = fill(output)
+    change(output / oldest)
+    elsewhere = tmp_path / "elsewhere"
+    before = (contents(output / oldest), contents(elsewhere)) if change != _pipe else None
+    done = prune(output, 1, {newest})
+    assert done["notRemoved"] == oldest
+    assert second in done["removed"]
+    assert os.path.lexists(output / oldest / MANIFEST_NAME)
+    assert before is None or before == (contents(output / oldest), contents(elsewhere))
+
+
+def test_folders_that_the_manifest_names_are_part_of_it(tmp_path: Path) -> None:
+    oldest, *_ = fill(tmp_path)
+    wire = json.loads((tmp_path / oldest / MANIFEST_NAME).read_text())
+    (tmp_path / oldest / "1_Pooling").mkdir()
+    (tmp_path / oldest / "1_Pooling" / "config.json").write_text("{}")
+    wire["metadata"].append({"name": "1_Pooling/config.json", "size": 2, "sha256": "0" * 64})
+    (tmp_path / oldest / MANIFEST_NAME).write_text(json.dumps(wire))
+    assert prune(tmp_path, 3, ())["removed"] == oldest
+
+
+def test_a_folder_that_may_not_be_read_is_not_touched(open_folder: Path) -> None:
+    oldest, second, *_ = fill(open_folder)
+    (open_folder / oldest).chmod(0o700)
+    for path in (open_folder, open_folder / second):
+        os.chown(path, NOBODY, NOBODY)
+    done = as_nobody(lambda: prune(open_folder, 2, ()))
+    assert (done["removed"], done["notRemoved"]) == (second, oldest)
+    assert (open_folder / oldest / MANIFEST_NAME).is_file()
+
+
+def test_ages_are_compared_as_times(tmp_path: Path) -> None:
+    write_artifact(tmp_path / ("a" * 16), key="a" * 16, created_at="2026-01-01T23:00:00-05:00")
+    write_artifact(tmp_path / ("b" * 16), key="b" * 16, created_at="2026-01-02T03:00:00Z")
+    write_artifact(tmp_path / ("c" * 16), key="c" * 16, created_at="zzzz")
+    assert prune(tmp_path, 1, ())["removed"] == f"{'b' * 16} {'c' * 16}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.room import check_space, make_folders, nearest_folder, probe_writing
+from shardwright_worker.publish.staging import Staging
 from tests.harness.nobody import as_nobody
 
 
@@ -48,12 +51,6 @@ def test_a_volume_that_belongs_to_somebody_else(open_folder: Path) -> None:
     assert os.listdir(open_folder) == []
 
 
-def test_a_read_only_mount_is_named() -> None:
-    with pytest.raises(WorkerFailure) as caught:
-        probe_writing(Path("/proc/shardwright"))
-    assert caught.value.reason == Reason.VOLUME_NOT_WRITABLE
-
-
 def test_too_little_room_names_both_numbers(tmp_path: Path) -> None:
     check_space(tmp_path / "not" / "there", 1, "the shards")
     with pytest.raises(WorkerFailure) as caught:
@@ -65,3 +62,22 @@ def test_too_little_room_names_both_numbers(tmp_path: Path) -> None:
 
 def test_the_nearest_folder(tmp_path: Path) -> None:
     assert nearest_folder(tmp_path / "a" / "b") == tmp_path
+
+
+def test_workers_that_remove_the_empty_folder_stop_nobody(tmp_path: Path) -> None:
+    """Each removes `.staging` when it finds it empty, in between any two steps of another."""
+    staging = tmp_path / ".staging"
+    removing = os.fork()
+    if not removing:
+        while tmp_path.is_dir():
+            with contextlib.suppress(OSError):
+                staging.rmdir()
+        os._exit(0)
+    try:
+        for _ in range(60):
+            probe_writing(tmp_path)
+            with Staging(tmp_path, "0123456789abcdef", "") as mine:
+                assert mine.path.is_dir()
+    finally:
+        os.kill(removing, signal.SIGKILL)
+        os.waitpid(removing, 0)

@@ -12,6 +12,7 @@ from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.prepare.digests import digest_file
 from shardwright_worker.prepare.transfer import HubFile, as_stated
 from shardwright_worker.regular_file import read_regular, refuse_irregular
+from shardwright_worker.volume_errors import reading
 
 RECORD = ".shardwright-source.json"
 _LARGEST = 16 * 1024**2
@@ -68,7 +69,8 @@ def still_there(folder: Path, digest: str, stated: list[HubFile]) -> list[FileDi
 
 def _read(folder: Path) -> tuple[Source | None, dict[str, Any]]:
     try:
-        text = read_regular(folder / RECORD, _LARGEST)
+        with reading(folder / RECORD):
+            text = read_regular(folder / RECORD, _LARGEST)
         times = json.loads(text).get(_TIMES)
         return Source.model_validate_json(text), times if isinstance(times, dict) else {}
     except (OSError, ValueError, ValidationError, RecursionError, AttributeError):
@@ -76,6 +78,7 @@ def _read(folder: Path) -> tuple[Source | None, dict[str, Any]]:
 
 
 def _times(path: Path) -> list[int]:
-    state = os.lstat(path)
+    with reading(path):
+        state = os.lstat(path)
     refuse_irregular(path, state)
     return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]

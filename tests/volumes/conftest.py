@@ -1,0 +1,33 @@
+"""Fixtures of the tests on volumes: the library that refuses, and a volume with an artifact."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.volumes.worker import FOLDER, Faults
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
+    """A volume that does everything; called with rules it refuses some of it."""
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    command = ["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", str(library), str(FOLDER / "faults.c"), "-ldl"]
+    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "tests.volumes.worker", "serve"]
+    environment = Faults(library).environment
+    with subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        yield Faults(library, server)
+        server.kill()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """An output folder."""
+    folder = tmp_path / "output"
+    folder.mkdir()
+    return folder
