@@ -63,13 +63,18 @@ class Part(Wire):
 
 
 class Verification(Wire):
-    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them."""
+    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them.
+
+    `tokens`, `logprobs`: greedy answers to a few prompts; `vectors`: the first numbers that a pooling model answers.
+    """
 
     level: str
     vllm_version: str = ""
     runtime_digests: dict[str, str] = Field(default_factory=dict)
     tensors: int = 0
     tokens: list[list[int]] = Field(default_factory=list)
+    logprobs: list[list[float]] = Field(default_factory=list)
+    vectors: list[list[float]] = Field(default_factory=list)
 
 
 class Manifest(Wire):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shardwright_worker.artifact.find import artifact_keys, finished_artifact, relative_path
 from shardwright_worker.artifact.prune import prune
+from shardwright_worker.artifact.serving import installed_vllm
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
@@ -16,6 +17,7 @@ from shardwright_worker.contract.report import ArtifactReport, SourceReport
 from shardwright_worker.prepare import hugging_face
 from shardwright_worker.prepare.digests import digest_files, source_digest
 from shardwright_worker.prepare.fetching import Fetching, fetched
+from shardwright_worker.prepare.fingerprint import fingerprint
 from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
 from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import check_hub_files, check_source
@@ -42,7 +44,8 @@ class Layout:
 
     def key(self, digest: str) -> str:
         """The artifact's key for a source."""
-        return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size)
+        vllm = "" if self.image else installed_vllm()
+        return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size, vllm)
 
     def finished(self, key: str) -> ArtifactReport | None:
         """The artifact, if it is there and whole."""
@@ -75,6 +78,7 @@ def prepare_folder(folder: Path, layout: Layout, show: Show) -> Prepared:
     no_room = _lack_of_room(layout, checked.expected_bytes)
     if no_room and not artifact_keys(layout.output):
         raise no_room
+    seen = fingerprint(listing)
     files = digest_files(folder, listing.files, show)
     check_shipped_digests(listing, files)
     digest = source_digest(files)
@@ -85,6 +89,7 @@ def prepare_folder(folder: Path, layout: Layout, show: Show) -> Prepared:
     inside = folder.resolve().is_relative_to(layout.volume_root.resolve())
     source = SourceReport(
         digest=digest,
+        fingerprint=seen,
         revision=digest,
         path=relative_path(folder, layout.volume_root if inside else mount_point(folder)),
         volume="output" if inside else "source",

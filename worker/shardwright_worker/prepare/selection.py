@@ -1,6 +1,6 @@
 """Which files of a source count: what vLLM reads, and not the other formats that repositories carry beside it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -44,6 +44,15 @@ def weights_read(names: Iterable[str], extra_args: Mapping[str, str]) -> list[st
     if extra_args.get("load_format", "auto") in ("auto", "mistral") and consolidated:
         return consolidated
     return [name for name in names if name not in consolidated] or consolidated
+
+
+def is_metadata(name: str, size: int, modules: Collection[str] = ()) -> bool:
+    """Whether a file beside the weights belongs to a model and to its artifact."""
+    path = PurePosixPath(name)
+    if any(path.is_relative_to(folder) for folder in modules):
+        return _kept(path)
+    weights = path.suffix in (".safetensors", ".bin", ".pt") or name.endswith(".index.json")
+    return _kept(path) and not weights and size <= 512 * 1024**2
 
 
 def _one_copy(names: list[str], extra_args: Mapping[str, str]) -> list[str]:
