@@ -69,10 +69,18 @@ def _add_prepare(parser: Parser) -> None:
     source.add_argument("--token-file", default="", metavar="FILE", help="file that holds the hub's token (HF_TOKEN)")
     _add_output(parser)
     add_engine_flags(parser)
+    parser.add_argument_group("finished artifact").add_argument(
+        "--deep", action="store_true", help="read every byte of it, not only manifest, sizes and headers"
+    )
     old = parser.add_argument_group("older artifacts", "removed from --output if --keep is given")
     old.add_argument("--keep", type=int, metavar="N", help="keep the newest N artifacts, the published ones counted")
     old.add_argument("--published", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")
-    old.add_argument("--in-use", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")
+    old.add_argument(
+        "--in-use", nargs="+", action="extend", default=[], metavar="KEY", help="not removed, and named if spared"
+    )
+    old.add_argument(
+        "--prune-until", type=float, metavar="SECONDS", help="nothing is removed after this time (since the epoch)"
+    )
     _add_report(parser)
 
 

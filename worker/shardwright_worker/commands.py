@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.engine_flags import engine_settings
+from shardwright_worker.inside import plain_path
 from shardwright_worker.part_pattern import check_pattern
 from shardwright_worker.terminal import Show
 
@@ -26,7 +28,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     """Make a source ready and look for its artifact."""
     from shardwright_worker.prepare.run import Pruning, prepare_folder, prepare_repository, upkeep
 
-    layout = _layout(arguments)
+    layout = replace(_layout(arguments), deep=arguments.deep, show=show)
     if bool(arguments.source) == bool(arguments.repo):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "give either --source DIR or --repo ORG/NAME")
     if arguments.keep is not None and arguments.keep < 1:
@@ -37,7 +39,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         prepared = prepare_folder(Path(arguments.source), layout, show)
     done = {}
     if arguments.keep is not None:
-        pruning = Pruning(arguments.keep, {*arguments.published, *arguments.in_use})
+        pruning = Pruning(arguments.keep, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
         done = upkeep(pruning, layout, prepared.key)
     return Report(
         stage="Prepare",
@@ -45,6 +47,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         key=prepared.key,
         source=prepared.source,
         artifact=prepared.artifact,
+        message="" if prepared.artifact else layout.damage.get(prepared.key, ""),
         upkeep=done,
     )
 
@@ -141,8 +144,8 @@ def _layout(arguments: argparse.Namespace) -> "Layout":
         print("flags that do not change what shards hold are ignored", file=sys.stderr)
     if arguments.file_pattern:
         check_pattern(arguments.file_pattern, engine)
-    output = Path(arguments.output).absolute()
-    root = Path(arguments.volume_root).absolute() if arguments.volume_root else output
+    output = plain_path(arguments.output)
+    root = plain_path(arguments.volume_root) if arguments.volume_root else output
     if not output.is_relative_to(root):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--output {output} is not inside --volume-root {root}")
     return Layout(engine, output, root, arguments.image, arguments.file_pattern, arguments.max_file_size)

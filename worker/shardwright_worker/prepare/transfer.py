@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -9,6 +10,9 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.file_modes import FILE_MODE, set_mode
+from shardwright_worker.inside import look
+from shardwright_worker.volume_errors import reading, volume_errors
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -25,11 +29,12 @@ class HubFile(NamedTuple):
 class _Sink:
     """The file that the hub client writes into; keeps the digests of what is in it, and how much that is."""
 
-    def __init__(self, file: BinaryIO, expected: int, count: Callable[[int], None]) -> None:
-        self._file, self._expected, self._count = file, expected, count
+    def __init__(self, file: BinaryIO, path: Path, expected: int, count: Callable[[int], None]) -> None:
+        self._file, self._path, self._expected, self._count = file, path, expected, count
         self._start()
-        while chunk := file.read(_CHUNK):
-            self._take(chunk)
+        with reading(path):
+            while chunk := file.read(_CHUNK):
+                self._take(chunk)
 
     def _start(self) -> None:
         self.size = 0
@@ -44,7 +49,8 @@ class _Sink:
 
     def write(self, chunk: bytes) -> int:
         """Append."""
-        written = self._file.write(chunk)
+        with volume_errors(self._path.parent, f"write {self._path}", needed=self._expected):
+            written = self._file.write(chunk)
         self._take(chunk)
         return written
 
@@ -69,7 +75,8 @@ class _Sink:
 def fetch(url: str, headers: dict[str, str], file: HubFile, path: Path, count: Callable[[int], None]) -> FileDigest:
     """Make `path` the file at `url`. `count` is told how many of its bytes are there, as they come."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    there = path.stat().st_size if path.exists() else 0
+    state = look(path)
+    there = state.st_size if state is not None and stat.S_ISREG(state.st_mode) else 0
     if there > file.size:
         path.unlink()
     digest, as_stated = _fetch_into(url, headers, file, path, count)
@@ -89,17 +96,28 @@ def fetch(url: str, headers: dict[str, str], file: HubFile, path: Path, count: C
 def _fetch_into(
     url: str, headers: dict[str, str], file: HubFile, path: Path, count: Callable[[int], None]
 ) -> tuple[FileDigest, bool]:
-    with path.open("r+b" if path.exists() else "w+b") as opened:
-        sink = _Sink(opened, file.size, count)
+    with volume_errors(path.parent, f"write {path}", needed=file.size):
+        opened = os.fdopen(_open(path), "r+b")
+    with opened:
+        sink = _Sink(opened, path, file.size, count)
         if sink.size < file.size or not file.size:
             _http_get(url, headers, file, sink)
-        opened.flush()
-        os.fchmod(opened.fileno(), 0o644)
-        os.fsync(opened.fileno())
+        with volume_errors(path.parent, f"write {path}", needed=file.size):
+            opened.flush()
+            set_mode(opened.fileno(), FILE_MODE)
+            os.fsync(opened.fileno())
     digest = FileDigest(name=file.name, size=sink.size, sha256=sink.sha256.hexdigest())
     if file.sha256:
         return digest, digest.sha256 == file.sha256
     return digest, sink.size == file.size and file.blob_id in ("", sink.git.hexdigest())
+
+
+def _open(path: Path) -> int:
+    """A descriptor of the file, new or as an earlier run left it; a link or a pipe that somebody planted makes room."""
+    state = look(path)
+    if state is not None and not stat.S_ISREG(state.st_mode):
+        path.unlink()
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
 
 
 def _http_get(url: str, headers: dict[str, str], file: HubFile, sink: _Sink) -> None:

@@ -5,11 +5,8 @@ from pathlib import Path
 
 from shardwright_worker.artifact.find import finished_artifact
 from shardwright_worker.artifact.serving import installed_vllm
-from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.levels import satisfies
-from shardwright_worker.contract.naming import release_of
 from shardwright_worker.contract.progress import Stage
-from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
@@ -33,9 +30,7 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
     Raises WorkerFailure with a reason of the closed list. Nothing that failed ever has the final name.
     """
     key, root = request.artifact_name, request.volume_root or request.output
-    finished = finished_artifact(request.output, key, root)
-    if finished:
-        _refuse_other_release(finished)
+    if finished := finished_artifact(request.output, key, root, installed_vllm()):
         if satisfies(finished.verified_by, request.verification):
             return finished
     clock = Clock(progress)
@@ -52,14 +47,3 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
         clock.start(Stage.PUBLISHING)
         guard.check("while its shards were made")
         return publish(staging, manifest, request.output / key, root, clock.durations)
-
-
-def _refuse_other_release(finished: ArtifactReport) -> None:
-    """The same key with another vLLM: the image's name is the same, and what it names is not."""
-    here = installed_vllm()
-    if here and release_of(here) != release_of(finished.vllm_version):
-        message = (
-            f"the artifact {finished.path} was made with vLLM {finished.vllm_version}, and this image has vLLM {here}: "
-            "its tag was pushed again; name the image by its digest, or give a new release a new tag"
-        )
-        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
