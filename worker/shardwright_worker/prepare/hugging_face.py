@@ -9,7 +9,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import SOURCES_FOLDER, digest_of, stays_inside
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.hub_errors import hub_failures
-from shardwright_worker.prepare.selection import PICKLES, chosen, weights_read
+from shardwright_worker.prepare.selection import chosen, weights_read
 from shardwright_worker.prepare.transfer import HubFile
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
@@ -54,8 +54,7 @@ class HubSource:
     def weights(self, extra_args: Mapping[str, str]) -> list[HubFile]:
         """The files that hold weights."""
         names = [file.name for file in self.files if "/" not in file.name]
-        safetensors = [name for name in names if name.endswith(".safetensors")]
-        held = {*weights_read(safetensors, extra_args)} or {name for name in names if name.endswith(PICKLES)}
+        held = {*weights_read(names, extra_args)}
         return [file for file in self.files if file.name in held]
 
     def folder(self, volume_root: Path) -> Path:

@@ -7,6 +7,7 @@ from shardwright_worker.prepare.hugging_face import HubSource
 from shardwright_worker.prepare.json_files import configuration, read_json_files
 from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.model_limits import check_limits
+from shardwright_worker.prepare.modules import check_modules
 from shardwright_worker.prepare.quantization import check_quantization
 from shardwright_worker.prepare.room import expected_bytes
 from shardwright_worker.prepare.weights import check_index, check_weights
@@ -23,12 +24,13 @@ def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     """Check the whole source, or end with the reason why it cannot be sharded like this."""
     content = read_json_files(listing)
     config = configuration(listing, content)
-    weights = check_weights(listing, content, engine.extra_args)
+    weights = check_weights(listing, engine.extra_args)
+    check_modules(listing.folder, {file.name for file in listing.files})
     check_quantization(config, engine, listing)
     check_limits(config, engine)
     sizes = {file.name: file.size for file in listing.files}
     stored = sum(sizes[name] for name in weights.files)
-    return Checked(weights.files, expected_bytes(weights.tensors, stored, config, engine))
+    return Checked(weights.files, expected_bytes(weights, stored, config, engine))
 
 
 def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> None:
@@ -37,4 +39,6 @@ def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) ->
     config = configuration(listing, content)
     check_quantization(config, engine, listing)
     check_limits(config, engine)
-    check_index(content, [file.name for file in hub.files], engine.extra_args)
+    names = [file.name for file in hub.files]
+    check_index(listing, names, engine.extra_args)
+    check_modules(listing.folder, names)

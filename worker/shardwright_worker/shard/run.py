@@ -30,9 +30,9 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
     Raises WorkerFailure with a reason of the closed list. Nothing that failed ever has the final name.
     """
     key, root = request.artifact_name, request.volume_root or request.output
-    if finished := finished_artifact(request.output, key, root, installed_vllm()):
-        if satisfies(finished.verified_by, request.verification):
-            return finished
+    finished = finished_artifact(request.output, key, root, installed_vllm())
+    if finished and satisfies(finished.verified_by, request.verification):
+        return finished
     clock = Clock(progress)
     prepare_environment()
     with Staging(request.output, key, request.attempt) as staging, tempfile.TemporaryDirectory() as scratch:
