@@ -5,9 +5,9 @@ from pathlib import Path
 
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
+from shardwright_worker.file_modes import FILE_MODE, set_mode
+from shardwright_worker.moving import create, sync, write_all
 from shardwright_worker.volume_errors import volume_errors
-
-_MODE = 0o644  # a server with another user id must be able to read
 
 
 def replace_manifest(artifact: Path, manifest: Manifest, staging: Path) -> None:
@@ -15,27 +15,12 @@ def replace_manifest(artifact: Path, manifest: Manifest, staging: Path) -> None:
     new = staging / MANIFEST_NAME
     text = manifest.model_dump_json(by_alias=True, indent=1) + "\n"
     with volume_errors(artifact, f"replace {artifact / MANIFEST_NAME}"):
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _open_to_all(new)
+        file = create(new)
+        try:
+            write_all(file, text.encode())
+            set_mode(file, FILE_MODE)
+            os.fsync(file)
+        finally:
+            os.close(file)
         os.replace(new, artifact / MANIFEST_NAME)
-        _sync_folder(artifact)
-
-
-def _open_to_all(path: Path) -> None:
-    try:
-        os.chmod(path, _MODE)
-    except OSError:
-        pass  # a volume without modes
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # not every volume syncs folders
-    finally:
-        os.close(descriptor)
+        sync(artifact)

@@ -29,8 +29,7 @@ def prove_again(
         told = load_source(request, guard, artifact, False, scratch, clock)
         _compare_with_source(manifest, told["ranks"])
         clock.start(Stage.VERIFYING)
-        source = sourced(told, guard.listing, [file.name for file in manifest.metadata])
-        proof = prove(request, manifest, artifact, scratch, source, clock.repeat)
+        proof = prove(request, manifest, artifact, scratch, sourced(told, guard.listing), clock.repeat)
     guard.check("while its shards were proven")
     clock.start(Stage.PUBLISHING)
     durations = {**manifest.durations, "verify": clock.durations()["verify"]}

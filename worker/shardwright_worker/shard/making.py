@@ -1,6 +1,5 @@
 """Makes an artifact in staging: its parts, the files beside them, its manifest, and the proof."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,16 +42,15 @@ def make(request: ShardRequest, guard: SourceGuard, staging: Path, scratch: Path
     if request.verification == "digests":
         proof = prove_by_reading(manifest, staging, clock.bytes)
     else:
-        source = sourced(saved, guard.listing, names)
-        proof = prove(request, manifest, staging, scratch, source, clock.repeat)
+        proof = prove(request, manifest, staging, scratch, sourced(saved, guard.listing), clock.repeat)
     return manifest.model_copy(update={"verification": proof, "durations": clock.durations()})
 
 
-def sourced(told: dict[str, Any], listing: Listing, names: Iterable[str]) -> Sourced:
-    """What the engine told of the source, for a proof. `names`: the files of it that the artifact has."""
+def sourced(told: dict[str, Any], listing: Listing) -> Sourced:
+    """What the engine told of the source, for a proof."""
     weights = (".safetensors", ".bin", ".pt")
-    left_out = {name for name in listing.everything if not name.endswith(weights)} - set(names)
-    return Sourced(told["runtime_digests"], told["answers"], told["reader"], left_out)
+    files = [name for name in listing.everything if not name.endswith(weights)]
+    return Sourced(told["runtime_digests"], told["answers"], told["reader"], files)
 
 
 def _write_metadata(request: ShardRequest, staging: Path, names: list[str], saved: dict[str, Any]) -> list[FileDigest]:

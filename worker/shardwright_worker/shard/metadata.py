@@ -3,27 +3,25 @@
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.naming import stays_inside
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.listing import Listing
+from shardwright_worker.prepare.modules import module_folders
 from shardwright_worker.prepare.selection import is_metadata
+from shardwright_worker.regular_file import NotRegular, open_regular
 
-MODULES = "modules.json"  # of a sentence-transformers model: its folders, which have small weights of their own
-_LARGEST_LIST = 4 * 1024**2  # bytes
 _CODE, _CONFIGURATION_CODE = ("*.py", "*.so", "*.sh"), "configuration_*.py"
 _QUANTIZATION = ("quantize_config.json", "quant_config.json")
 
 
 def metadata_names(listing: Listing, trust_remote_code: bool) -> list[str]:
     """Names of the files that go into the artifact as they are, sorted. SourceCorrupt for a link that leads away."""
-    modules = module_folders(listing)
+    modules = module_folders(listing.folder)
     names = [file.name for file in listing.files if is_metadata(file.name, file.size, modules)]
     kept = sorted(name for name in names if trust_remote_code or not _is_code(name))
     for name in kept:
@@ -31,24 +29,15 @@ def metadata_names(listing: Listing, trust_remote_code: bool) -> list[str]:
     return kept
 
 
-def module_folders(listing: Listing) -> list[str]:
-    """Folders that modules.json names."""
-    if not any(file.name == MODULES and file.size <= _LARGEST_LIST for file in listing.files):
-        return []
-    try:
-        modules = json.loads(_read(listing.folder / MODULES))
-    except (ValueError, RecursionError):
-        raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{MODULES} is not a valid JSON file") from None
-    paths = [one.get("path") for one in modules if isinstance(one, dict)] if isinstance(modules, list) else []
-    return sorted({path.rstrip("/") for path in paths if isinstance(path, str) and stays_inside(path.rstrip("/"))})
-
-
 def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
     """Copy these files: regular ones alone, whatever has taken their place."""
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        with _open_regular(source / name) as file, (target / name).open("wb") as copy:
-            shutil.copyfileobj(file, copy, 1024**2)
+        try:
+            with open_regular(source / name) as file, (target / name).open("xb") as copy:
+                shutil.copyfileobj(file, copy, 1024**2)
+        except NotRegular as error:
+            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} {error}") from None
 
 
 def _is_code(name: str) -> bool:
@@ -63,20 +52,6 @@ def _refuse_stranger(folder: Path, name: str) -> None:
     if not real.is_relative_to(root) and not real.is_relative_to(blobs):
         message = f"{name} leads out of the source's folder, to {real}: put a copy of the file there"
         raise WorkerFailure(Reason.SOURCE_CORRUPT, message)
-
-
-def _read(path: Path) -> bytes:
-    with _open_regular(path) as file:
-        return bytes(file.read(_LARGEST_LIST))
-
-
-def _open_regular(path: Path) -> Any:
-    """The file, opened without waiting for a writer of a pipe. Raises OSError, naming it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{path} is no regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def correct_config(target: Path, untied: bool, dtype: str, quantization: dict[str, Any]) -> None:

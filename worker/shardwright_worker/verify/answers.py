@@ -36,7 +36,9 @@ def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
     """Largest difference of two answers' numbers; infinite where they cannot be compared."""
     if one.get("tokens") != other.get("tokens") or one.get("places") != other.get("places"):
         return math.inf
-    pairs = [(one[kind], other[kind]) for kind in ("logprobs", "vectors") if kind in one or kind in other]
+    pairs = [
+        (one.get(kind, []), other.get(kind, [])) for kind in ("logprobs", "vectors") if kind in one or kind in other
+    ]
     return max((_apart(a, b) for numbers, others in pairs for a, b in _lines(numbers, others)), default=0.0)
 
 

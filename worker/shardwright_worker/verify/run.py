@@ -15,7 +15,7 @@ from shardwright_worker.verify.answers import difference, kept
 from shardwright_worker.verify.digests import verify_digests
 from shardwright_worker.volume_errors import volume_errors
 
-_NAMED = 5  # tensors that a message names
+_NAMED, _FILES = 5, 20  # tensors, and files, that a message names
 _NOT_THE_SHARDS = (
     Reason.OUT_OF_MEMORY,
     Reason.OUT_OF_DEVICE_MEMORY,
@@ -35,7 +35,7 @@ class Sourced:
     runtime_digests: dict[str, str]
     answers: dict[str, Any]
     reader: dict[str, Any]
-    left_out: Collection[str]  # files of it that are not in the artifact, without weights
+    files: Collection[str]  # of it, without weights
 
 
 def prove(
@@ -50,7 +50,7 @@ def prove(
     found = _load_stock(request, artifact, scratch, source, on_look)
     count = compare_tensors(manifest, found["tensors"], "Loaded otherwise than saved")
     compare_runtime(source.runtime_digests, found["runtime_digests"])
-    compare_readers(source, found["reader"])
+    compare_readers(source, found["reader"], artifact)
     if wrong := difference(source.answers, found["answers"]):
         raise WorkerFailure(Reason.VERIFICATION_FAILED, wrong[0].upper() + wrong[1:])
     return Verification(
@@ -118,14 +118,13 @@ def compare_runtime(source: dict[str, str], shards: dict[str, str]) -> None:
         raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
 
 
-def compare_readers(source: Sourced, found: dict[str, Any]) -> None:
+def compare_readers(source: Sourced, found: dict[str, Any], artifact: Path) -> None:
     """Where the source's tokenizer and processor load, the artifact's must load and do the same."""
     wrong = sorted(name for name, fact in source.reader.items() if found.get(name) != fact)
     if not wrong:
         return
-    lacking = (
-        f"; it lacks these files of the source: {', '.join(sorted(source.left_out)[:20])}" if source.left_out else ""
-    )
+    left_out = ", ".join(sorted(name for name in source.files if not (artifact / name).exists())[:_FILES])
+    lacking = f"; it lacks these files of the source: {left_out}" if left_out else ""
     if error := found.get("error"):
         message = f"The source's tokenizer or processor loads, the artifact's does not ({error}){lacking}"
     else:
