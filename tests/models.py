@@ -45,7 +45,7 @@ def llama(folder: Path, change: Change | None = None, **config: Any) -> Path:
 def add_tokenizer(folder: Path) -> Path:
     """A tokenizer of whole words, as a hub ships one beside a model."""
     words = ["<s>", "</s>", "<unk>", "Hello", "world", "is", "def", "main", "return", "It"]
-    tokenizer = {
+    tokenizer: dict[str, Any] = {
         "version": "1.0",
         "added_tokens": [],
         "normalizer": None,
