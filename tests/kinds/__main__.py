@@ -1,6 +1,6 @@
 """`make test-models`: each kind of model at each layout; a table on stdout and .bench/models-DEVICE.json.
 
-Every cell has one expected end: exact, or a refusal with its reason at its stage. Ends with 1 if any cell ends otherwise.
+Every cell has one expected end: exact, or a refusal with its reason at its stage. Ends with 1 if one ends otherwise.
 """
 
 from __future__ import annotations
