@@ -18,7 +18,7 @@ def test_a_model_that_writes(make: Make, output: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_that_pools(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = models.add_tokenizer(models.llama(tmp_path / "source"))
     report = make(source, "generate", extra_args={"runner": "pooling", "convert": "embed"})
     proof = read_manifest(output / report.key).verification
     assert proof.tokens == []

@@ -99,6 +99,9 @@ def _refuse(config: Any, answers: bool) -> None:
     if answers and current_platform.is_cpu() and parallel.pipeline_parallel_size > 1:
         message = "vLLM's CPU build cannot generate over pipeline stages: choose verification load"
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    if answers and model.runner_type != "generate" and not has_tokenizer(Path(model.model)):
+        message = "the source has no tokenizer, which vLLM needs to ask a pooling model: choose verification load"
+        raise WorkerFailure(Reason.SOURCE_INCOMPLETE, message)
     refuse_names(plan_from_environment().file_pattern, parallel.pipeline_parallel_size, vllm_version())
     if config.lora_config or config.speculative_config:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")
