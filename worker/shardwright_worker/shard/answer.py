@@ -31,7 +31,7 @@ class Answer:
         except Exception as error:
             traceback.print_exc()
             if scratch:
-                note_deaths(scratch, set())
+                note_deaths(scratch)
                 if cause := cause_in(scratch, otherwise, self._sides):
                     raise cause from error
             raise classify(error, otherwise, self._sides) from error
