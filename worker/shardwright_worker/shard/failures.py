@@ -37,10 +37,7 @@ _WORDS: tuple[tuple[str, Reason], ...] = (
     (r"not a valid JSON file", Reason.SOURCE_CORRUPT),
     (
         r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
-        r"|Failed to find a kernel that can implement|not divisible by (weight )?quantization block"
-        r"|(group|block)[ _]size\b.*(divisib|multiple|align|partition|not (a )?support)"
-        r"|(divisib|multiple|align)\w*\b.*\b(group|block)[ _](size|n\b|k\b)"
-        r"|quantization block_[nk]|quantized weight shape",
+        r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
         Reason.UNSUPPORTED_QUANTIZATION,
     ),
     (
@@ -50,7 +47,8 @@ _WORDS: tuple[tuple[str, Reason], ...] = (
     (r"Model architectures .* (failed|not supported)|has no vLLM", Reason.UNSUPPORTED_MODEL),
     (r"trust_remote_code=True|trust[-_]remote[-_]code", Reason.INVALID_ENGINE_ARGUMENTS),
     (
-        r"must be divisible by|is not divisible by|not divisible by|evenly divi|Number of experts"
+        r"must be divisible by|not divisible by|divisible by|evenly divi|not a multiple of|not multiple of|must align"
+        r"|not aligned with the quantized|quantization block_[nk]|Number of experts"
         r"|greater than the derived max_model_len",
         Reason.INVALID_ENGINE_ARGUMENTS,
     ),
