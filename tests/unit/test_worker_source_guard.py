@@ -146,3 +146,16 @@ def test_a_source_that_changes_while_it_is_read_again(source: Path) -> None:
 
     wanted = request(source, source_fingerprint="")
     assert _refused(lambda: SourceGuard(wanted, change)).reason is Reason.SOURCE_CHANGED
+
+
+def test_another_pods_fs_group_changes_nothing(source: Path) -> None:
+    """The kubelet sets owner and mode of every file when a pod mounts the volume, whoever uses it already."""
+    stages: list[str] = []
+    guard = SourceGuard(request(source), lambda progress: stages.append(progress.stage))
+    for path in source.iterdir():
+        path.chmod(0o640)
+    guard.check("while it was loaded")
+    assert set(stages) == {Stage.DIGESTING}
+    stages.clear()
+    guard.check("while its shards were made")
+    assert stages == []

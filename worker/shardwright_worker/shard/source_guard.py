@@ -27,23 +27,42 @@ class SourceGuard:
 
     def __init__(self, request: ShardRequest, show: Callable[[Progress], None]) -> None:
         """Raises SourceChanged. Without the fingerprint that prepare saw, every byte is read again."""
-        self._request = request
+        self._request, self._show = request, show
         self.listing = _list(request)
         self._stamps = _stamps(self.listing)
         if _fingerprint(self.listing) != request.source_fingerprint:
-            _compare_digests(request, self.listing, show)
-            self.check("while its digests were computed")
+            self._read_again("while its digests were computed")
 
     def check(self, when: str) -> None:
-        """Raises SourceChanged, naming what changed, unless the source is as it was."""
+        """Raises SourceChanged, naming what changed, unless the source is as it was.
+
+        Where owner or mode alone seem to have changed, as when another pod mounts the volume with an fsGroup, the bytes
+        decide.
+        """
+        now = self._look(when)
+        if names := _differing(self._stamps, now, _content):
+            raise _changed(f"the source changed {when}: {_some(names)}")
+        if names := _differing(self._stamps, now, _all):
+            self._stamps = now
+            try:
+                self._read_again(when)
+            except WorkerFailure as failure:
+                if failure.reason is Reason.SOURCE_CHANGED:
+                    raise _changed(f"the source changed {when}: {_some(names)}") from failure
+                raise
+
+    def _read_again(self, when: str) -> None:
+        _compare_digests(self._request, self.listing, self._show)
+        if names := _differing(self._stamps, self._look(when), _all):
+            raise _changed(f"the source changed {when}: {_some(names)}")
+
+    def _look(self, when: str) -> list[Stamp]:
         try:
-            now = _stamps(_list(self._request))
+            return _stamps(_list(self._request))
         except WorkerFailure as failure:
             if failure.reason in _CHANGED:
                 raise _changed(f"the source changed {when}: {failure.message}") from failure
             raise
-        if names := _differing(self._stamps, now):
-            raise _changed(f"the source changed {when}: {_some(names)}")
 
     def blame(self, failure: WorkerFailure) -> WorkerFailure:
         """The failure of a load; SourceChanged if the source is no longer what it was when the load began."""
@@ -100,8 +119,18 @@ def _wrong(recorded: dict[str, FileDigest], found: Sequence[FileDigest], listing
     return sorted(names)
 
 
-def _differing(before: Sequence[Stamp], now: Sequence[Stamp]) -> list[str]:
-    return sorted({stamp[0] for stamp in set(before) ^ set(now)})
+def _differing(before: Sequence[Stamp], now: Sequence[Stamp], of: Callable[[Stamp], Stamp]) -> list[str]:
+    return sorted({stamp[0] for stamp in {of(one) for one in before} ^ {of(one) for one in now}})
+
+
+def _content(stamp: Stamp) -> Stamp:
+    """Without the time that owner and mode change, too."""
+    name, size, changed, _ = stamp
+    return name, size, changed, 0
+
+
+def _all(stamp: Stamp) -> Stamp:
+    return stamp
 
 
 def _some(names: Sequence[str]) -> str:
