@@ -31,7 +31,7 @@ class SourceGuard:
         self.listing = _list(request)
         self._stamps = _stamps(self.listing)
         if _fingerprint(self.listing) != request.source_fingerprint:
-            self._read_again("while its digests were computed")
+            self._read_again(self._stamps, "while its digests were computed")
 
     def check(self, when: str) -> None:
         """Raises SourceChanged, naming what changed, unless the source is as it was.
@@ -43,17 +43,18 @@ class SourceGuard:
         if names := _differing(self._stamps, now, _content):
             raise _changed(f"the source changed {when}: {_some(names)}")
         if names := _differing(self._stamps, now, _all):
-            self._stamps = now
             try:
-                self._read_again(when)
+                self._read_again(now, when)
             except WorkerFailure as failure:
                 if failure.reason is Reason.SOURCE_CHANGED:
                     raise _changed(f"the source changed {when}: {_some(names)}") from failure
                 raise
+            self._stamps = now
 
-    def _read_again(self, when: str) -> None:
+    def _read_again(self, stamps: list[Stamp], when: str) -> None:
+        """Read what has these stamps, and has them still afterwards."""
         _compare_digests(self._request, self.listing, self._show)
-        if names := _differing(self._stamps, self._look(when), _all):
+        if names := _differing(stamps, self._look(when), _all):
             raise _changed(f"the source changed {when}: {_some(names)}")
 
     def _look(self, when: str) -> list[Stamp]:
