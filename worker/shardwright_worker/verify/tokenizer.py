@@ -30,6 +30,8 @@ def tokenizer_facts(model_config: Any) -> dict[str, Any]:
     from shardwright_worker.shard.releases import load_tokenizer
 
     tokenizer = load_tokenizer(model_config)
+    if tokenizer is None:
+        raise FileNotFoundError("no file of a tokenizer is there")
     return {
         "tokens": [list(map(int, tokenizer.encode(text))) for text in _TEXTS],
         "vocabulary": _vocabulary(tokenizer),
