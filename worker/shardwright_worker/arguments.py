@@ -105,6 +105,12 @@ def _add_shard(parser: Parser) -> None:
     known.add_argument("--artifact-name", default="", metavar="KEY", help="folder under --output")
     known.add_argument("--attempt", default="", metavar="NAME", help="names this run's staging folder")
     known.add_argument("--source-digest", default="", metavar="SHA256", help="digest over the source's files")
+    known.add_argument(
+        "--source-fingerprint",
+        default="",
+        metavar="SHA256",
+        help="digest over names, sizes and times of the source with that digest; without it the source is read again",
+    )
     known.add_argument("--source-revision", default="", metavar="COMMIT", help="for the manifest")
     known.add_argument("--source-repo", default="", metavar="ORG/NAME", help="for the manifest")
     _add_report(parser)

@@ -6,10 +6,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
@@ -67,21 +66,21 @@ def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
             f"--source {arguments.source or '(not given)'} is no local directory: name the model's folder; "
             "a repository of a hub is fetched with `shardwright-worker prepare --repo ORG/NAME`",
         )
-    key, digest = arguments.artifact_name, arguments.source_digest
+    key, digest, seen = arguments.artifact_name, arguments.source_digest, arguments.source_fingerprint
     files = recorded_files(source, digest)
     if not key:
         prepared = prepare_folder(source, layout, show)
-        if prepared.artifact:
-            return Report(stage="Shard", succeeded=True, key=prepared.key, artifact=prepared.artifact)
-        key, digest, files = prepared.key, prepared.source.digest, prepared.files or []
+        key, digest, seen = prepared.key, prepared.source.digest, prepared.source.fingerprint
+        files = prepared.files or []
     elif not is_key(key):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--artifact-name {key}: a key has 16 hex digits")
-    return _make(arguments, layout, show, key, digest, files)
+    elif not digest:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "--source-digest: it must be given with --artifact-name")
+    known = {"artifact_name": key, "source_digest": digest, "source_fingerprint": seen, "source_files": tuple(files)}
+    return _make(arguments, layout, show, known)
 
 
-def _make(
-    arguments: argparse.Namespace, layout: "Layout", show: Show, key: str, digest: str, files: list[FileDigest]
-) -> Report:
+def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, known: dict[str, Any]) -> Report:
     from shardwright_worker.artifact.find import read_manifest
     from shardwright_worker.shard.request import ShardRequest
     from shardwright_worker.shard.run import shard as make
@@ -94,13 +93,11 @@ def _make(
         file_pattern=arguments.file_pattern,
         max_file_size=layout.max_file_size,
         verification=arguments.verification,
-        artifact_name=key,
         attempt=arguments.attempt,
         volume_root=layout.volume_root,
-        source_digest=digest,
-        source_revision=arguments.source_revision or digest,
+        source_revision=arguments.source_revision or known["source_digest"],
         source_repo=arguments.source_repo,
-        source_files=tuple(files),
+        **known,
     )
     artifact = make(request, show)
     durations = read_manifest(layout.output / artifact.key).durations

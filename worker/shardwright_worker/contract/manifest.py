@@ -14,6 +14,7 @@ Size = Annotated[int, Field(ge=0, le=2**60)]
 Number = Annotated[int, Field(ge=0, le=2**20)]
 Short = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(max_length=4096)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
@@ -73,13 +74,18 @@ class Part(Wire):
 
 
 class Verification(Wire):
-    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them."""
+    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them.
+
+    `tokens`, `logprobs`: greedy answers to a few prompts; `vectors`: the first numbers that a pooling model answers.
+    """
 
     level: Short
     vllm_version: Short = ""
     runtime_digests: dict[Short, Short] = Field(default_factory=dict)
     tensors: Size = 0
     tokens: list[list[Size]] = Field(default_factory=list)
+    logprobs: list[list[Finite]] = Field(default_factory=list)
+    vectors: list[list[Finite]] = Field(default_factory=list)
 
 
 class Manifest(Wire):
