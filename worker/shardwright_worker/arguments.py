@@ -2,7 +2,7 @@
 
 import argparse
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
@@ -22,6 +22,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"{message} (see {self.prog} --help)")
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """As argparse has it, but `--flag=--` gives the flag this value instead of none."""
+        if not action.option_strings or arg_strings != ["--"]:
+            return super()._get_values(action, arg_strings)
+        value = self._get_value(action, "--")
+        self._check_value(action, value)
+        return value if action.nargs is None else [value]
 
 
 def build_parser() -> Parser:
