@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from shardwright_worker.arguments import build_parser
+from shardwright_worker.arguments import read_arguments
 from shardwright_worker.commands import COMMANDS, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
     secrets: set[str] = set()
     _log_without(secrets)
     try:
-        arguments = build_parser().parse_args(words)
+        arguments = read_arguments(words)
     except WorkerFailure as failure:
         stage = words[0].capitalize() if words and words[0] in COMMANDS else "Worker"
         return _end(report_of_failure(stage, failure, secrets), _report_file(words))
