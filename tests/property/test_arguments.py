@@ -22,7 +22,7 @@ from shardwright_worker.sizes import read_size
 FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs")
 FLAGS = ["--help", "-h", "--version", "--keep=100", "--token-file=/x", "--", "-", "-1", "--trust-remote-code", "-tp"]
 TEXT = st.sampled_from([*FLAGS, "$(HOME)", "$$(HOME)", "$", "a b", "@file", "ü", "", "a=b", "x\n--help"]) | st.text(
-    st.characters(exclude_categories=("Cs",)), max_size=30
+    st.characters(codec="utf-8"), max_size=30
 )
 OBJECTS = st.just("") | st.dictionaries(TEXT, TEXT, max_size=3).map(json.dumps)
 # What load_format and the quantization may be is checked elsewhere.

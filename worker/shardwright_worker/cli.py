@@ -1,6 +1,7 @@
 """The command line `shardwright-worker`: prepare, shard, check, inspect."""
 
 import argparse
+import json
 import logging
 import sys
 import time
@@ -13,6 +14,7 @@ from shardwright_worker.commands import COMMANDS, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
 from shardwright_worker.contract.report import Report
+from shardwright_worker.contract.text import clean
 from shardwright_worker.ending import Told, leave, report_of_failure, stopping, write_report
 from shardwright_worker.redaction import RedactingFormatter
 from shardwright_worker.terminal import progress_output
@@ -74,10 +76,10 @@ def _inspect(arguments: argparse.Namespace) -> int:
     try:
         manifest = read_manifest(Path(arguments.folder))
     except WorkerFailure as failure:
-        print(failure.message, file=sys.stderr)
+        print(clean(failure.message), file=sys.stderr)
         return failure.exit_code
     if arguments.json:
-        print(manifest.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+        print(json.dumps(manifest.to_wire(), indent=2))  # plain ASCII, whatever names the artifact holds
         return 0
     from rich.console import Console
 

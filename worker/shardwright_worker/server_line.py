@@ -43,7 +43,7 @@ _SHORT = {
 _EXTRA = {name.replace("_", "-"): name for name in ALLOWED_EXTRA_ARGS if name not in READING_ONLY}
 _SWITCHES = {*_ON_OFF, *(name.replace("_", "-") for name in SWITCHES)}
 _DECIDING = {*_NUMBERS, *_OBJECTS, *_WORDS, *_ON_OFF, *_EXTRA}
-_WHOLE = {"model", "config"}  # flags of their own, though longer ones begin like them
+_WHOLE = {"model", "config", "-dc"}  # flags of their own, though longer ones begin like them
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -103,7 +103,8 @@ def _name(flag: str) -> tuple[str | None, bool, str]:
     if not flag.startswith("--"):
         if flag.startswith("-q") and flag != "-q":
             return "quantization", False, flag[2:]
-        meant = [flag] if flag in _SHORT else [short for short in _SHORT if short.startswith(flag)]
+        begun = [short for short in _SHORT if short.startswith(flag) and flag not in _WHOLE]
+        meant = [flag] if flag in _SHORT else begun
         return (_SHORT[meant[0]] if len(meant) == 1 else None), False, ""
     plain = flag[2:].replace("_", "-")
     off = plain.startswith("no-")

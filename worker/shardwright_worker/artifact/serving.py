@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from shardwright_worker.artifact.accelerator import same_family
-from shardwright_worker.contract.engine import READING_ONLY, EngineSettings
+from shardwright_worker.contract.engine import READING_ONLY, EngineSettings, overrides_of
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import default_file_pattern
@@ -185,10 +185,8 @@ def _left_out(text: str) -> str:
 
 
 def _overrides(settings: EngineSettings) -> str:
-    try:
-        return json.dumps(json.loads(settings.hf_overrides or "{}"), sort_keys=True)
-    except (ValueError, RecursionError):
-        return settings.hf_overrides
+    value = overrides_of(settings.hf_overrides)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _dtype(name: str) -> str:

@@ -30,6 +30,9 @@ SWITCHES = ("language_model_only",)
 READING_ONLY = ("load_format", "safetensors_load_strategy", "max_parallel_loading_workers")
 
 
+MOST_RANKS = 2**20
+
+
 def flag(name: str, value: str) -> list[str]:
     """A flag with its value. A value that looks like a flag itself is joined to its own, so that it cannot be one."""
     return [f"{name}={value}"] if value.startswith("-") else [name, value]
@@ -38,8 +41,8 @@ def flag(name: str, value: str) -> list[str]:
 class EngineSettings(Wire):
     """vLLM's argument names; what is not given is vLLM's default."""
 
-    tensor_parallel_size: int = Field(1, ge=1)
-    pipeline_parallel_size: int = Field(1, ge=1)
+    tensor_parallel_size: int = Field(1, ge=1, le=MOST_RANKS)
+    pipeline_parallel_size: int = Field(1, ge=1, le=MOST_RANKS)
     enable_expert_parallel: bool = False
     dtype: str = "auto"
     quantization: str = ""
@@ -90,5 +93,13 @@ class EngineSettings(Wire):
     def identity(self) -> dict[str, object]:
         """What of these settings belongs to an artifact's identity, as JSON types."""
         values = self.model_dump(mode="json")
-        values["hf_overrides"] = json.loads(self.hf_overrides) if self.hf_overrides else {}
+        values["hf_overrides"] = overrides_of(self.hf_overrides)
         return values
+
+
+def overrides_of(text: str) -> object:
+    """What a JSON text of overrides means, however it is spaced; the text itself if it is none."""
+    try:
+        return json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return text

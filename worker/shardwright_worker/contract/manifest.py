@@ -1,17 +1,24 @@
 """The manifest of an artifact: what it was made from, every file and tensor in it, and how it was proven."""
 
-from pydantic import Field
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.model import Wire
+from shardwright_worker.contract.levels import Level
+from shardwright_worker.contract.model import Count, Fact, Key, Wire, bounded, seconds
 from shardwright_worker.contract.naming import FORMAT_VERSION
+
+
+def _durations(values: Any) -> dict[str, float]:
+    return bounded(values, seconds, 32)
 
 
 class FileDigest(Wire):
     """A file by its name relative to its folder, size in bytes and SHA-256 in hex."""
 
     name: str
-    size: int
+    size: Count
     sha256: str
 
 
@@ -19,7 +26,7 @@ class Source(Wire):
     """Where the weights came from. `digest` is over the files; `revision` is a commit or the digest again."""
 
     digest: str
-    revision: str = ""
+    revision: Fact = ""
     repo: str = ""
     files: list[FileDigest] = Field(default_factory=list)
 
@@ -45,7 +52,7 @@ class Tensor(Wire):
 
     name: str
     dtype: str
-    shape: list[int]
+    shape: list[Count]
     xxh3: str
 
 
@@ -53,11 +60,11 @@ class Part(Wire):
     """One safetensors file of one rank."""
 
     file: str
-    rank: int
-    tp_rank: int
-    pp_rank: int
-    part: int
-    size: int
+    rank: Count
+    tp_rank: Count
+    pp_rank: Count
+    part: Count
+    size: Count
     sha256: str
     tensors: list[Tensor]
 
@@ -65,27 +72,27 @@ class Part(Wire):
 class Verification(Wire):
     """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them."""
 
-    level: str
+    level: Level
     vllm_version: str = ""
     runtime_digests: dict[str, str] = Field(default_factory=dict)
-    tensors: int = 0
+    tensors: Count = 0
     tokens: list[list[int]] = Field(default_factory=list)
 
 
 class Manifest(Wire):
     """`shardwright.json`. `key` names the artifact's folder."""
 
-    schema_version: int = FORMAT_VERSION
-    key: str
+    schema_version: Count = FORMAT_VERSION
+    key: Key
     created_at: str
     source: Source
     engine: Engine
     file_pattern: str
-    max_file_size: int
+    max_file_size: Count
     parts: list[Part]
     metadata: list[FileDigest]
     verification: Verification
-    durations: dict[str, float] = Field(default_factory=dict)
+    durations: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
 
     @property
     def bytes(self) -> int:

@@ -6,9 +6,9 @@ Nobody who reads a report trusts it: what is out of bounds is left out, or makes
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from shardwright_worker.contract.levels import LEVELS
+from shardwright_worker.contract.levels import Level
 from shardwright_worker.contract.model import (
     Count,
     Digest,
@@ -29,13 +29,6 @@ from shardwright_worker.contract.text import CUT, clean
 
 LIMIT = 4096  # bytes; Kubernetes cuts a termination message there
 DAY = 86400.0
-
-
-def _level(text: str) -> str:
-    for level in LEVELS:
-        if level.lower() == text.lower():
-            return level
-    raise ValueError(f"must be one of {', '.join(LEVELS)}")
 
 
 def _upkeep(values: Any) -> dict[str, str]:
@@ -59,7 +52,6 @@ def _text(value: Any) -> str:
     return value
 
 
-Level = Annotated[str, AfterValidator(_level)]
 Name = Annotated[str, text_of(253)]
 
 
