@@ -10,6 +10,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 
 _SWITCHES = {"language_model_only"}
+_DEEPEST = 64  # objects and lists in each other; no model's configuration comes near it
 _LOAD_FORMATS = (
     "auto", "hf", "safetensors", "pt", "npcache", "mistral", "runai_streamer", "fastsafetensors", "instanttensor",
 )  # fmt: skip
@@ -163,7 +164,9 @@ def _check_overrides(text: str) -> None:
     if not text:
         return
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "--hf-overrides is nested too deeply") from None
     except ValueError as error:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--hf-overrides is not JSON: {error}") from None
     if not isinstance(value, dict):
@@ -171,3 +174,30 @@ def _check_overrides(text: str) -> None:
             Reason.INVALID_ENGINE_ARGUMENTS,
             f'--hf-overrides must be a JSON object like {{"rope_theta": 10000}}, not {type(value).__name__}',
         )
+    if _depth(value) > _DEEPEST:
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS, f"--hf-overrides is nested deeper than {_DEEPEST} objects and lists"
+        )
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS, "--hf-overrides holds half a character (an escape of \\ud800 to \\udfff)"
+        ) from None
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level and depth <= _DEEPEST:
+        depth += 1
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth
