@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from shardwright_operator.api.crd import custom_resource_definition
+from shardwright_worker.contract.part_pattern import problems
 from tests.api.conftest import refusal
 from tests.harness.checkpoints import manifest
+from tests.harness.part_patterns import patterns
 from tests.harness.world import CRD, World
 from tests.plane.plane import Plane
 
@@ -52,6 +54,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_hub(include=["*"] * 33), "must have at most 32 items"),
     ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "/llama"}}}, "leave out the leading /"),
     ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a/../b"}}}, "must not hold . or .. as a part"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a//b"}}}, "must not hold empty parts"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a/"}}}, "must not hold empty parts"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a\nb"}}}, "must not hold control characters"),
     ({"source": {"persistentVolumeClaim": {"claimName": ""}}}, "spec.source.persistentVolumeClaim.claimName"),
     # engine
     (_engine(tensorParallelSize=0), "spec.engine.tensorParallelSize in body should be greater than or equal to 1"),
@@ -77,15 +82,24 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_output(path="a/.sources"), "no part may start with a dot: such folders are the operator's own"),
     (_output(path="a b"), "may hold letters, digits, dots, dashes and underscores between slashes"),
     (_output(maxShardSize="five"), "must be a size larger than nothing, such as 5Gi or 500M"),
-    (_output(filePattern="model-{rank}.safetensors"), "must hold {part}"),
-    (_output(filePattern="model-{rank}-{part}.bin"), "must end in .safetensors"),
-    (_output(filePattern="{layer}-{rank}-{part}.safetensors"), "may hold {rank}, {tp_rank} and {pp_rank}"),
-    (_output(filePattern="../{rank}-{part}.safetensors"), "must hold {part}, may hold {rank}"),
-    (_output(filePattern="m-{part}.safetensors"), "output.filePattern must hold {rank} or {tp_rank}, since engine."),
+    (_output(path="models//llama"), "must not hold empty parts: write it like a/b, with one slash between and none at"),
+    (_output(path="models/"), "must not hold empty parts"),
+    (_output(path="a/./b"), "no part may start with a dot"),
+    (_output(filePattern="model-{rank}.safetensors"), "needs {part}, just once"),
+    (_output(filePattern="{part}-{rank}-{part}.safetensors"), "needs {part}, just once"),
+    (_output(filePattern="model-{rank}-{part}.bin"), "must end with .safetensors"),
+    (
+        _output(filePattern="{layer}-{rank}-{part}.safetensors"),
+        "has unknown fields or cannot be read: there are {rank},",
+    ),
+    (_output(filePattern="../{rank}-{part}.safetensors"), "must be a plain file name of letters, digits, dots, dashes"),
+    (_output(filePattern="m-{rank}{part}.safetensors"), "needs something else than a digit between two fields and"),
+    (_output(filePattern="m-{part}.safetensors"), "output.filePattern needs {tp_rank} or {rank}, since the tensor"),
     (
         {**_engine(pipelineParallelSize=2), **_output(filePattern="m-{rank}-{part}.safetensors")},
-        "output.filePattern must hold {pp_rank} and {tp_rank}, since engine.pipelineParallelSize is larger than 1",
+        "output.filePattern needs {pp_rank}, since the pipeline parallel size is larger than 1",
     ),
+    (_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors"), "must not use {pp_rank} without pipeline"),
     (_output(keep=0), "spec.output.keep in body should be greater than or equal to 1"),
     # verification and upkeep
     ({"verification": "None"}, 'Unsupported value: "None": supported values: "Digests", "Load", "Generate"'),
@@ -133,6 +147,7 @@ RIGHT: list[dict[str, Any]] = [
     {"source": {"persistentVolumeClaim": {"claimName": "m", "path": ".cache/hub/models--org--m/snapshots/0"}}},
     _engine(hfOverrides='{"rope_theta": 1}', extraArgs={"load_format": "runai_streamer"}, dtype="bfloat16"),
     {**_engine(pipelineParallelSize=2), **_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors")},
+    {**_engine(tensorParallelSize=1, pipelineParallelSize=2), **_output(filePattern="{pp_rank}-{part}.safetensors")},
     {**_engine(tensorParallelSize=1), **_output(filePattern="m-{part}.safetensors", keep=1, path="team_a/llama.v2")},
     _created(size="40Gi", storageClassName="fast", accessModes=["ReadWriteMany"], whenDeleted="Delete"),
     {"recheck": {"interval": "24h", "rebuild": True}, "verification": "Generate", "suspend": True},
@@ -203,6 +218,20 @@ def test_what_may_change_later(namespace: World, before: dict[str, Any], after: 
     namespace.delete("shardedcheckpoints", "changing")
     assert message in told
     assert bool(message) == bool(told)
+
+
+def test_patterns_are_judged_by_the_api_server_as_by_the_worker(namespace: World) -> None:
+    path, differ, good = namespace.path("shardedcheckpoints"), [], 0
+    for pattern in patterns(150):
+        for tensor, pipeline in ((1, 1), (2, 1), (1, 2), (16, 2)):
+            engine = {"tensorParallelSize": tensor, "pipelineParallelSize": pipeline}
+            told = refusal(namespace, "POST", path, _manifest(engine=engine, **_output(filePattern=pattern)))
+            wrong = problems(pattern, tensor, pipeline)
+            good += not wrong
+            if bool(told) != bool(wrong):
+                differ.append((pattern, tensor, pipeline, told, wrong))
+    assert differ == []
+    assert good > 20
 
 
 def test_every_rule_is_tried() -> None:

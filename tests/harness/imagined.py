@@ -242,7 +242,7 @@ class Imagined:
         layout = inputs[inputs.index("--tensor-parallel-size") : inputs.index("--max-file-size")]
         key = digest_of([layout, self.revision])[:16]
         source = SourceReport(
-            digest="d" + self.revision,
+            digest=digest_of(self.revision),
             revision=self.revision,
             path="",
             volume="source",
@@ -284,7 +284,7 @@ def artifact(key: str, verified_by: str = "Load") -> ArtifactReport:
     return ArtifactReport(
         key=key,
         path=f"models/llama/{key}",
-        manifest_digest="m" * 64,
+        manifest_digest=digest_of(key),
         bytes=1000,
         files=4,
         vllm_version="0.32.0",

@@ -34,7 +34,7 @@ def report_of(pod: Mapping[str, Any], stage: str, volumes: Volumes) -> Report:
     source = SourceReport(
         digest=digest_of([command.source, volumes.revision]),
         revision=volumes.revision,
-        path=command.source,
+        path=command.source.strip("/"),
         volume="output" if command.flags.get("--repo") else "source",
         bytes=1000,
         files=3,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import pytest
 
 from shardwright_worker.arguments import build_parser
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.naming import default_file_pattern
+from shardwright_worker.contract.part_pattern import problems
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine_flags import engine_settings
 from shardwright_worker.part_pattern import check_pattern
+from tests.harness.part_patterns import patterns
 
 SHARD = ["shard", "--source", "/m", "--output", "/o"]
 
@@ -75,6 +80,10 @@ def test_engine_arguments_may_have_dashes_and_dots_in_values() -> None:
         (["--engine-arg", "runner"], Reason.INVALID_ENGINE_ARGUMENTS, "NAME=VALUE"),
         (["--hf-overrides", "[1]"], Reason.INVALID_ENGINE_ARGUMENTS, "must be a JSON object"),
         (["--hf-overrides", "{"], Reason.INVALID_ENGINE_ARGUMENTS, "is not JSON"),
+        (["--hf-overrides", '{"a":' * 4000 + "1" + "}" * 4000], Reason.INVALID_ENGINE_ARGUMENTS, "nested too deeply"),
+        (["--hf-overrides", '{"a":' * 80 + "1" + "}" * 80], Reason.INVALID_ENGINE_ARGUMENTS, "nested deeper than 64"),
+        (["--hf-overrides", '{"a": "\\ud800"}'], Reason.INVALID_ENGINE_ARGUMENTS, "half a character"),
+        (["--hf-overrides", '{"a": NaN}'], Reason.INVALID_ENGINE_ARGUMENTS, "NaN is no number"),
         (["--tensor-parallel-size", "0"], Reason.INVALID_ENGINE_ARGUMENTS, "--tensor-parallel-size"),
         (["--tensor-parallel-size", "two"], Reason.INVALID_ENGINE_ARGUMENTS, "invalid int value"),
         (["--max-file-size", "big"], Reason.INVALID_ENGINE_ARGUMENTS, "like 5Gi"),
@@ -117,6 +126,18 @@ def test_every_flag_is_explained(command: str, capsys: pytest.CaptureFixture[str
         ("m-{layer}-{part}.safetensors", 1, 1, "unknown fields"),
         ("../m-{part}.safetensors", 1, 1, "plain file name"),
         ("m-{part", 1, 1, "cannot be read"),
+        ("m-{rank}{part}.safetensors", 2, 1, "between two fields"),
+        ("m{tp_rank}1{part}.safetensors", 2, 1, "a digit between"),
+        ("m-{part!r}.safetensors", 1, 1, "plain file name"),
+        ("m-{part:>99}.safetensors", 1, 1, "plain file name"),
+        ("m-{part.real}.safetensors", 1, 1, "unknown fields"),
+        ("m-{part}-[0-9]-{rank}.safetensors", 2, 1, "plain file name"),
+        ("m-{part}-*.safetensors", 1, 1, "plain file name"),
+        ("m-{part}.safetensors\n", 1, 1, "plain file name"),
+        ("m-{{part}}.safetensors", 1, 1, "cannot be read"),
+        ("{part}-{rank}-{part}-{part}.safetensors", 2, 1, "just once"),
+        (".m-{part}.safetensors", 1, 1, "no dot or dash first"),
+        ("m-{part}" + "x" * 200 + ".safetensors", 1, 1, "at most 200"),
     ],
 )
 def test_patterns_that_vllm_would_refuse(pattern: str, tp: int, pp: int, words: str) -> None:
@@ -129,3 +150,24 @@ def test_patterns_that_are_fine() -> None:
     check_pattern("m-{part}.safetensors", EngineSettings())
     check_pattern("m-{rank}-{part}.safetensors", EngineSettings(tensor_parallel_size=2))
     check_pattern("m-{pp_rank}-{tp_rank}-{part}.safetensors", EngineSettings(pipeline_parallel_size=2))
+    check_pattern("{pp_rank}.{part}.safetensors", EngineSettings(pipeline_parallel_size=2))
+    for pipeline in (1, 2):
+        both = EngineSettings(tensor_parallel_size=2, pipeline_parallel_size=pipeline)
+        check_pattern(default_file_pattern(pipeline), both)
+
+
+def test_no_rank_loads_the_files_of_another_by_a_pattern_that_is_taken() -> None:
+    places = [(tensor, stage, part) for tensor in (0, 1, 2, 11, 12, 21) for stage in (0, 1, 11) for part in (0, 1, 11)]
+    taken = 0
+    for pattern in patterns(2000):
+        if problems(pattern, 32, 12):
+            continue
+        taken += 1
+        names: dict[str, tuple[int, int]] = {}
+        for tensor, stage, part in places:
+            name = pattern.format(rank=tensor, tp_rank=tensor, pp_rank=stage, part=part)
+            assert names.setdefault(name, (tensor, stage)) == (tensor, stage)
+        for tensor, stage in set(names.values()):
+            wanted = pattern.format(rank=tensor, tp_rank=tensor, pp_rank=stage, part="*")
+            assert {names[name] for name in fnmatch.filter(names, wanted)} == {(tensor, stage)}, pattern
+    assert taken > 30

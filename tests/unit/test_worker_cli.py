@@ -82,6 +82,9 @@ def test_a_failure_is_told_to_people_and_programs(
         (["shard", "--output", "/o"], "Shard", "(not given)"),
         (["shard", "--source", "/", "--output", "/o", "--artifact-name", "../x"], "Shard", "16 hex digits"),
         (["check", "/nowhere"], "Check", "no such folder"),
+        (["check", "/nowhere", "--tensor-parallel-size", "2"], "Check", "unrecognized arguments"),
+        (["check", "--for-serving", "--port", "8000", "/nowhere"], "Check", "folder comes first, before --port"),
+        (["check", "--for-serving"], "Check", "folder comes first"),
     ],
 )
 def test_command_lines_that_cannot_be(
@@ -116,7 +119,14 @@ def test_check_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["check", str(tmp_path), "--for-serving", "--tensor-parallel-size", "2"]) == 0
     report = last_report(capsys.readouterr().out)
     assert report.key == manifest.key
-    assert report.message == "3 files, 4 tensors: sizes and headers are as recorded and fits this server"
+    assert report.message.startswith("3 files, 4 tensors: sizes and headers are as recorded and fits this server")
+    server = ["--serving-vllm", "0.32.1", "--serving-accelerator=NVIDIA H200", "--for-serving", "serve", "/models/x"]
+    assert main(["check", str(tmp_path), *server, "-tp", "2", "--load-format=sharded_state", "--port", "8000"]) == 0
+    assert last_report(capsys.readouterr().out).message.endswith("and fits this server")
+    assert main(["check", str(tmp_path), "--for-serving", "-tp=2", "--serving-vllm", "0.33.0"]) == 32
+    assert "vLLM is 0.33.0" in last_report(capsys.readouterr().out).message
+    assert main(["check", str(tmp_path), "--for-serving", "-tp=2", "--serving-accelerator", "cpu"]) == 32
+    assert "the accelerator is cpu" in last_report(capsys.readouterr().out).message
     pasted = ["--model", "/models/x", "--load-format", "sharded_state", *manifest.engine.settings.serving_arguments()]
     assert main(["check", str(tmp_path), "--for-serving", *pasted]) == 0
     capsys.readouterr()
@@ -140,3 +150,51 @@ def test_older_artifacts_are_pruned(model: Path, capsys: pytest.CaptureFixture[s
     assert main(words) == 0
     assert last_report(capsys.readouterr().out).upkeep["removed"] == "b" * 16
     assert artifact_keys(output) == ["a" * 16, "c" * 16]
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["inspect", "--json"], ["check"], ["check", "--deep"]])
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("source.repo", "x\x1b]0;owned\x07\x1b[2Jy\x9b31m\u202e"),
+        ("source.revision", "\x1b[2J"),
+        ("key", "\x1b[2J"),
+        ("key", "../../x"),
+        ("parts.0.sha256", "[/nope]"),
+        ("parts.0.size", 10**400),
+        ("parts.0.size", -1),
+        ("parts.0.rank", 10**30),
+        ("parts.0.file", "a\x1b[2Jb"),
+        ("parts.0.tensors.0.name", "a\x1b[2Jb"),
+        ("parts.0.tensors.0.shape", [10**400]),
+        ("durations", {"load\x1b": float("nan"), "save": 10**400}),
+        ("engine.settings.hfOverrides", "{"),
+        ("engine.settings.hfOverrides", "[" * 5000),
+        ("engine.settings.tensorParallelSize", 10**30),
+        ("engine.settings.extraArgs", {"runner": "\x1b[2J[/x]"}),
+        ("engine.acceleratorName", {}),
+        ("engine.vllmVersion", "9" * 5000 + "\x1b"),
+        ("createdAt", "\x1b[2J"),
+        ("verification.level", "[bold]\x1b"),
+        ("maxFileSize", 1e400),
+        ("metadata", [{"name": "\x1b", "size": 0, "sha256": ""}]),
+    ],
+)
+def test_a_crafted_manifest_breaks_nothing_and_commands_no_terminal(
+    command: list[str], path: str, value: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_artifact(tmp_path)
+    file = tmp_path / "shardwright.json"
+    place = manifest = json.loads(file.read_text())
+    *parents, last = path.split(".")
+    for parent in parents:
+        place = place[int(parent) if isinstance(place, list) else parent]
+    place[last] = value
+    file.write_text(json.dumps(manifest))
+    served = ["--for-serving", "-tp", "2"] if command == ["check"] else []
+    code = main([command[0], str(tmp_path), *command[1:], *served])
+    captured = capsys.readouterr()
+    assert code in (0, 32, 61)
+    assert "Traceback" not in captured.err
+    assert all(letter >= " " or letter == "\n" for letter in captured.out + captured.err)
+    assert not {"\x9b", "\u202e", "\x7f"} & {*captured.out, *captured.err}

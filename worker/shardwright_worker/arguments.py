@@ -2,11 +2,13 @@
 
 import argparse
 from importlib.metadata import PackageNotFoundError, version
-from typing import NoReturn
+from itertools import islice
+from typing import Any, NoReturn
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.text import clean
 from shardwright_worker.engine_flags import add_engine_flags
 from shardwright_worker.sizes import read_size
 
@@ -22,6 +24,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"{message} (see {self.prog} --help)")
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """As argparse has it, but `--flag=--` gives the flag this value instead of none."""
+        if not action.option_strings or arg_strings != ["--"]:
+            return super()._get_values(action, arg_strings)
+        value = self._get_value(action, "--")
+        self._check_value(action, value)
+        return value if action.nargs is None else [value]
 
 
 def build_parser() -> Parser:
@@ -41,6 +51,39 @@ def build_parser() -> Parser:
     _add_check(_command(commands, "check", "prove that an artifact is whole, or that it fits a server"))
     _add_inspect(_command(commands, "inspect", "print what an artifact is and how it was made"))
     return parser
+
+
+def read_arguments(words: list[str]) -> argparse.Namespace:
+    """What a command line says. With `check --for-serving`, what is not ours is kept as `server`."""
+    own, server = _split(words) if words[:1] == ["check"] and "--for-serving" in words else (words, [])
+    arguments = build_parser().parse_args(own)
+    arguments.server = server
+    return arguments
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Our part of `check --for-serving`, and the server's command line. The first bare word is the folder."""
+    own, folder = ["check"], ""
+    server: list[str] = []
+    rest = iter(words[1:])
+    for word in rest:
+        name, joined, _ = word.partition("=")
+        if word in ("--deep", "--for-serving", "-h", "--help"):
+            own.append(word)
+        elif name in ("--report", "--serving-vllm", "--serving-accelerator"):
+            own += [word] if joined else [word, *islice(rest, 1)]
+        elif not folder and not server and not word.startswith("-"):
+            folder = word
+            own.append(word)
+        else:
+            server.append(word)
+    if not folder:
+        server_flag = server[0] if server else "--for-serving"
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS,
+            f"check: the artifact's folder comes first, before {clean(server_flag, 80)}",
+        )
+    return own, server
 
 
 def _command(commands: "argparse._SubParsersAction[Parser]", name: str, help_text: str) -> Parser:
@@ -117,15 +160,20 @@ def _add_shard(parser: Parser) -> None:
 
 
 def _add_check(parser: Parser) -> None:
+    parser.usage = "%(prog)s DIR [--deep] [--report FILE] [--for-serving [FLAGS OF vllm serve ...]]"
     parser.add_argument("folder", metavar="DIR", help="the artifact's folder, the one that holds shardwright.json")
     parser.add_argument("--deep", action="store_true", help="read every byte and compare SHA-256 and XXH3 digests")
-    parser.add_argument(
+    group = parser.add_argument_group("server", "a command line of `vllm serve` may follow, as it is: MODEL, flags")
+    group.add_argument(
         "--for-serving",
         action="store_true",
-        help="refuse if a server with these engine flags, this vLLM and this accelerator must not load it",
+        help="refuse if a server with these flags, this vLLM and this accelerator must not load it; every flag that "
+        "is not named here is the server's",
     )
-    parser.add_argument("--model", help=argparse.SUPPRESS)  # so that status.serving.args can be pasted as they are
-    add_engine_flags(parser)
+    group.add_argument("--serving-vllm", default="", metavar="VERSION", help="the server's vLLM (the one that is here)")
+    group.add_argument(
+        "--serving-accelerator", default="", metavar="NAME", help="the server's accelerator (those that are here)"
+    )
     _add_report(parser)
 
 

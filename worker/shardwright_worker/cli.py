@@ -1,6 +1,7 @@
 """The command line `shardwright-worker`: prepare, shard, check, inspect."""
 
 import argparse
+import json
 import logging
 import sys
 import time
@@ -8,11 +9,12 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from shardwright_worker.arguments import build_parser
+from shardwright_worker.arguments import read_arguments
 from shardwright_worker.commands import COMMANDS, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
 from shardwright_worker.contract.report import Report
+from shardwright_worker.contract.text import clean
 from shardwright_worker.ending import Told, leave, report_of_failure, stopping, write_report
 from shardwright_worker.redaction import RedactingFormatter
 from shardwright_worker.terminal import progress_output
@@ -32,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
     secrets: set[str] = set()
     _log_without(secrets)
     try:
-        arguments = build_parser().parse_args(words)
+        arguments = read_arguments(words)
     except WorkerFailure as failure:
         stage = words[0].capitalize() if words and words[0] in COMMANDS else "Worker"
         return _end(report_of_failure(stage, failure, secrets), _report_file(words))
@@ -74,10 +76,10 @@ def _inspect(arguments: argparse.Namespace) -> int:
     try:
         manifest = read_manifest(Path(arguments.folder))
     except WorkerFailure as failure:
-        print(failure.message, file=sys.stderr)
+        print(clean(failure.message), file=sys.stderr)
         return failure.exit_code
     if arguments.json:
-        print(manifest.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+        print(json.dumps(manifest.to_wire(), indent=2))  # plain ASCII, whatever names the artifact holds
         return 0
     from rich.console import Console
 

@@ -12,6 +12,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
+from shardwright_worker.contract.text import clean
 from shardwright_worker.engine_flags import engine_settings
 from shardwright_worker.inside import plain_path
 from shardwright_worker.part_pattern import check_pattern
@@ -115,26 +116,47 @@ def check(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
     """Prove an artifact, and that a server may load it."""
     from shardwright_worker.artifact.check import check_artifact
     from shardwright_worker.artifact.find import artifact_report
-    from shardwright_worker.artifact.serving import check_for_serving, installed_vllm, visible_accelerator
 
     folder = Path(arguments.folder)
+    # A server that must not load it is told so before bytes are read.
+    fits, notes = _fits(folder, arguments) if arguments.for_serving else ("", [])
     checked = check_artifact(folder, arguments.deep, show)
-    if arguments.for_serving:
-        arguments.extra_load_format = None  # a server reads sharded_state, or streams the same files
-        check_for_serving(checked.manifest, engine_settings(arguments), installed_vllm(), visible_accelerator())
     if checked.note:
-        print(checked.note, file=sys.stderr)
+        print(clean(checked.note), file=sys.stderr)
+    for note in notes:
+        print(f"Note: {note}", file=sys.stderr)
     manifest = checked.manifest
     tensors = sum(len(part.tensors) for part in manifest.parts)
     proven = "every byte is as recorded" if arguments.deep else "sizes and headers are as recorded"
-    fits = " and fits this server" if arguments.for_serving else ""
+    message = "; ".join([f"{manifest.files} files, {tensors} tensors: {proven}{fits}", *notes])
     return Report(
         stage="Check",
         succeeded=True,
         key=manifest.key,
-        message=f"{manifest.files} files, {tensors} tensors: {proven}{fits}",
+        message=message,
         artifact=artifact_report(folder, manifest, folder),
     )
+
+
+def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """That the artifact fits the server, in words, and what could not be compared."""
+    from shardwright_worker.artifact.accelerator import visible_accelerators
+    from shardwright_worker.artifact.find import read_manifest
+    from shardwright_worker.artifact.serving import check_for_serving, installed_vllm
+    from shardwright_worker.server_line import read_server_line
+
+    line = read_server_line(arguments.server)
+    vllm = arguments.serving_vllm or installed_vllm()
+    manifest = read_manifest(folder)
+    accelerators = [arguments.serving_accelerator] if arguments.serving_accelerator else visible_accelerators()
+    if accelerators == ["cpu"] and not arguments.serving_accelerator and manifest.engine.accelerator != "cpu":
+        accelerators = []  # none is to be seen, which is no word about the server
+    notes = check_for_serving(manifest, line.settings, vllm, accelerators, line.beside)
+    seen = [] if arguments.serving_vllm or not vllm else [f"vLLM {clean(vllm, 100)}"]
+    seen += [] if arguments.serving_accelerator else [clean(name, 100) for name in accelerators]
+    if seen:
+        notes.append(f"the server was taken to have what is here ({', '.join(seen)}); name its own otherwise")
+    return " and fits this server", notes
 
 
 def _layout(arguments: argparse.Namespace) -> "Layout":

@@ -14,6 +14,7 @@ from typing import NoReturn
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import Report
+from shardwright_worker.contract.text import clean_lines
 from shardwright_worker.redaction import redact
 
 GRACE = 3.5  # seconds for an orderly stop; then the process ends wherever it is
@@ -85,7 +86,7 @@ def report_of_failure(stage: str, error: BaseException, secrets: set[str]) -> Re
     elif isinstance(error, OSError) and error.errno in _OF_VOLUMES:
         reason, message = _OF_VOLUMES[error.errno], f"{error.strerror}: {error.filename or 'no file was named'}"
     else:
-        print(redact("".join(traceback.format_exception(error)), secrets), file=sys.stderr)
+        print(clean_lines(redact("".join(traceback.format_exception(error)), secrets)), file=sys.stderr)
         reason, message = Reason.UNEXPECTED_ERROR, f"{type(error).__name__}: {error}"
     return Report(
         stage=stage,

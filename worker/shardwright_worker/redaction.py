@@ -4,6 +4,8 @@ import logging
 import re
 from collections.abc import Iterable
 
+from shardwright_worker.contract.text import clean_lines
+
 HIDDEN = "***"
 SHORTEST_SECRET = 8  # a shorter one would hide ordinary words
 
@@ -40,4 +42,4 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's line."""
-        return redact(super().format(record), self._secrets)
+        return clean_lines(redact(super().format(record), self._secrets))

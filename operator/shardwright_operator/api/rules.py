@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from shardwright_operator.api.refused_env import REFUSED
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS
+from shardwright_worker.contract.part_pattern import FORMS, NEEDS, Need
 
 Rule = dict[str, str]
 
@@ -34,6 +37,10 @@ _FORMATS = (
     "instanttensor",
 )
 _RELATIVE = rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /")
+_NO_EMPTY_PARTS = rule(
+    "!self.matches('//|./$')",
+    "must not hold empty parts: write it like a/b, with one slash between and none at the end",
+)
 
 _IS_DURATION = rule(
     # The digits are bounded since Kubernetes keeps these seconds in 32 bits.
@@ -63,10 +70,13 @@ SIZE = rules(
 )
 SOURCE_PATH = rules(
     _RELATIVE,
+    _NO_EMPTY_PARTS,
     rule("!self.split('/').exists(part, part in ['.', '..'])", "must not hold . or .. as a part: name the folder"),
+    rule("!self.matches('[[:cntrl:]]')", "must not hold control characters, such as line ends: rename the folder"),
 )
 OUTPUT_PATH = rules(
     _RELATIVE,
+    _NO_EMPTY_PARTS,
     rule(
         "!self.split('/').exists(part, part.startsWith('.'))",
         "no part may start with a dot: such folders are the operator's own",
@@ -112,10 +122,9 @@ EXTRA_ARGS = rules(
 )
 CREATE = rules(rule("self == oldSelf", "is immutable once set: resize the PersistentVolumeClaim itself"))
 FILE_PATTERN = rules(
-    rule(
-        "self == '' || (self.matches('^([A-Za-z0-9._-]|[{](rank|tp_rank|pp_rank|part)[}])+$')"
-        " && self.contains('{part}') && self.endsWith('.safetensors'))",
-        "must hold {part}, may hold {rank}, {tp_rank} and {pp_rank}, and must end in .safetensors",
+    *(
+        rule(f"self == '' || {'' if form.found else '!'}self.matches('{form.expression}')", form.message)
+        for form in FORMS
     )
 )
 OUTPUT = rules(
@@ -145,17 +154,16 @@ JOB = rules(
         for part in ("requests", "limits")
     )
 )
-SPEC = rules(
-    rule(
-        "!has(self.output.filePattern) || self.output.filePattern == '' || !has(self.engine)"
-        " || !has(self.engine.tensorParallelSize) || self.engine.tensorParallelSize == 1"
-        " || self.output.filePattern.contains('{rank}') || self.output.filePattern.contains('{tp_rank}')",
-        "output.filePattern must hold {rank} or {tp_rank}, since engine.tensorParallelSize is larger than 1",
-    ),
-    rule(
-        "!has(self.output.filePattern) || self.output.filePattern == '' || !has(self.engine)"
-        " || !has(self.engine.pipelineParallelSize) || self.engine.pipelineParallelSize == 1"
-        " || (self.output.filePattern.contains('{pp_rank}') && self.output.filePattern.contains('{tp_rank}'))",
-        "output.filePattern must hold {pp_rank} and {tp_rank}, since engine.pipelineParallelSize is larger than 1",
-    ),
-)
+
+
+def _need(need: Need) -> Rule:
+    size = f"self.engine.{to_camel(need.size)}"
+    larger = f"has(self.engine) && has({size}) && {size} > 1"
+    applies = f"({larger})" if need.larger else f"!({larger})"
+    holds = " || ".join(f"self.output.filePattern.contains('{field}')" for field in need.fields)
+    good = f"({holds})" if need.wanted else f"!({holds})"
+    given = "has(self.output.filePattern) && self.output.filePattern != ''"
+    return rule(f"!({given} && {applies}) || {good}", f"output.filePattern {need.message}")
+
+
+SPEC = rules(*(_need(need) for need in NEEDS))

@@ -1,17 +1,17 @@
 """What a user reads back: the status of a ShardedCheckpoint as frozen types."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from shardwright_operator.api.model import Api
+from shardwright_operator.api.model import Shown
 from shardwright_worker.contract.reasons import Reason
 
 HISTORY = 5
 
 
-class Condition(Api):
+class Condition(Shown):
     """A condition by the Kubernetes API conventions."""
 
     type: str = Field(description="Its name.")
@@ -22,7 +22,7 @@ class Condition(Api):
     last_transition_time: datetime = Field(description="When status last changed.")
 
 
-class ResolvedSource(Api):
+class ResolvedSource(Shown):
     """What prepare found. `inputs` is the hash of the spec it was resolved for; `key` names the artifact to come."""
 
     name: str = Field("", description="The source for people: repository and commit, or claim and path.")
@@ -38,7 +38,7 @@ class ResolvedSource(Api):
     claim_uid: str = Field("", description="The output claim that it was resolved for.")
 
 
-class Artifact(Api):
+class Artifact(Shown):
     """What is published and proven."""
 
     claim_name: str = Field(description="The claim that it is on.")
@@ -64,7 +64,7 @@ class Artifact(Api):
     )
 
 
-class ServingVolume(Api):
+class ServingVolume(Shown):
     """The volume of a serving pod."""
 
     claim_name: str = Field(description="The claim.")
@@ -73,14 +73,14 @@ class ServingVolume(Api):
     read_only: bool = Field(True, description="Nothing is ever written to it.")
 
 
-class Serving(Api):
+class Serving(Shown):
     """Paste this into a Deployment: arguments of `vllm serve` and the volume they expect."""
 
     args: list[str] = Field(description="Arguments of vllm serve.")
     volume: ServingVolume = Field(description="The volume that the arguments expect.")
 
 
-class ProgressStatus(Api):
+class ProgressStatus(Shown):
     """How far the running stage is. Sizes in bytes."""
 
     stage: str = Field(description="What the worker does.")
@@ -92,7 +92,7 @@ class ProgressStatus(Api):
     estimated_completion: datetime | None = Field(None, description="When the stage ends if it goes on like this.")
 
 
-class JobStatus(Api):
+class JobStatus(Shown):
     """The attempt that runs or is about to. Written before its Job is created."""
 
     name: str = Field(description="The Job.")
@@ -107,7 +107,7 @@ class JobStatus(Api):
     last_disruption: str = Field("", description="The last of them, and what became of it.")
 
 
-class Failure(Api):
+class Failure(Shown):
     """Why an attempt failed."""
 
     reason: Reason = Field(description="One word for programs.")
@@ -128,7 +128,7 @@ class Failure(Api):
         return value if value in set(Reason) else Reason.WORKER_PROTOCOL_ERROR
 
 
-class Retry(Api):
+class Retry(Shown):
     """What failed attempts mean for the next one. `inputs` is what they were made with; other inputs start afresh.
 
     `stage` is Shard once a shard Job has failed: a prepare Job that goes well does not make up for that.
@@ -143,7 +143,7 @@ class Retry(Api):
     stopped: bool = Field(False, description="Whether a person is waited for.")
 
 
-class Durations(Api):
+class Durations(Shown):
     """Seconds that each stage of the published artifact took."""
 
     prepare: float | None = Field(None, description="The whole prepare stage.")
@@ -158,8 +158,10 @@ class Durations(Api):
         return self.model_dump(exclude_none=True)
 
 
-class Status(Api):
+class Status(Shown):
     """The whole status. `engineImage` is the operator's default as it was when this resource was first seen."""
+
+    EXACT: ClassVar[frozenset[str]] = frozenset({"last_handled_reconcile_at"})
 
     observed_generation: int = Field(
         -1, description="Generation of the spec that this is about; -1: nobody has looked."

@@ -9,6 +9,7 @@ from shardwright_operator.api.job_settings import JobSettings
 from shardwright_operator.api.refused_env import is_refused
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.build.labels import QUEUE, labels_of, owner_of
+from shardwright_worker.contract.engine import flag
 from shardwright_worker.contract.naming import digest_of
 
 TEMPLATE = "shardwright.io/template"
@@ -105,7 +106,8 @@ def _pod(spec: Spec, container: Container) -> dict[str, Any]:
                 "name": "worker",
                 "image": container.image,
                 "command": ["shardwright-worker"],
-                "args": container.args,
+                # Kubernetes reads $(NAME) in arguments as a variable; a doubled $ stands for itself.
+                "args": [one.replace("$", "$$") for one in container.args],
                 "env": _env(job),
                 "resources": container.resources,
                 "securityContext": {
@@ -183,9 +185,9 @@ def output_folder(facts: JobFacts, spec: Spec) -> str:
 def layout_arguments(spec: Spec, image: str) -> list[str]:
     """Flags that both stages need, since they are part of the artifact's key."""
     engine = spec.engine.settings().to_arguments()
-    arguments = [*engine, "--image", image, "--max-file-size", spec.output.max_shard_size]
+    arguments = [*engine, *flag("--image", image), *flag("--max-file-size", spec.output.max_shard_size)]
     if spec.output.file_pattern:
-        arguments += ["--file-pattern", spec.output.file_pattern]
+        arguments += flag("--file-pattern", spec.output.file_pattern)
     return arguments
 
 

@@ -15,6 +15,7 @@ from shardwright_operator.build.job import (
     mount_source,
     output_folder,
 )
+from shardwright_worker.contract.engine import flag
 
 RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 
@@ -59,7 +60,7 @@ def build_prepare_job(
     mounts: list[dict[str, Any]] = []
     if spec.source.persistent_volume_claim:
         volumes, mounts, folder = mount_source(spec)
-        arguments += ["--source", folder]
+        arguments += flag("--source", folder)
     elif hub := spec.source.hugging_face:
         arguments += _hub_arguments(hub, (known.revision if known else "") or hub.revision)
         if hub.token_secret_ref:
@@ -74,19 +75,19 @@ def build_prepare_job(
     if deep:
         arguments += ["--deep"]
     if pruning:
-        arguments += ["--keep", str(pruning.keep), "--published", pruning.published]
+        arguments += ["--keep", str(pruning.keep), *flag("--published", pruning.published)]
         arguments += ["--prune-until", str(pruning.until)]
-        arguments += [part for key in pruning.in_use for part in ("--in-use", key)]
+        arguments += [part for key in pruning.in_use for part in flag("--in-use", key)]
     arguments += ["--report", REPORT]
     return build_job(facts, spec, Container(prepare_image, arguments, RESOURCES, volumes, mounts))
 
 
 def _hub_arguments(hub: HuggingFace, revision: str) -> list[str]:
-    arguments = ["--repo", hub.repo, "--revision", revision]
+    arguments = [*flag("--repo", hub.repo), *flag("--revision", revision)]
     if hub.endpoint:
-        arguments += ["--endpoint", hub.endpoint]
-    for flag, patterns in (("--include", hub.include), ("--exclude", hub.exclude)):
-        arguments += [part for pattern in patterns for part in (flag, pattern)]
+        arguments += flag("--endpoint", hub.endpoint)
+    for name, patterns in (("--include", hub.include), ("--exclude", hub.exclude)):
+        arguments += [part for pattern in patterns for part in flag(name, pattern)]
     if hub.token_secret_ref:
         arguments += ["--token-file", f"{TOKEN}/token"]
     return arguments

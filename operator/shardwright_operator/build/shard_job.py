@@ -14,6 +14,7 @@ from shardwright_operator.build.job import (
     mount_source,
     output_folder,
 )
+from shardwright_worker.contract.engine import flag
 
 
 def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSource) -> dict[str, Any]:
@@ -27,15 +28,17 @@ def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSou
         mounts += more_mounts
     arguments = [
         "shard",
-        *("--source", folder, "--output", output_folder(facts, spec), "--volume-root", OUTPUT),
+        *flag("--source", folder),
+        *("--output", output_folder(facts, spec), "--volume-root", OUTPUT),
         *layout_arguments(spec, image),
         *("--verification", spec.verification.lower(), "--artifact-name", source.key, "--attempt", facts.job),
-        *("--source-digest", source.digest, "--source-revision", source.revision),
+        *flag("--source-digest", source.digest),
+        *flag("--source-revision", source.revision),
     ]
     if source.fingerprint:
         arguments += ["--source-fingerprint", source.fingerprint]
     if hub := spec.source.hugging_face:
-        arguments += ["--source-repo", hub.repo]
+        arguments += flag("--source-repo", hub.repo)
     arguments += ["--report", REPORT]
     container = Container(image, arguments, _resources(spec), volumes, mounts)
     return build_job(facts, spec, container)

@@ -1,11 +1,18 @@
 """Shows an artifact to people: what it is, how it was made and proven, and every file in it."""
 
+import json
+import shlex
+
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from shardwright_worker.contract.manifest import Manifest
+from shardwright_worker.contract.naming import default_file_pattern
+from shardwright_worker.contract.text import clean
 from shardwright_worker.sizes import human_size
+
+_LONGEST = 16384  # characters of one value, such as overrides
 
 
 def show_artifact(manifest: Manifest, console: Console) -> None:
@@ -32,13 +39,21 @@ def _facts(manifest: Manifest) -> Table:
         "proven": _proof(proof.level, proof.vllm_version, proof.tensors),
         "size": f"{human_size(manifest.bytes)} in {manifest.files} files",
         "took": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.durations.items()),
-        "serve with": " ".join(("--load-format sharded_state", *settings.serving_arguments())),
+        "serve with": shlex.join(
+            ("--load-format", "sharded_state", *settings.serving_arguments(), *_pattern(manifest))
+        ),
     }
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         if value:
-            table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
+            table.add_row(Text(name, style="bold"), Text(clean(value, _LONGEST), overflow="fold"))
     return table
+
+
+def _pattern(manifest: Manifest) -> list[str]:
+    if manifest.file_pattern == default_file_pattern(manifest.engine.settings.pipeline_parallel_size):
+        return []
+    return ["--model-loader-extra-config", json.dumps({"pattern": manifest.file_pattern})]
 
 
 def _proof(level: str, vllm_version: str, tensors: int) -> str:
@@ -64,7 +79,12 @@ def _ranks(manifest: Manifest) -> Table:
 def _files(manifest: Manifest) -> Table:
     table = Table("file", "size", "SHA-256", box=None, header_style="bold")
     for part in manifest.parts:
-        table.add_row(Text(part.file), human_size(part.size), part.sha256[:16])
+        table.add_row(_name(part.file), human_size(part.size), _name(part.sha256[:16]))
     for file in manifest.metadata:
-        table.add_row(Text(file.name), human_size(file.size), file.sha256[:16])
+        table.add_row(_name(file.name), human_size(file.size), _name(file.sha256[:16]))
     return table
+
+
+def _name(text: str) -> Text:
+    """A name as it is, but for what a terminal would obey."""
+    return Text(clean(text))

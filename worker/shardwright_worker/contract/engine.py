@@ -24,11 +24,25 @@ ALLOWED_EXTRA_ARGS: dict[str, str] = {
 }
 
 
+# Of these the ones that are on or off; every other one has a value.
+SWITCHES = ("language_model_only",)
+# They say how a source is read, and mean nothing to a server of shards.
+READING_ONLY = ("load_format", "safetensors_load_strategy", "max_parallel_loading_workers")
+
+
+MOST_RANKS = 2**20
+
+
+def flag(name: str, value: str) -> list[str]:
+    """A flag with its value. A value that looks like a flag itself is joined to its own, so that it cannot be one."""
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
+
+
 class EngineSettings(Wire):
     """vLLM's argument names; what is not given is vLLM's default."""
 
-    tensor_parallel_size: int = Field(1, ge=1, le=2**20)
-    pipeline_parallel_size: int = Field(1, ge=1, le=2**20)
+    tensor_parallel_size: int = Field(1, ge=1, le=MOST_RANKS)
+    pipeline_parallel_size: int = Field(1, ge=1, le=MOST_RANKS)
     enable_expert_parallel: bool = False
     dtype: str = "auto"
     quantization: str = ""
@@ -41,39 +55,51 @@ class EngineSettings(Wire):
         """Number of ranks: tensor times pipeline parallel size."""
         return self.tensor_parallel_size * self.pipeline_parallel_size
 
-    def to_arguments(self) -> list[str]:
-        """The worker's command line flags for these settings."""
+    def _named(self) -> list[str]:
+        """Flags that the worker and vLLM have alike."""
         arguments = ["--tensor-parallel-size", str(self.tensor_parallel_size)]
         if self.pipeline_parallel_size != 1:
             arguments += ["--pipeline-parallel-size", str(self.pipeline_parallel_size)]
         if self.enable_expert_parallel:
             arguments += ["--enable-expert-parallel"]
         if self.dtype != "auto":
-            arguments += ["--dtype", self.dtype]
+            arguments += flag("--dtype", self.dtype)
         if self.quantization:
-            arguments += ["--quantization", self.quantization]
+            arguments += flag("--quantization", self.quantization)
         if self.trust_remote_code:
             arguments += ["--trust-remote-code"]
         if self.hf_overrides:
-            arguments += ["--hf-overrides", self.hf_overrides]
+            arguments += flag("--hf-overrides", self.hf_overrides)
+        return arguments
+
+    def to_arguments(self) -> list[str]:
+        """The worker's command line flags for these settings."""
+        arguments = self._named()
         for name, value in sorted(self.extra_args.items()):
             arguments += ["--engine-arg", f"{name}={value}"]
         return arguments
 
     def serving_arguments(self) -> list[str]:
         """The flags that a stock `vllm serve` needs to load an artifact of these settings."""
-        arguments = [*self.to_arguments()]
-        while "--engine-arg" in arguments:
-            index = arguments.index("--engine-arg")
-            name, _, value = arguments[index + 1].partition("=")
-            flag = "--" + name.replace("_", "-")
-            skipped = name in ("load_format", "safetensors_load_strategy", "max_parallel_loading_workers")
-            switch = [flag] if value.lower() == "true" else [flag, value]
-            arguments[index : index + 2] = [] if skipped else switch
+        arguments = self._named()
+        for name, value in sorted(self.extra_args.items()):
+            spelled = name.replace("_", "-")
+            if name in SWITCHES:
+                arguments.append(f"--{spelled}" if value.lower() in ("true", "1") else f"--no-{spelled}")
+            elif name not in READING_ONLY:
+                arguments += flag(f"--{spelled}", value)
         return arguments
 
     def identity(self) -> dict[str, object]:
         """What of these settings belongs to an artifact's identity, as JSON types."""
         values = self.model_dump(mode="json")
-        values["hf_overrides"] = json.loads(self.hf_overrides) if self.hf_overrides else {}
+        values["hf_overrides"] = overrides_of(self.hf_overrides)
         return values
+
+
+def overrides_of(text: str) -> object:
+    """What a JSON text of overrides means, however it is spaced; the text itself if it is none."""
+    try:
+        return json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return text

@@ -1,11 +1,11 @@
 """The manifest of an artifact: what it was made from, every file and tensor in it, and how it was proven."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.model import Wire
+from shardwright_worker.contract.model import Wire, bounded, seconds
 from shardwright_worker.contract.naming import FORMAT_VERSION, artifact_key
 
 # Whoever may write to the volume may write a manifest: nothing in it is larger than any real one.
@@ -15,7 +15,10 @@ Number = Annotated[int, Field(ge=0, le=2**20)]
 Short = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(max_length=4096)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
+
+
+def _durations(values: Any) -> dict[str, float]:
+    return bounded(values, seconds, 32)
 
 
 class FileDigest(Wire):
@@ -101,7 +104,7 @@ class Manifest(Wire):
     parts: Annotated[list[Part], Field(max_length=2**20)]
     metadata: Annotated[list[FileDigest], Field(max_length=2**20)]
     verification: Verification
-    durations: dict[Short, Seconds] = Field(default_factory=dict)
+    durations: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
 
     @property
     def bytes(self) -> int:

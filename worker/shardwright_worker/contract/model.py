@@ -1,7 +1,22 @@
-"""The base of the contract's types: frozen, camelCase on the wire, unknown fields ignored when read."""
+"""The base of the contract's types, and the bounds of what may stand in their fields.
 
-from pydantic import BaseModel, ConfigDict
+A fact that is out of bounds makes what carries it unreadable; what only informs is left out instead.
+"""
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler
+from pydantic import WrapValidator as Wrap
 from pydantic.alias_generators import to_camel
+
+from shardwright_worker.contract.text import clean, is_clean
+
+LARGEST = 2**53  # the largest number that every reader of JSON takes as it is
+LONGEST = 1e9  # seconds; some thirty years
+READABLE = 64 * 1024  # characters of JSON that are looked at; Kubernetes keeps 4096 bytes
 
 
 class Wire(BaseModel):
@@ -12,3 +27,104 @@ class Wire(BaseModel):
     def to_wire(self) -> dict[str, object]:
         """Plain JSON types, without fields that are None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+T = TypeVar("T", bound=Wire)
+
+
+def read_json(kind: type[T], text: str) -> T | None:
+    """The value in a text from outside, None if it is something else. Takes a moment, whatever the text is."""
+    if len(text) > READABLE:
+        return None
+    try:
+        return kind.model_validate_json(text.encode(errors="replace"))
+    except ValidationError:
+        return None
+
+
+def otherwise(default: Any) -> Wrap:
+    """Use the default for a value that is out of bounds: it only informs."""
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            return default
+
+    return Wrap(validate)
+
+
+def text_of(limit: int) -> AfterValidator:
+    """Text for people, made clean."""
+    return AfterValidator(lambda text: clean(text, limit))
+
+
+def _fact(text: str) -> str:
+    if not is_clean(text, 1024):
+        raise ValueError("must be one line of at most 1024 characters without control characters")
+    return text
+
+
+def _relative(path: str) -> str:
+    parts = path.split("/") if path else []
+    if "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be a path relative to the root of its volume, without empty parts, . and ..")
+    return _fact(path)
+
+
+def moment(text: str) -> datetime:
+    """The time that a text tells, in UTC; without a zone it is that already. ValueError if it tells none."""
+    parsed = datetime.fromisoformat(text)
+    try:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("must be a time between the years 1 and 9999") from None
+
+
+def _moment(text: str) -> str:
+    if len(text) > 40:
+        raise ValueError("must be a time such as 2026-01-02T03:04:05Z")
+    moment(text)
+    return text
+
+
+def _hex(digits: int) -> AfterValidator:
+    pattern = re.compile(rf"[0-9a-f]{{{digits}}}")
+
+    def validate(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(f"must have {digits} hex digits")
+        return text
+
+    return AfterValidator(validate)
+
+
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST, allow_inf_nan=False)]
+Fact = Annotated[str, AfterValidator(_fact)]
+RelativePath = Annotated[str, AfterValidator(_relative)]
+Moment = Annotated[str, AfterValidator(_moment)]
+Key = Annotated[str, _hex(16)]
+Digest = Annotated[str, _hex(64)]
+
+
+def bounded(values: Any, entry: Any, most: int) -> dict[str, Any]:
+    """At most so many entries of a map that only informs, without those that `entry` refuses with ValueError."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        try:
+            kept[clean(name, 63)] = entry(value)
+        except (TypeError, ValueError):
+            continue
+        if len(kept) == most:
+            break
+    return kept
+
+
+def seconds(value: Any) -> float:
+    """A number of seconds within bounds; ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    if not (0 <= value <= LONGEST and math.isfinite(value)):
+        raise ValueError("must be between 0 and 10**9")
+    return float(value)

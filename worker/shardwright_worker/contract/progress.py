@@ -2,10 +2,9 @@
 
 import json
 from enum import StrEnum
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
-
-from shardwright_worker.contract.model import Wire
+from shardwright_worker.contract.model import Count, Seconds, Wire, otherwise, read_json
 
 MARK = "shardwright"
 
@@ -22,26 +21,30 @@ class Stage(StrEnum):
     PUBLISHING = "Publishing"
 
 
+MaybeCount = Annotated[Count | None, otherwise(None)]
+
+
 class Progress(Wire):
-    """How far a stage is. Sizes in bytes, `seconds` since the worker started."""
+    """How far a stage is. Sizes in bytes, `seconds` since the worker started. What is out of bounds is left out."""
 
     stage: Stage
-    seconds: float = 0.0
-    ranks_done: int | None = None
-    ranks: int | None = None
-    bytes_done: int | None = None
-    bytes_total: int | None = None
+    seconds: Annotated[Seconds, otherwise(0.0)] = 0.0
+    ranks_done: MaybeCount = None
+    ranks: MaybeCount = None
+    bytes_done: MaybeCount = None
+    bytes_total: MaybeCount = None
 
     def to_line(self) -> str:
         """One line of JSON, without line end."""
         return json.dumps({MARK: "progress", **self.to_wire()}, separators=(",", ":"))
 
 
+class _Marked(Wire):
+    shardwright: Literal["progress"]
+
+
 def read_progress(line: str) -> Progress | None:
     """The progress in a log line, None if the line is something else."""
-    if MARK not in line or not line.startswith("{"):
+    if MARK not in line or not line.startswith("{") or read_json(_Marked, line) is None:
         return None
-    try:
-        return Progress.model_validate_json(line)
-    except ValidationError:
-        return None
+    return read_json(Progress, line)

@@ -1,14 +1,58 @@
-"""The worker's last word: one JSON report that fits a container's termination message."""
+"""The worker's last word: one JSON report that fits a container's termination message.
+
+Nobody who reads a report trusts it: what is out of bounds is left out, or makes the whole report unreadable.
+"""
 
 import json
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from shardwright_worker.contract.model import Wire
-from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.levels import Level
+from shardwright_worker.contract.model import (
+    Count,
+    Digest,
+    Fact,
+    Key,
+    Moment,
+    RelativePath,
+    Seconds,
+    Wire,
+    bounded,
+    otherwise,
+    read_json,
+    seconds,
+    text_of,
+)
+from shardwright_worker.contract.reasons import MEANINGS, Reason
+from shardwright_worker.contract.text import CUT, clean
 
 LIMIT = 4096  # bytes; Kubernetes cuts a termination message there
-_CUT = " … (cut)"
+DAY = 86400.0
+
+
+def _upkeep(values: Any) -> dict[str, str]:
+    return bounded(values, lambda text: clean(_text(text)), 16)
+
+
+def _durations(values: Any) -> dict[str, float]:
+    return bounded(values, seconds, 32)
+
+
+def _retry_after(value: Any) -> float | None:
+    """A hub's wish, a day at most."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return min(value, DAY) * 1.0
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+Name = Annotated[str, text_of(253)]
 
 
 class SourceReport(Wire):
@@ -17,13 +61,13 @@ class SourceReport(Wire):
     `fingerprint`: SHA-256 in hex over names, sizes and times (mtime_ns, ctime_ns) of its files; empty if unknown.
     """
 
-    digest: str
-    fingerprint: str = ""
-    revision: str
-    path: str
-    volume: str
-    bytes: int
-    files: int
+    digest: Digest
+    fingerprint: Digest | Literal[""] = ""
+    revision: Fact
+    path: RelativePath
+    volume: Literal["source", "output"]
+    bytes: Count
+    files: Count
 
 
 class ArtifactReport(Wire):
@@ -32,36 +76,45 @@ class ArtifactReport(Wire):
     `looked_at`: what this look at it has read: "Headers" (manifest, sizes, headers) or "Bytes" (every byte).
     """
 
-    key: str
-    path: str
-    manifest_digest: str
-    bytes: int
-    files: int
-    vllm_version: str
-    accelerator: str
-    verified_by: str
-    source_revision: str = ""
-    completed_at: str
-    looked_at: str = "Headers"
+    key: Key
+    path: RelativePath
+    manifest_digest: Digest
+    bytes: Count
+    files: Count
+    vllm_version: Name
+    accelerator: Name
+    verified_by: Level
+    source_revision: Fact = ""
+    completed_at: Annotated[Moment, otherwise("")]
+    looked_at: Annotated[Literal["Headers", "Bytes"], otherwise("Headers")] = "Headers"
 
 
 class Report(Wire):
     """What a stage did. A success carries `source` and maybe `artifact`, a failure `reason` and `message`."""
 
-    schema_version: int = 1
-    stage: str
-    succeeded: bool
-    key: str = ""
+    schema_version: Count = 1
+    stage: Annotated[str, text_of(40)]
+    succeeded: bool = Field(strict=True)
+    key: Key | Literal[""] = ""
     reason: Reason = Reason.SUCCEEDED
-    message: str = ""
-    error_type: str | None = None
-    rank: int | None = None
-    exit_code: int = 0
-    retry_after: float | None = None  # seconds for which the hub asked to be left alone
+    message: Annotated[str, text_of(2048), otherwise("")] = ""
+    error_type: Annotated[Annotated[str, text_of(100)] | None, otherwise(None)] = None
+    rank: Annotated[Count | None, otherwise(None)] = None
+    exit_code: int = Field(0, ge=0, le=255)
+    # Seconds for which the hub asked to be left alone.
+    retry_after: Annotated[Seconds | None, BeforeValidator(_retry_after)] = None
     source: SourceReport | None = None
     artifact: ArtifactReport | None = None
-    upkeep: dict[str, str] = Field(default_factory=dict)
-    durations: dict[str, float] = Field(default_factory=dict)
+    upkeep: Annotated[dict[str, str], BeforeValidator(_upkeep)] = Field(default_factory=dict)
+    durations: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
+
+    @property
+    def coherent(self) -> bool:
+        """Whether success, reason and exit code say one thing. Only reasons with an exit code are a worker's."""
+        if self.succeeded:
+            return self.reason == Reason.SUCCEEDED and self.exit_code == 0
+        code = MEANINGS[self.reason].exit_code
+        return code is not None and self.exit_code in (0, code)
 
     def to_text(self) -> str:
         """JSON of at most 4096 bytes: first the message is cut, then what only informs is left out."""
@@ -84,11 +137,11 @@ class Report(Wire):
         low, high = 0, len(message)
         while low < high:
             middle = (low + high + 1) // 2
-            if len(self._dump(message[:middle] + _CUT).encode()) <= LIMIT:
+            if len(self._dump(message[:middle] + CUT).encode()) <= LIMIT:
                 low = middle
             else:
                 high = middle - 1
-        text = self._dump(message[:low] + _CUT)
+        text = self._dump(message[:low] + CUT)
         return text if len(text.encode()) <= LIMIT else None
 
     def _dump(self, message: str) -> str:
@@ -98,8 +151,6 @@ class Report(Wire):
 
 
 def read_report(text: str) -> Report | None:
-    """The report in a termination message, None if there is none that can be read."""
-    try:
-        return Report.model_validate_json(text)
-    except ValidationError:
-        return None
+    """The report in a termination message, None if there is none that can be read or it contradicts itself."""
+    report = read_json(Report, text)
+    return report if report and report.coherent else None
