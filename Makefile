@@ -28,7 +28,7 @@ demo-down: ## Take the demo's cluster down (programs and images stay in the cach
 
 ##@ Test it
 
-.PHONY: test test-fast test-plane test-engine test-e2e test-faults test-models
+.PHONY: test test-fast test-plane test-engine test-e2e test-faults test-crashes test-models
 test: ## Everything, from nothing: fast tests, real API server, vLLM, then the cluster from end to end
 	@$(MAKE) test-plane
 	@$(MAKE) test-engine
@@ -41,7 +41,7 @@ test-plane: .venv/.synced ## Pure code, then operator, resource and chart agains
 	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/plane tests/runtime tests/faults tests/api tests/chart $(ARGS)
 test-engine: .venv-engine/.synced ## The worker with vLLM's CPU build
 	@echo "--- the worker with vLLM"
-	@$(ENGINE) -m pytest -q tests/engine $(ARGS)
+	@$(ENGINE) -m pytest -q -m "not long" tests/engine $(ARGS)
 test-e2e: .venv/.synced ## The whole way on a local cluster, which goes away again unless it was up before
 	@echo "--- end to end on a cluster"
 	@if $(CLUSTER_CLI) status >/dev/null 2>&1; then echo "the cluster is up already, and stays up"; \
@@ -52,6 +52,8 @@ test-e2e: .venv/.synced ## The whole way on a local cluster, which goes away aga
 	  exit 1; }
 test-faults: .venv/.synced ## Long: the operator behind a faulty API server, crashes at every write
 	@$(LIGHT) -m pytest -q -m long tests/faults tests/runtime tests/property $(ARGS)
+test-crashes: .venv-engine/.synced ## Long: the worker with vLLM, killed at every named point
+	@$(ENGINE) -m pytest -q -m long tests/engine $(ARGS)
 test-models: .venv-engine/.synced ## Long: every kind of model there and back, with vLLM's CPU build
 	@$(ENGINE) -m tests.kinds $(ARGS)
 

@@ -42,6 +42,30 @@ def llama(folder: Path, change: Change | None = None, **config: Any) -> Path:
     return _write(folder, tensors, {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **config}, change)
 
 
+def add_tokenizer(folder: Path) -> Path:
+    """A tokenizer of whole words, as a hub ships one beside a model."""
+    words = ["<s>", "</s>", "<unk>", "Hello", "world", "is", "def", "main", "return", "It"]
+    tokenizer: dict[str, Any] = {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {word: at for at, word in enumerate(words)}, "unk_token": "<unk>"},
+    }
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "unk_token": "<unk>",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
+    return folder
+
+
 def tied_llama(folder: Path, head: str) -> Path:
     """A Llama whose config ties the embeddings. `head` in the weights: none, same or other."""
 

@@ -8,8 +8,13 @@ import pytest
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.progress import Progress
 from shardwright_worker.contract.report import ArtifactReport
+from shardwright_worker.prepare.digests import digest_files, source_digest
+from shardwright_worker.prepare.fingerprint import fingerprint
+from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.prepare.run import Layout
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.shard.run import shard
+from shardwright_worker.terminal import silent
 
 Watch = Callable[[Progress], None]
 Make = Callable[..., ArtifactReport]
@@ -25,22 +30,30 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(output: Path) -> Make:
-    """Run the shard stage for a source; settings by vLLM's names."""
+    """Run the shard stage for a source as it is, named as prepare names it; settings by vLLM's names."""
 
     def run(
         source: Path,
         verification: str = "load",
         watch: Watch = lambda _: None,
         max_file_size: int = 5 * 1024**3,
+        file_pattern: str = "",
         **settings: object,
     ) -> ArtifactReport:
+        engine = EngineSettings.model_validate(settings)
+        layout = Layout(engine, output, output, file_pattern=file_pattern, max_file_size=max_file_size)
+        listing = list_source(source, engine.extra_args)
+        digest = source_digest(digest_files(source, listing.files, silent))
         request = ShardRequest(
             source=source,
             output=output,
-            settings=EngineSettings.model_validate(settings),
+            settings=engine,
+            artifact_name=layout.key(digest),
+            source_digest=digest,
+            source_fingerprint=fingerprint(listing),
+            file_pattern=file_pattern,
             max_file_size=max_file_size,
             verification=verification,
-            source_digest="0" * 64,
         )
         return shard(request, watch)
 

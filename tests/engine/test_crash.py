@@ -1,67 +1,190 @@
-"""A worker that is killed, at any stage, leaves nothing with a final name, and the next one publishes and sweeps up."""
+"""A worker that is killed or told to stop, at any point, leaves nothing with a final name; the next one publishes.
+
+The next one's artifact has the bytes of one that nobody disturbed, what the dead one left is gone, and what belongs to
+somebody who lives is not.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shardwright_worker.artifact.find import read_manifest
-from shardwright_worker.contract.progress import Stage, read_progress
 from shardwright_worker.contract.reasons import MEANINGS, Reason
+from shardwright_worker.publish.staging import Staging
 from tests import models
+from tests.engine.points import Point, reached, start
+
+WORKER = "shardwright_worker."
+LOADER = "vllm.model_executor.model_loader.sharded_state_loader"
+# The worker's own process, in the order that it comes there.
+LOAD = Point(WORKER + "shard.child", "Child.wait")
+COPY = Point(WORKER + "shard.metadata", "copy_metadata")
+VERIFY = Point(WORKER + "verify.run", "_load_stock")
+PUBLISH = Point(WORKER + "publish.publish", "publish")
+NAME = Point(WORKER + "publish.publish", "_give_name")
+# Processes of the engine.
+ENGINE = Point(WORKER + "shard.engine", "_build_executor")
+LOADING = [Point(WORKER + "shard.releases", "refuse_online_quantization", rank) for rank in "01"]
+SAVING = [Point(WORKER + "shard.writer.volume", "OutputFile.sync", rank) for rank in "01"]
+VERIFYING = [Point(LOADER, "ShardedStateLoader.load_weights", rank) for rank in "01"]
+SERVER = Point(WORKER + "shard.child", "Child.wait", whom="fork server")
 
 
-def _start(source: Path, output: Path, attempt: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "shardwright_worker.cli", "shard", "--source", str(source)]
-    command += ["--output", str(output), "--tensor-parallel-size", "2", "--attempt", attempt]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return models.llama(tmp_path_factory.mktemp("crash") / "source")
 
 
-def _lines(worker: subprocess.Popen[str]) -> Iterator[str]:
-    assert worker.stdout is not None
-    yield from worker.stdout
-
-
-def _stop_at(worker: subprocess.Popen[str], stage: Stage, number: signal.Signals) -> str:
-    """Send the signal when the stage is first told; returns the last line."""
-    last, sent = "", False
-    for line in _lines(worker):
-        last = line
-        progress = read_progress(line)
-        if progress and progress.stage == stage and not sent:
-            os.kill(worker.pid, number)
-            sent = True
-    worker.wait()
-    assert sent, f"the stage {stage} was never told"
-    return last
-
-
-@pytest.mark.parametrize("stage", [Stage.LOADING, Stage.VERIFYING])
-def test_the_next_worker_publishes_what_a_killed_one_left(tmp_path: Path, stage: Stage) -> None:
-    source, output = models.llama(tmp_path / "source"), tmp_path / "output"
+@pytest.fixture(scope="module")
+def undisturbed(source: Path) -> dict[str, str]:
+    """Digests of the files of an artifact that nobody disturbed."""
+    output = source.parent / "undisturbed"
     output.mkdir()
-    _stop_at(_start(source, output, "killed"), stage, signal.SIGKILL)
-    assert not list(output.glob("*/shardwright.json"))
-    second = _start(source, output, "second")
-    report = json.loads(list(_lines(second))[-1])
-    assert second.wait() == 0
-    assert report["succeeded"]
-    assert [path.name for path in output.iterdir()] == [report["key"]]
-    assert read_manifest(output / report["key"]).verification.level == "Load"
+    report = _end(start(source, output, "only"))
+    assert report["succeeded"], report
+    return _digests(output / report["key"])
 
 
-def test_a_worker_that_is_told_to_stop_says_so(tmp_path: Path) -> None:
-    source, output = models.llama(tmp_path / "source"), tmp_path / "output"
-    output.mkdir()
-    worker = _start(source, output, "stopped")
-    report = json.loads(_stop_at(worker, Stage.LOADING, signal.SIGTERM))
-    assert worker.returncode == MEANINGS[Reason.DISRUPTED].exit_code
-    assert report["reason"] == Reason.DISRUPTED
-    assert not list(output.glob("*/shardwright.json"))
+@pytest.fixture
+def output(tmp_path: Path) -> Iterator[Path]:
+    """A volume on which somebody else is at work."""
+    folder = tmp_path / "output"
+    folder.mkdir()
+    with Staging(folder, "0" * 16, "alive") as staging:
+        (staging.path / "model.safetensors").write_text("not yet whole")
+        yield folder
+        assert (staging.path / "model.safetensors").read_text() == "not yet whole"
+
+
+def _end(worker: subprocess.Popen[str]) -> Any:
+    """Its last line as JSON; nothing if it had no time for one."""
+    text, _ = worker.communicate(timeout=300)
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    return json.loads(lines[-1]) if lines else {}
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    manifest = read_manifest(folder)
+    parts = {part.file: part.sha256 for part in manifest.parts}
+    return {**parts, **{file.name: file.sha256 for file in manifest.metadata}}
+
+
+def _artifacts(output: Path) -> list[Path]:
+    return [path.parent for path in output.glob("*/shardwright.json")]
+
+
+def _the_next_one_publishes(source: Path, output: Path, undisturbed: dict[str, str]) -> None:
+    report = _end(start(source, output, "second"))
+    assert report["succeeded"], report
+    assert _artifacts(output) == [output / report["key"]]
+    assert _digests(output / report["key"]) == undisturbed
+    staged = {path.name.partition(".owner")[0] for path in (output / ".staging").iterdir()}
+    assert staged == {"0" * 16 + ".alive"}
+
+
+def _is_killed(source: Path, output: Path, undisturbed: dict[str, str], point: Point) -> None:
+    worker = start(source, output, "killed", point=point)
+    _end(worker)
+    assert reached(output, "killed").exists()
+    assert worker.returncode == -signal.SIGKILL
+    assert not _artifacts(output)
+    _the_next_one_publishes(source, output, undisturbed)
+
+
+def _is_told(source: Path, output: Path, undisturbed: dict[str, str], point: Point) -> None:
+    worker = start(source, output, "told", point=point, number=signal.SIGTERM)
+    report = _end(worker)
+    assert reached(output, "told").exists()
+    assert (worker.returncode, report["reason"]) == (MEANINGS[Reason.DISRUPTED].exit_code, Reason.DISRUPTED)
+    assert not _artifacts(output)
+    _the_next_one_publishes(source, output, undisturbed)
+
+
+def _loses(source: Path, output: Path, point: Point, number: signal.Signals) -> Any:
+    """A process of the engine is killed; the report says so, and nothing stays."""
+    worker = start(source, output, "lost", point=point, number=number)
+    report = _end(worker)
+    assert reached(output, "lost").exists()
+    assert report["reason"] == Reason.UNEXPECTED_ERROR, report
+    assert worker.returncode == MEANINGS[Reason.UNEXPECTED_ERROR].exit_code
+    assert not _artifacts(output)
+    assert {path.name.partition(".owner")[0] for path in (output / ".staging").iterdir()} == {"0" * 16 + ".alive"}
+    return report
+
+
+def test_a_worker_that_is_killed_while_it_saves(source: Path, output: Path, undisturbed: dict[str, str]) -> None:
+    _is_killed(source, output, undisturbed, COPY)
+
+
+def test_a_worker_that_is_told_to_stop_while_it_verifies(
+    source: Path, output: Path, undisturbed: dict[str, str]
+) -> None:
+    _is_told(source, output, undisturbed, VERIFY)
+
+
+def test_a_rank_that_is_killed_while_it_verifies_is_no_failed_verification(source: Path, output: Path) -> None:
+    report = _loses(source, output, VERIFYING[1], signal.SIGKILL)
+    assert report["rank"] == 1
+    assert "rank 1's process was killed by SIGKILL" in report["message"]
+
+
+def test_a_fork_server_that_is_killed(source: Path, output: Path) -> None:
+    assert "forked from" in _loses(source, output, SERVER, signal.SIGKILL)["message"]
+
+
+def test_two_workers_at_the_same_moment(source: Path, output: Path, undisturbed: dict[str, str]) -> None:
+    workers = [start(source, output, name) for name in ("one", "two")]
+    reports = [_end(worker) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert reports[0]["artifact"] == reports[1]["artifact"]
+    assert [_digests(folder) for folder in _artifacts(output)] == [undisturbed]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", [LOAD, VERIFY, PUBLISH, NAME], ids=str)
+def test_a_worker_that_is_killed_anywhere(
+    source: Path, output: Path, undisturbed: dict[str, str], point: Point
+) -> None:
+    _is_killed(source, output, undisturbed, point)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", [LOAD, COPY, PUBLISH, NAME], ids=str)
+def test_a_worker_that_is_told_to_stop_anywhere(
+    source: Path, output: Path, undisturbed: dict[str, str], point: Point
+) -> None:
+    _is_told(source, output, undisturbed, point)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS])
+@pytest.mark.parametrize("point", [*LOADING, *SAVING, VERIFYING[0]], ids=str)
+def test_a_rank_that_is_killed_is_named(source: Path, output: Path, point: Point, number: signal.Signals) -> None:
+    report = _loses(source, output, point, number)
+    assert report["rank"] == int(point.rank)
+    assert number.name in report["message"]
+
+
+@pytest.mark.long
+def test_an_engine_that_is_killed(source: Path, output: Path) -> None:
+    assert "SIGKILL" in _loses(source, output, ENGINE, signal.SIGKILL)["message"]
+
+
+@pytest.mark.long
+def test_a_worker_that_is_killed_while_it_proves_again(source: Path, output: Path) -> None:
+    first = _end(start(source, output, "first", "--verification", "digests"))
+    folder = output / first["key"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for number, module in enumerate((VERIFY, Point(WORKER + "publish.manifest", "sync"))):
+        worker = start(source, output, f"killed-{number}", point=module)
+        _end(worker)
+        assert worker.returncode == -signal.SIGKILL
+        assert {path.name: path.read_bytes() for path in folder.iterdir()}.keys() == before.keys()
+        assert read_manifest(folder).verification.level == ("Digests", "Load")[number]

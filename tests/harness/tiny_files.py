@@ -11,7 +11,12 @@ from typing import Any
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.manifest import Engine, FileDigest, Manifest, Part, Source, Tensor, Verification
-from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, MANIFEST_NAME, default_file_pattern
+from shardwright_worker.contract.naming import (
+    DEFAULT_MAX_FILE_SIZE,
+    MANIFEST_NAME,
+    artifact_key,
+    default_file_pattern,
+)
 
 CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -64,27 +69,34 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
 def write_artifact(
     folder: Path,
     *,
-    key: str = "0123456789abcdef",
+    key: str = "",
     created_at: str = "2026-01-02T03:04:05Z",
     settings: EngineSettings | None = None,
+    source_digest: str = "d" * 64,
+    image: str = "engine:1",
     xxh3: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A published artifact of one part per rank. `xxh3` gives tensors' digests, which are empty otherwise."""
+    """A published artifact of one part per rank. `xxh3` gives tensors' digests, which are empty otherwise.
+
+    Without `key` it has the one that follows from the rest, as `key_of` tells; with another it is a lie.
+    """
     settings = settings or EngineSettings(tensor_parallel_size=2)
+    pattern = default_file_pattern(settings.pipeline_parallel_size)
     config = json.dumps(CONFIG).encode()
     files = {"config.json": config}
     parts = []
     for rank in range(settings.world_size):
         tensors = {"model.embed": bytes([rank, 1]) * 64, "lm_head": bytes([rank, 2]) * 32}
         content = safetensors(tensors)
-        name = default_file_pattern(1).format(rank=rank, part=0)
+        pp_rank, tp_rank = divmod(rank, settings.tensor_parallel_size)
+        name = pattern.format(rank=tp_rank, tp_rank=tp_rank, pp_rank=pp_rank, part=0)
         files[name] = content
         parts.append(
             Part(
                 file=name,
                 rank=rank,
-                tp_rank=rank % settings.tensor_parallel_size,
-                pp_rank=rank // settings.tensor_parallel_size,
+                tp_rank=tp_rank,
+                pp_rank=pp_rank,
                 part=0,
                 size=len(content),
                 sha256=hashlib.sha256(content).hexdigest(),
@@ -95,18 +107,18 @@ def write_artifact(
             )
         )
     manifest = Manifest(
-        key=key,
+        key=key or key_of(settings, source_digest, image),
         created_at=created_at,
-        source=Source(digest="d" * 64, revision="c" * 40, repo="org/model"),
+        source=Source(digest=source_digest, revision="c" * 40, repo="org/model"),
         engine=Engine(
             settings=settings,
-            image="engine:1",
+            image=image,
             vllm_version="0.32.0",
             torch_version="2.13.0",
             accelerator="NVIDIA H100 80GB HBM3",
             dtype="torch.bfloat16",
         ),
-        file_pattern=default_file_pattern(settings.pipeline_parallel_size),
+        file_pattern=pattern,
         max_file_size=DEFAULT_MAX_FILE_SIZE,
         parts=parts,
         metadata=[FileDigest(name="config.json", size=len(config), sha256=hashlib.sha256(config).hexdigest())],
@@ -115,3 +127,11 @@ def write_artifact(
     )
     write_files(folder, {**files, MANIFEST_NAME: json.dumps(manifest.to_wire()).encode()})
     return manifest
+
+
+def key_of(settings: EngineSettings, source_digest: str = "d" * 64, image: str = "engine:1") -> str:
+    """The key of an artifact that `write_artifact` writes."""
+    return artifact_key(source_digest, settings, image, "", DEFAULT_MAX_FILE_SIZE)
+
+
+KEY = key_of(EngineSettings(tensor_parallel_size=2))

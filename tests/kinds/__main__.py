@@ -1,6 +1,6 @@
 """`make test-models`: each kind of model at each layout; a table on stdout and .bench/models-DEVICE.json.
 
-Ends with 1 if a model is published that is not exact (the worker says so), or refused without a reason of its own.
+Every cell has one expected end: exact, or a refusal with its reason at its stage. Ends with 1 if one ends otherwise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from shardwright_worker.contract.progress import read_progress
+from shardwright_worker.contract.report import read_report
 from tests import models
+from tests.kinds.expected import end_of
 from tests.quantized_models import AWQ, FP8, FP8_BLOCKS, GPTQ, INT4, INT8
 
 KINDS: Mapping[str, models.Build] = {
@@ -32,16 +35,16 @@ KINDS: Mapping[str, models.Build] = {
     "Llama, AWQ": AWQ.llama,
 }
 LAYOUTS: Mapping[str, tuple[str, ...]] = {
-    "tp=1": (),
-    "tp=2": ("--tensor-parallel-size", "2"),
-    "pp=2": ("--pipeline-parallel-size", "2"),
+    "tp=1": ("--verification", "generate"),
+    "tp=2": ("--tensor-parallel-size", "2", "--verification", "generate"),
+    # vLLM's CPU build cannot generate over pipeline stages.
+    "pp=2": ("--pipeline-parallel-size", "2", "--verification", "load"),
 }
 EXACT = "exact"
-_UNEXPLAINED = ("VerificationFailed", "WorkerProtocolError")
 
 
 def main() -> int:
-    """Zero if everything is either exact or refused for a reason."""
+    """Zero if every cell ends as expected."""
     parser = argparse.ArgumentParser(prog="python -m tests.kinds", description=__doc__)
     parser.add_argument("--device", default="cpu", help="only for the file's name: vLLM finds the device itself (cpu)")
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="of these (all)")
@@ -54,9 +57,13 @@ def main() -> int:
     for kind in given.kinds:
         for layout in given.layouts:
             result = _there_and_back(KINDS[kind], LAYOUTS[layout])
-            wrong += result["result"] in _UNEXPLAINED
+            expected = end_of(given.device, kind, layout)
+            found = (result["result"], result["stage"])
+            wrong += found != expected
             results.setdefault(kind, {})[layout] = result
-            print(f"{kind:<46}{layout:<6}{result['result']:<26}{result.get('message', '')[:160]}", flush=True)
+            told = f"{result['result']} at {result['stage']}" if result["stage"] else result["result"]
+            verdict = "" if found == expected else f"NOT AS EXPECTED ({' at '.join(filter(None, expected))}) "
+            print(f"{kind:<46}{layout:<6}{told:<40}{verdict}{result.get('message', '')[:160]}", flush=True)
             target.write_text(json.dumps(results, indent=2) + "\n")
     return min(wrong, 1)
 
@@ -66,16 +73,22 @@ def _there_and_back(build: models.Build, layout: tuple[str, ...]) -> dict[str, A
         source, output = build(Path(folder, "source")), Path(folder, "output")
         output.mkdir()
         command = [sys.executable, "-m", "shardwright_worker.cli", "shard", "--source", str(source), *layout]
-        command += ["--output", str(output), "--verification", "generate"]
+        command += ["--output", str(output)]
         done = subprocess.run(command, capture_output=True, text=True)
-    try:
-        report = json.loads(done.stdout.strip().splitlines()[-1])
-    except (IndexError, ValueError):
-        return {"result": "WorkerProtocolError", "message": done.stderr[-400:]}
-    if not report["succeeded"]:
-        return {"result": report["reason"], "message": report["message"]}
-    artifact = report["artifact"]
-    return {"result": EXACT, "vllm": artifact["vllmVersion"], "verifiedBy": artifact["verifiedBy"]}
+    lines = done.stdout.strip().splitlines()
+    report = read_report(lines[-1]) if lines else None
+    if report is None:
+        return {"result": "no report", "stage": "", "message": done.stderr[-400:]}
+    if not report.succeeded:
+        stages = [progress.stage.value for line in lines if (progress := read_progress(line))]
+        return {"result": report.reason.value, "stage": stages[-1] if stages else "", "message": report.message}
+    assert report.artifact
+    return {
+        "result": EXACT,
+        "stage": "",
+        "vllm": report.artifact.vllm_version,
+        "verifiedBy": report.artifact.verified_by,
+    }
 
 
 if __name__ == "__main__":

@@ -16,9 +16,8 @@ from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.progress import Progress
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import safetensors, write_artifact
+from tests.harness.tiny_files import KEY, safetensors, write_artifact
 
-KEY = "0123456789abcdef"
 PART = "model-rank-1-part-0.safetensors"
 RIGHT = {"model.embed": b"\1\1" * 64, "lm_head": b"\1\2" * 32}
 

@@ -103,7 +103,7 @@ def test_what_nobody_foresaw_is_a_report_too(tmp_path: Path) -> None:
     code = f"{breaking}m.check_artifact = broken\nfrom shardwright_worker.cli import main\nsys.exit(main({words}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     report = last_report(done.stdout)
-    assert report.reason == Reason.WORKER_PROTOCOL_ERROR
+    assert report.reason == Reason.UNEXPECTED_ERROR
     assert (report.error_type, report.message) == ("KeyError", "KeyError: 'surprise'")
     assert done.returncode == report.exit_code
     assert "Traceback" in done.stderr

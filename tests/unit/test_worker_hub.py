@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
@@ -54,10 +55,9 @@ def test_a_source_that_lost_a_file_gets_it_back(hub: Hub, tmp_path: Path) -> Non
 
 
 def test_a_finished_artifact_needs_no_source(hub: Hub, tmp_path: Path) -> None:
-    key = prepare(hub, tmp_path).key
-    write_artifact(tmp_path / "out" / key, key=key)
+    key, source, *_ = prepare(hub, tmp_path)
     other = tmp_path / "other"
-    write_artifact(other / "out" / key, key=key)
+    write_artifact(other / "out" / key, settings=EngineSettings(), source_digest=source.digest, image="")
     prepared = prepare(hub, other)
     assert prepared.artifact is not None
     assert prepared.files is None

@@ -10,7 +10,8 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.metadata import copy_metadata, correct_config
+from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.shard.metadata import copy_metadata, correct_config, metadata_names
 from shardwright_worker.shard.releases import refuse_names, release_of
 
 LISTS = {"modules_to_not_convert": ["lm_head"]}
@@ -59,8 +60,12 @@ def test_weights_and_code_that_is_not_trusted_stay_behind(tmp_path: Path) -> Non
         (source / name).touch()
     (source / "chat_templates" / "tool.jinja").touch()
     there = ["chat_templates/tool.jinja", "config.json", "vocab.json"]
-    assert copy_metadata(source, tmp_path / "one", False) == there
-    assert copy_metadata(source, tmp_path / "two", True) == sorted([*there, "modeling.py"])
+    listing = list_source(source, {})
+    assert metadata_names(listing, False) == there
+    assert metadata_names(listing, True) == sorted([*there, "modeling.py", "run.sh"])
+    copy_metadata(source, tmp_path / "copy", there)
+    copied = sorted(str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*.*"))
+    assert copied == there
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_paths_are_relative_to_their_volume(tmp_path: Path) -> None:
 
 def test_a_finished_artifact_is_found_and_a_damaged_one_is_not(tmp_path: Path) -> None:
     write_files(tmp_path / "model", model_files())
-    key = prepare(tmp_path).key
-    write_artifact(tmp_path / "out" / key, key=key)
+    key, source, *_ = prepare(tmp_path)
+    write_artifact(tmp_path / "out" / key, settings=EngineSettings(), source_digest=source.digest, image="")
     found = prepare(tmp_path).artifact
     assert found is not None
     assert (found.key, found.path) == (key, key)
@@ -63,12 +63,12 @@ def test_a_full_volume_stops_it_at_once_unless_the_artifact_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_files(tmp_path / "model", model_files())
-    key = prepare(tmp_path).key
+    key, source, *_ = prepare(tmp_path)
     full(monkeypatch, tmp_path)
     with pytest.raises(WorkerFailure) as caught:
         prepare(tmp_path)
     assert caught.value.reason == Reason.INSUFFICIENT_SPACE
-    write_artifact(tmp_path / "out" / key, key=key)
+    write_artifact(tmp_path / "out" / key, settings=EngineSettings(), source_digest=source.digest, image="")
     assert prepare(tmp_path).artifact is not None
     (tmp_path / "model" / "config.json").write_text(json.dumps({"num_attention_heads": 4}))
     with pytest.raises(WorkerFailure) as caught:

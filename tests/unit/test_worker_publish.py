@@ -18,9 +18,8 @@ from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.publish.publish import move_into, publish
 from shardwright_worker.publish.staging import Staging
 from shardwright_worker.volume_errors import volume_errors
-from tests.harness.tiny_files import write_artifact
+from tests.harness.tiny_files import KEY, write_artifact
 
-KEY = "0123456789abcdef"
 PART = "model-rank-1-part-0.safetensors"
 
 

@@ -74,10 +74,18 @@ def _add_prepare(parser: Parser) -> None:
     )
     known.add_argument("--known-digest", default="", metavar="SHA256", help="digest of --source")
     known.add_argument("--known-fingerprint", default="", metavar="SHA256", help="its names, sizes and times then")
+    parser.add_argument_group("finished artifact").add_argument(
+        "--deep", action="store_true", help="read every byte of it, not only manifest, sizes and headers"
+    )
     old = parser.add_argument_group("older artifacts", "removed from --output if --keep is given")
     old.add_argument("--keep", type=int, metavar="N", help="keep the newest N artifacts, the published ones counted")
     old.add_argument("--published", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")
-    old.add_argument("--in-use", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")
+    old.add_argument(
+        "--in-use", nargs="+", action="extend", default=[], metavar="KEY", help="not removed, and named if spared"
+    )
+    old.add_argument(
+        "--prune-until", type=float, metavar="SECONDS", help="nothing is removed after this time (since the epoch)"
+    )
     _add_report(parser)
 
 
@@ -97,6 +105,12 @@ def _add_shard(parser: Parser) -> None:
     known.add_argument("--artifact-name", default="", metavar="KEY", help="folder under --output")
     known.add_argument("--attempt", default="", metavar="NAME", help="names this run's staging folder")
     known.add_argument("--source-digest", default="", metavar="SHA256", help="digest over the source's files")
+    known.add_argument(
+        "--source-fingerprint",
+        default="",
+        metavar="SHA256",
+        help="digest over names, sizes and times of the source with that digest; without it the source is read again",
+    )
     known.add_argument("--source-revision", default="", metavar="COMMIT", help="for the manifest")
     known.add_argument("--source-repo", default="", metavar="ORG/NAME", help="for the manifest")
     _add_report(parser)

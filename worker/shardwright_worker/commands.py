@@ -4,15 +4,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.engine_flags import engine_settings
+from shardwright_worker.inside import plain_path
 from shardwright_worker.part_pattern import check_pattern
 from shardwright_worker.terminal import Show
 
@@ -27,7 +28,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     """Make a source ready and look for its artifact."""
     from shardwright_worker.prepare.run import Known, Pruning, prepare_folder, prepare_repository, upkeep
 
-    layout = _layout(arguments)
+    layout = replace(_layout(arguments), deep=arguments.deep, show=show)
     if bool(arguments.source) == bool(arguments.repo):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "give either --source DIR or --repo ORG/NAME")
     if arguments.keep is not None and arguments.keep < 1:
@@ -39,7 +40,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         prepared = prepare_folder(Path(arguments.source), layout, show, known)
     done = {}
     if arguments.keep is not None:
-        pruning = Pruning(arguments.keep, {*arguments.published, *arguments.in_use})
+        pruning = Pruning(arguments.keep, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
         done = upkeep(pruning, layout, prepared.key)
     return Report(
         stage="Prepare",
@@ -47,6 +48,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         key=prepared.key,
         source=prepared.source,
         artifact=prepared.artifact,
+        message="" if prepared.artifact else layout.damage.get(prepared.key, ""),
         upkeep=done,
     )
 
@@ -64,21 +66,21 @@ def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
             f"--source {arguments.source or '(not given)'} is no local directory: name the model's folder; "
             "a repository of a hub is fetched with `shardwright-worker prepare --repo ORG/NAME`",
         )
-    key, digest = arguments.artifact_name, arguments.source_digest
+    key, digest, seen = arguments.artifact_name, arguments.source_digest, arguments.source_fingerprint
     files = recorded_files(source, digest)
     if not key:
         prepared = prepare_folder(source, layout, show)
-        if prepared.artifact:
-            return Report(stage="Shard", succeeded=True, key=prepared.key, artifact=prepared.artifact)
-        key, digest, files = prepared.key, prepared.source.digest, prepared.files or []
+        key, digest, seen = prepared.key, prepared.source.digest, prepared.source.fingerprint
+        files = prepared.files or []
     elif not is_key(key):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--artifact-name {key}: a key has 16 hex digits")
-    return _make(arguments, layout, show, key, digest, files)
+    elif not digest:
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "--source-digest: it must be given with --artifact-name")
+    known = {"artifact_name": key, "source_digest": digest, "source_fingerprint": seen, "source_files": tuple(files)}
+    return _make(arguments, layout, show, known)
 
 
-def _make(
-    arguments: argparse.Namespace, layout: "Layout", show: Show, key: str, digest: str, files: list[FileDigest]
-) -> Report:
+def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, known: dict[str, Any]) -> Report:
     from shardwright_worker.artifact.find import read_manifest
     from shardwright_worker.shard.request import ShardRequest
     from shardwright_worker.shard.run import shard as make
@@ -91,13 +93,11 @@ def _make(
         file_pattern=arguments.file_pattern,
         max_file_size=layout.max_file_size,
         verification=arguments.verification,
-        artifact_name=key,
         attempt=arguments.attempt,
         volume_root=layout.volume_root,
-        source_digest=digest,
-        source_revision=arguments.source_revision or digest,
+        source_revision=arguments.source_revision or known["source_digest"],
         source_repo=arguments.source_repo,
-        source_files=tuple(files),
+        **known,
     )
     artifact = make(request, show)
     durations = read_manifest(layout.output / artifact.key).durations
@@ -145,8 +145,8 @@ def _layout(arguments: argparse.Namespace) -> "Layout":
         print("flags that do not change what shards hold are ignored", file=sys.stderr)
     if arguments.file_pattern:
         check_pattern(arguments.file_pattern, engine)
-    output = Path(arguments.output).absolute()
-    root = Path(arguments.volume_root).absolute() if arguments.volume_root else output
+    output = plain_path(arguments.output)
+    root = plain_path(arguments.volume_root) if arguments.volume_root else output
     if not output.is_relative_to(root):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--output {output} is not inside --volume-root {root}")
     return Layout(engine, output, root, arguments.image, arguments.file_pattern, arguments.max_file_size)

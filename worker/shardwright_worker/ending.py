@@ -18,6 +18,14 @@ from shardwright_worker.redaction import redact
 
 GRACE = 3.5  # seconds for an orderly stop; then the process ends wherever it is
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Errors that mean the same whatever was done.
+_OF_VOLUMES = {
+    errno.ENOSPC: Reason.INSUFFICIENT_SPACE,
+    errno.EDQUOT: Reason.INSUFFICIENT_SPACE,
+    errno.EIO: Reason.VOLUME_UNAVAILABLE,
+    errno.ESTALE: Reason.VOLUME_UNAVAILABLE,
+    errno.EROFS: Reason.VOLUME_NOT_WRITABLE,
+}
 
 
 class Told(BaseException):
@@ -74,11 +82,11 @@ def report_of_failure(stage: str, error: BaseException, secrets: set[str]) -> Re
         reason, message, error_type = Reason.DISRUPTED, "the worker was told to stop", ""
     elif isinstance(error, MemoryError):
         reason, message = Reason.OUT_OF_MEMORY, "the worker ran out of memory"
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        reason, message = Reason.INSUFFICIENT_SPACE, f"{error.strerror}: {error.filename or 'the volume is full'}"
+    elif isinstance(error, OSError) and error.errno in _OF_VOLUMES:
+        reason, message = _OF_VOLUMES[error.errno], f"{error.strerror}: {error.filename or 'no file was named'}"
     else:
         print(redact("".join(traceback.format_exception(error)), secrets), file=sys.stderr)
-        reason, message = Reason.WORKER_PROTOCOL_ERROR, f"{type(error).__name__}: {error}"
+        reason, message = Reason.UNEXPECTED_ERROR, f"{type(error).__name__}: {error}"
     return Report(
         stage=stage,
         succeeded=False,

@@ -1,21 +1,25 @@
 """Proves that an artifact is what its manifest says: sizes and headers in a moment, every byte if asked to."""
 
+import contextlib
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from shardwright_worker.artifact.find import damaged, read_manifest, wrong_sizes
+from shardwright_worker.artifact.consistency import contradictions
+from shardwright_worker.artifact.files import wrong_files
+from shardwright_worker.artifact.find import damaged, describe, read_manifest
 from shardwright_worker.contract.manifest import Manifest, Part
 from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.inside import open_plain
 from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header
 from shardwright_worker.terminal import Show
+from shardwright_worker.volume_errors import reading
 
 _CHUNK = 4 * 1024 * 1024
 _THREADS = 4
-_NAMED = 5
 
 
 class Stopped(Exception):  # noqa: N818 - says that it was told to stop
@@ -32,36 +36,13 @@ class Checked(NamedTuple):
 def check_artifact(folder: Path, deep: bool, show: Show) -> Checked:
     """ArtifactDamaged names the bad files, and the bad tensors where that can be known."""
     manifest = read_manifest(folder)
-    problems = wrong_sizes(folder, manifest)
-    if not problems:
-        problems = [line for part in manifest.parts for line in _wrong_header(folder, part)]
+    problems = contradictions(manifest) or wrong_files(folder, manifest)
     note = ""
     if deep and not problems:
         problems, note = _wrong_bytes(folder, manifest, show)
     if problems:
-        more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-        raise damaged(f"{folder}: {'; '.join(problems[:_NAMED])}{more}")
+        raise damaged(describe(folder, problems))
     return Checked(manifest, note)
-
-
-def _wrong_header(folder: Path, part: Part) -> list[str]:
-    try:
-        entries = read_header(folder / part.file)
-    except (HeaderError, OSError) as error:
-        return [f"{part.file} {error}"]
-    recorded = {tensor.name: (tensor.dtype, tuple(tensor.shape)) for tensor in part.tensors}
-    there = {name: (entry.dtype, entry.shape) for name, entry in entries.items()}
-    lines = [f"{part.file} lacks tensor {name}" for name in sorted(recorded.keys() - there.keys())]
-    lines += [f"{part.file} holds an unknown tensor {name}" for name in sorted(there.keys() - recorded.keys())]
-    for name in sorted(recorded.keys() & there.keys()):
-        if recorded[name] != there[name]:
-            was, now = _form(*recorded[name]), _form(*there[name])
-            lines.append(f"{part.file}: tensor {name} is {now} instead of {was}")
-    return lines
-
-
-def _form(dtype: str, shape: tuple[int, ...]) -> str:
-    return f"{dtype} {list(shape)}"
 
 
 def _wrong_bytes(folder: Path, manifest: Manifest, show: Show) -> tuple[list[str], str]:
@@ -91,7 +72,7 @@ def _wrong_bytes(folder: Path, manifest: Manifest, show: Show) -> tuple[list[str
 
 def _wrong_file(path: Path, sha256: str, count: Callable[[int], None]) -> list[str]:
     hasher = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with _opened(path) as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
             count(len(chunk))
@@ -100,11 +81,13 @@ def _wrong_file(path: Path, sha256: str, count: Callable[[int], None]) -> list[s
 
 def _wrong_part(folder: Path, part: Part, xxh3: Callable[[], Any] | None, count: Callable[[int], None]) -> list[str]:
     """One pass over the file for both digests."""
-    entries = sorted(read_header(folder / part.file).items(), key=lambda item: item[1].begin)
+    path = folder / part.file
+    with _header_of(path):
+        entries = sorted(read_header(path).items(), key=lambda item: item[1].begin)
     whole = hashlib.sha256()
     recorded = {tensor.name: tensor.xxh3 for tensor in part.tensors}
     bad = []
-    with (folder / part.file).open("rb", buffering=0) as file:
+    with _opened(path) as file:
 
         def read(length: int, *hashers: Any) -> None:
             while length:
@@ -120,13 +103,32 @@ def _wrong_part(folder: Path, part: Part, xxh3: Callable[[], Any] | None, count:
         for name, entry in entries:
             hashers = [xxh3()] if xxh3 else []
             read(entry.end - entry.begin, *hashers)
-            if hashers and recorded[name] and hashers[0].hexdigest() != recorded[name]:
+            if hashers and recorded.get(name) and hashers[0].hexdigest() != recorded[name]:
                 bad.append(name)
     if bad:
         return [f"{part.file}: tensor {name} has other bytes than recorded" for name in bad]
     if part.sha256 and whole.hexdigest() != part.sha256:
         return [f"{part.file} has other bytes than recorded (SHA-256 differs)"]
     return []
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file that was there a moment ago; what cannot be read is not damage."""
+    try:
+        with open_plain(path) as file, reading(path):
+            yield file
+    except FileNotFoundError:
+        raise damaged(f"{path} is gone since it was looked at") from None
+
+
+@contextlib.contextmanager
+def _header_of(path: Path) -> Iterator[None]:
+    try:
+        with reading(path):
+            yield
+    except (HeaderError, OSError) as error:
+        raise damaged(f"{path} changed since it was looked at: {error}") from None
 
 
 def _data_start(entries: list[tuple[str, TensorEntry]], size: int) -> int:

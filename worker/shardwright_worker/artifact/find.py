@@ -1,29 +1,40 @@
-"""Finds finished artifacts: a folder counts if its manifest can be read and every file has the recorded size."""
+"""Finds finished artifacts: a folder counts if its manifest holds together and its files are what it says."""
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from shardwright_worker.artifact.consistency import contradictions
+from shardwright_worker.artifact.files import file_sizes, wrong_files, wrong_sizes
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.naming import FORMAT_VERSION, MANIFEST_NAME, is_key, stays_inside
+from shardwright_worker.contract.manifest import MANIFEST_LIMIT, Manifest
+from shardwright_worker.contract.naming import FORMAT_VERSION, MANIFEST_NAME, is_key, release_of, stays_inside
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
+from shardwright_worker.inside import is_folder, look, read_plain, refuse_links
+from shardwright_worker.volume_errors import reading
+
+__all__ = ["file_sizes", "wrong_sizes"]
+
+NAMED = 5  # lines of damage that a message holds
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The folder's manifest, or ArtifactDamaged that says why there is none."""
-    path = folder / MANIFEST_NAME
+def read_manifest(folder: Path, name: str = MANIFEST_NAME) -> Manifest:
+    """The folder's manifest, or ArtifactDamaged that says why there is none. VolumeUnavailable says nothing of it."""
+    path = folder / name
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        what = "no such folder" if not folder.is_dir() else f"{MANIFEST_NAME}: {error.strerror}"
-        raise damaged(f"{folder} is no artifact: {what}") from None
+        manifest = Manifest.model_validate_json(_content(path))
+    except FileNotFoundError as error:
+        there = is_folder(folder)
+        words = error.strerror if look(path) else os.strerror(error.errno or 0)
+        raise damaged(f"{folder} is no artifact: {f'{name}: {words}' if there else 'no such folder'}") from None
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise damaged(f"{path} cannot be read: {where}: {first['msg']}") from None
+        raise damaged(f"{path} cannot be read: {where}: {first['msg']}"[:500]) from None
     if manifest.schema_version > FORMAT_VERSION:
         raise damaged(
             f"{path} has format {manifest.schema_version}, this worker reads up to {FORMAT_VERSION}: use a newer one"
@@ -34,36 +45,52 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def file_sizes(manifest: Manifest) -> dict[str, int]:
-    """Size of every file that the manifest names."""
-    parts = {part.file: part.size for part in manifest.parts}
-    return {**parts, **{file.name: file.size for file in manifest.metadata}}
+def _content(path: Path) -> bytes:
+    try:
+        return read_plain(path, MANIFEST_LIMIT)
+    except ValueError as error:
+        raise damaged(f"{error}, which no manifest has") from None
 
 
-def wrong_sizes(folder: Path, manifest: Manifest) -> list[str]:
-    """What is wrong with the files' sizes, one line each."""
-    wrong = []
-    for name, size in file_sizes(manifest).items():
-        try:
-            there = (folder / name).stat().st_size
-        except OSError as error:
-            wrong.append(f"{name} is missing" if isinstance(error, FileNotFoundError) else f"{name}: {error.strerror}")
-            continue
-        if there != size:
-            wrong.append(f"{name} has {there} bytes instead of {size}")
-    return wrong
+def finished_artifact(output: Path, key: str, volume_root: Path, vllm_version: str = "") -> ArtifactReport | None:
+    """The artifact of this key, None unless manifest, sizes and headers tell that it is whole.
 
-
-def finished_artifact(output: Path, key: str, volume_root: Path) -> ArtifactReport | None:
-    """The artifact of this key, None unless it is whole as far as manifest and sizes tell."""
+    `vllm_version`: of the vLLM that is installed here, where that is known; an artifact of another release under the
+    same key is refused. ArtifactDamaged if what has the name is nothing that a new artifact could replace.
+    """
     folder = output / key
+    refuse_links(volume_root, output)
+    state = look(folder)
+    if state is None:
+        return None
+    if not stat.S_ISDIR(state.st_mode):
+        what = "a link" if stat.S_ISLNK(state.st_mode) else "no folder"
+        raise damaged(f"{folder} is {what}, and an artifact is to have this name: move it away")
+    if damage_of(folder, key):
+        return None
+    manifest = read_manifest(folder)
+    _refuse_release(folder, manifest, vllm_version)
+    return artifact_report(folder, manifest, volume_root)
+
+
+def damage_of(folder: Path, key: str) -> str:
+    """What is wrong with the artifact of this key as far as the cheap look tells; empty if it is whole."""
     try:
         manifest = read_manifest(folder)
-    except WorkerFailure:
-        return None
-    if manifest.key != key or wrong_sizes(folder, manifest):
-        return None
-    return artifact_report(folder, manifest, volume_root)
+    except WorkerFailure as failure:
+        if failure.reason != Reason.ARTIFACT_DAMAGED:
+            raise
+        return failure.message
+    problems = contradictions(manifest)
+    if manifest.key != key or not manifest.may_have_key(key):
+        problems = [f"its manifest is not that of {key}: source, settings, image or pattern are others", *problems]
+    return describe(folder, problems or wrong_files(folder, manifest))
+
+
+def describe(folder: Path, problems: list[str]) -> str:
+    """The damage in one line; empty without one."""
+    more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+    return f"{folder}: {'; '.join(line[:300] for line in problems[:NAMED])}{more}" if problems else ""
 
 
 def artifact_report(folder: Path, manifest: Manifest, volume_root: Path) -> ArtifactReport:
@@ -71,7 +98,7 @@ def artifact_report(folder: Path, manifest: Manifest, volume_root: Path) -> Arti
     return ArtifactReport(
         key=manifest.key,
         path=relative_path(folder, volume_root),
-        manifest_digest=hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest(),
+        manifest_digest=hashlib.sha256(_content(folder / MANIFEST_NAME)).hexdigest(),
         bytes=manifest.bytes,
         files=manifest.files,
         vllm_version=manifest.engine.vllm_version,
@@ -83,11 +110,18 @@ def artifact_report(folder: Path, manifest: Manifest, volume_root: Path) -> Arti
 
 
 def artifact_keys(output: Path) -> list[str]:
-    """Keys of all folders that look like artifacts, whole or not."""
+    """Keys of all folders that look like artifacts, whole or not. Links are none."""
     try:
-        return sorted(each.name for each in output.iterdir() if is_key(each.name) and (each / MANIFEST_NAME).is_file())
+        with reading(output):
+            names = sorted(name for name in os.listdir(output) if is_key(name))
     except OSError:
         return []
+    return [name for name in names if is_folder(output / name) and _has_manifest(output / name)]
+
+
+def _has_manifest(folder: Path) -> bool:
+    state = look(folder / MANIFEST_NAME)
+    return state is not None and stat.S_ISREG(state.st_mode)
 
 
 def relative_path(folder: Path, root: Path) -> str:
@@ -100,3 +134,13 @@ def relative_path(folder: Path, root: Path) -> str:
 def damaged(message: str) -> WorkerFailure:
     """The failure of an artifact that is not what its manifest says."""
     return WorkerFailure(Reason.ARTIFACT_DAMAGED, message)
+
+
+def _refuse_release(folder: Path, manifest: Manifest, vllm_version: str) -> None:
+    made = manifest.engine.vllm_version
+    if vllm_version and release_of(vllm_version) != release_of(made):
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS,
+            f"{folder} was made with vLLM {made}, and here is {vllm_version} under the same name: the image's tag was "
+            "pushed again, or the environment changed. Name the image by its digest, or use another --output",
+        )

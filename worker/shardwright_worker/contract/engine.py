@@ -27,8 +27,8 @@ ALLOWED_EXTRA_ARGS: dict[str, str] = {
 class EngineSettings(Wire):
     """vLLM's argument names; what is not given is vLLM's default."""
 
-    tensor_parallel_size: int = Field(1, ge=1)
-    pipeline_parallel_size: int = Field(1, ge=1)
+    tensor_parallel_size: int = Field(1, ge=1, le=2**20)
+    pipeline_parallel_size: int = Field(1, ge=1, le=2**20)
     enable_expert_parallel: bool = False
     dtype: str = "auto"
     quantization: str = ""

@@ -1,26 +1,37 @@
 """The manifest of an artifact: what it was made from, every file and tensor in it, and how it was proven."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.model import Wire
-from shardwright_worker.contract.naming import FORMAT_VERSION
+from shardwright_worker.contract.naming import FORMAT_VERSION, artifact_key
+
+# Whoever may write to the volume may write a manifest: nothing in it is larger than any real one.
+MANIFEST_LIMIT = 64 * 1024**2  # bytes
+Size = Annotated[int, Field(ge=0, le=2**60)]
+Number = Annotated[int, Field(ge=0, le=2**20)]
+Short = Annotated[str, Field(max_length=256)]
+Text = Annotated[str, Field(max_length=4096)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
 class FileDigest(Wire):
     """A file by its name relative to its folder, size in bytes and SHA-256 in hex."""
 
-    name: str
-    size: int
-    sha256: str
+    name: Text
+    size: Size
+    sha256: Short
 
 
 class Source(Wire):
     """Where the weights came from. `digest` is over the files; `revision` is a commit or the digest again."""
 
-    digest: str
-    revision: str = ""
-    repo: str = ""
+    digest: Short
+    revision: Short = ""
+    repo: Text = ""
     files: list[FileDigest] = Field(default_factory=list)
 
 
@@ -28,64 +39,69 @@ class Engine(Wire):
     """What wrote the bytes: settings, versions, image and accelerator family."""
 
     settings: EngineSettings
-    image: str = ""
-    vllm_version: str
-    torch_version: str
-    transformers_version: str = ""
-    safetensors_version: str = ""
-    accelerator: str
-    dtype: str
-    quantization: str = ""
-    moe_backend: str = ""
-    linear_backend: str = ""
+    image: Text = ""
+    vllm_version: Short
+    torch_version: Short
+    transformers_version: Short = ""
+    safetensors_version: Short = ""
+    accelerator: Short
+    dtype: Short
+    quantization: Short = ""
+    moe_backend: Short = ""
+    linear_backend: Short = ""
 
 
 class Tensor(Wire):
     """One tensor of a part. `xxh3` is XXH3-128 of its bytes in hex."""
 
-    name: str
-    dtype: str
-    shape: list[int]
-    xxh3: str
+    name: Text
+    dtype: Short
+    shape: Annotated[list[Size], Field(max_length=64)]
+    xxh3: Short
 
 
 class Part(Wire):
     """One safetensors file of one rank."""
 
-    file: str
-    rank: int
-    tp_rank: int
-    pp_rank: int
-    part: int
-    size: int
-    sha256: str
+    file: Text
+    rank: Number
+    tp_rank: Number
+    pp_rank: Number
+    part: Number
+    size: Size
+    sha256: Short
     tensors: list[Tensor]
 
 
 class Verification(Wire):
-    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them."""
+    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them.
 
-    level: str
-    vllm_version: str = ""
-    runtime_digests: dict[str, str] = Field(default_factory=dict)
-    tensors: int = 0
-    tokens: list[list[int]] = Field(default_factory=list)
+    `tokens`, `logprobs`: greedy answers to a few prompts; `vectors`: the first numbers that a pooling model answers.
+    """
+
+    level: Short
+    vllm_version: Short = ""
+    runtime_digests: dict[Short, Short] = Field(default_factory=dict)
+    tensors: Size = 0
+    tokens: list[list[Size]] = Field(default_factory=list)
+    logprobs: list[list[Finite]] = Field(default_factory=list)
+    vectors: list[list[Finite]] = Field(default_factory=list)
 
 
 class Manifest(Wire):
     """`shardwright.json`. `key` names the artifact's folder."""
 
     schema_version: int = FORMAT_VERSION
-    key: str
-    created_at: str
+    key: Short
+    created_at: Short
     source: Source
     engine: Engine
-    file_pattern: str
-    max_file_size: int
-    parts: list[Part]
-    metadata: list[FileDigest]
+    file_pattern: Text
+    max_file_size: Size
+    parts: Annotated[list[Part], Field(max_length=2**20)]
+    metadata: Annotated[list[FileDigest], Field(max_length=2**20)]
     verification: Verification
-    durations: dict[str, float] = Field(default_factory=dict)
+    durations: dict[Short, Seconds] = Field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -96,3 +112,14 @@ class Manifest(Wire):
     def files(self) -> int:
         """Number of parts and metadata files."""
         return len(self.parts) + len(self.metadata)
+
+    def may_have_key(self, key: str) -> bool:
+        """Whether the key follows from what the manifest says, by the rule that named the folder."""
+        engine = self.engine
+        # Where neither image nor vLLM was known when the folder was named, nothing stands for them.
+        versions = (engine.vllm_version,) if engine.image else (engine.vllm_version, "")
+        facts = self.source.digest, engine.settings, engine.image, self.file_pattern, self.max_file_size
+        try:
+            return key in {artifact_key(*facts, version) for version in versions}
+        except (ValueError, RecursionError):  # overrides that are no JSON
+            return False

@@ -24,17 +24,32 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def artifact_key(source_digest: str, engine: EngineSettings, image: str, file_pattern: str, max_file_size: int) -> str:
-    """16 hex digits that name an artifact: equal inputs, equal key."""
+def artifact_key(
+    source_digest: str,
+    engine: EngineSettings,
+    image: str,
+    file_pattern: str,
+    max_file_size: int,
+    vllm_version: str = "",
+) -> str:
+    """16 hex digits that name an artifact: equal inputs, equal key. The one rule, for whoever makes or checks one.
+
+    An empty pattern is vLLM's own. Without an image the release of the installed vLLM stands for it, if it is known.
+    """
     identity = {
         "format": FORMAT_VERSION,
         "source": source_digest,
         "engine": engine.identity(),
-        "image": image,
-        "filePattern": file_pattern,
+        "image": image or (f"vllm=={release_of(vllm_version)}" if vllm_version else ""),
+        "filePattern": file_pattern or default_file_pattern(engine.pipeline_parallel_size),
         "maxFileSize": max_file_size,
     }
     return digest_of(identity)[:KEY_DIGITS]
+
+
+def release_of(vllm_version: str) -> str:
+    """The release in a version: without the label of a build, such as `+cpu`."""
+    return vllm_version.partition("+")[0]
 
 
 def default_file_pattern(pipeline_parallel_size: int) -> str:

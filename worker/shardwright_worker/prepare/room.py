@@ -13,10 +13,14 @@ from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import STAGING_FOLDER
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.file_modes import FOLDER_MODE, set_mode
+from shardwright_worker.inside import open_plain, refuse_links
+from shardwright_worker.moving import create, write_all
 from shardwright_worker.prepare.model_limits import text_config
 from shardwright_worker.prepare.quantization import is_quantized
 from shardwright_worker.prepare.weights import Weights
 from shardwright_worker.sizes import human_size
+from shardwright_worker.volume_errors import FULL, GONE, UNABLE, is_no_answer, lack_of_space, unreadable
 
 SLACK = 1.05  # replicated tensors, metadata, and what a file system keeps for itself
 _WIDTHS = {"float32": 4, "float": 4, "float16": 2, "half": 2, "bfloat16": 2}
@@ -43,7 +47,13 @@ def expected_of_stored(stored: int, config: Mapping[str, Any], engine: EngineSet
 
 def check_space(folder: Path, needed: int, what: str) -> None:
     """InsufficientSpace with both numbers if less than 1.05 times the bytes are free."""
-    state = os.statvfs(nearest_folder(folder))
+    place = nearest_folder(folder)
+    try:
+        state = os.statvfs(place)
+    except OSError as error:
+        if error.errno in UNABLE:
+            return
+        raise unreadable(error, place) from error
     if not state.f_blocks:
         return  # some network file systems do not tell
     free = state.f_bavail * state.f_frsize
@@ -57,54 +67,79 @@ def check_space(folder: Path, needed: int, what: str) -> None:
 
 
 def probe_writing(output: Path) -> None:
-    """Do once what publishing will do (create a folder, write, sync, rename, delete); VolumeNotWritable if refused."""
+    """Do once all that publishing cannot do without; the failure names what the volume refuses.
+
+    Renaming, modes, locks and reserved space are not among it: there is another way for each.
+    """
+    refuse_links(output, output / STAGING_FOLDER)
     probe = output / STAGING_FOLDER / f"probe.{uuid.uuid4().hex[:8]}"
-    renamed = probe.with_name(probe.name + ".renamed")
-    step = "create a folder"
+    step = ["create a folder"]
     try:
+        with contextlib.suppress(FileNotFoundError):  # another worker removed the empty folder that ours goes into
+            make_folders(probe)
         make_folders(probe)
-        step = "write a file"
-        with (probe / "probe").open("wb") as file:
-            file.write(b"shardwright")
-            file.flush()
-            step = "sync a file"
-            os.fsync(file.fileno())
-        step = "rename a folder"
-        probe.rename(renamed)
-        step = "delete a file"
-        (renamed / "probe").unlink()
-        renamed.rmdir()
+        step.append("write a file")
+        file = create(probe / "probe")
+        try:
+            write_all(file, b"shardwright")
+            step.append("sync a file")
+            os.fsync(file)
+        finally:
+            os.close(file)
+        step.append("read a file")
+        with open_plain(probe / "probe") as written:
+            written.read()
+        step.append("delete a file")
+        (probe / "probe").unlink()
+        step.append("delete a folder")
+        probe.rmdir()
     except OSError as error:
-        raise _not_writable(output, step, error) from None
+        raise _not_writable(output, step[-1], error) from None
     finally:
-        for leftover in (probe, renamed):
-            with contextlib.suppress(OSError):
-                (leftover / "probe").unlink()
-            with contextlib.suppress(OSError):
-                leftover.rmdir()
+        with contextlib.suppress(OSError):
+            (probe / "probe").unlink()
+        with contextlib.suppress(OSError):
+            probe.rmdir()
 
 
 def nearest_folder(path: Path) -> Path:
     """The path, or the closest folder above it that exists and may be looked at."""
-    # Path.is_dir raises where a folder above may not be entered; os.path.isdir says no.
-    return next(each for each in (path, *path.parents) if os.path.isdir(each))
+    return next(each for each in (path, *path.parents) if _is_folder(each))
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder, as far as this user may know. A volume that does not answer is no missing folder."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in (*GONE, errno.EACCES, errno.EPERM, errno.ELOOP):
+            return False
+        raise unreadable(error, path) from error
 
 
 def make_folders(folder: Path) -> None:
     """Create a folder and those above it: readable for all whatever the umask, and to the group as the one above is."""
     for each in reversed([folder, *folder.parents]):
-        if not os.path.isdir(each):
+        if not _is_folder(each):
             with contextlib.suppress(FileExistsError):
                 each.mkdir()
             shared = each.parent.stat().st_mode & (stat.S_ISGID | stat.S_IWGRP)
-            with contextlib.suppress(OSError):
-                each.chmod(0o755 | shared)
+            set_mode(each, FOLDER_MODE | shared)
 
 
 def _not_writable(output: Path, step: str, error: OSError) -> WorkerFailure:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return WorkerFailure(
-            Reason.INSUFFICIENT_SPACE, f"cannot {step} in {output}: {error.strerror}; the volume or its quota is full"
+            Reason.INSUFFICIENT_SPACE,
+            f"cannot {step} in {output}: {error.strerror}; the volume or its quota is full: {lack_of_space(output)}",
+        )
+    if is_no_answer(error):
+        return WorkerFailure(Reason.VOLUME_UNAVAILABLE, f"cannot {step} in {output}: {error.strerror}")
+    if error.errno in UNABLE and error.errno != errno.EPERM:
+        return WorkerFailure(
+            Reason.VOLUME_NOT_WRITABLE,
+            f"cannot {step} in {output}: {error.strerror}; this kind of volume cannot do it, and no artifact can be "
+            "published without it: use a claim of another storage class",
         )
     place = nearest_folder(output)
     owner = place.stat()

@@ -5,14 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from shardwright_worker.artifact.find import artifact_keys, finished_artifact, relative_path
+from shardwright_worker.artifact.check import check_artifact
+from shardwright_worker.artifact.find import artifact_keys, damage_of, finished_artifact, relative_path
 from shardwright_worker.artifact.prune import prune
+from shardwright_worker.artifact.serving import installed_vllm
+from shardwright_worker.artifact.standing import Standing, refuse_strange, standing_of
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
-from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, artifact_key, default_file_pattern
+from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, STAGING_FOLDER, artifact_key, default_file_pattern
 from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport, SourceReport
+from shardwright_worker.inside import refuse_links
 from shardwright_worker.prepare import hugging_face
 from shardwright_worker.prepare.fetching import Fetching, fetched
 from shardwright_worker.prepare.fingerprint import fingerprint
@@ -21,15 +26,17 @@ from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import check_hub_files, check_source
 from shardwright_worker.prepare.room import check_space, probe_writing
 from shardwright_worker.prepare.source_digest import Known, read_source
-from shardwright_worker.terminal import Show
-from shardwright_worker.volume_errors import volume_errors
+from shardwright_worker.terminal import Show, silent
 
 __all__ = ["Known", "Layout", "Prepared", "Pruning", "mount_point", "prepare_folder", "prepare_repository", "upkeep"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What decides an artifact's name beside its source, and where it goes."""
+    """What decides an artifact's name beside its source, and where it goes.
+
+    `deep`: a look at the artifact reads every byte. `damage`: what earlier looks found wrong, by key.
+    """
 
     engine: EngineSettings
     output: Path
@@ -37,6 +44,9 @@ class Layout:
     image: str = ""
     file_pattern: str = ""
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
+    deep: bool = False
+    show: Show = field(default=silent, compare=False)
+    damage: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def pattern(self) -> str:
@@ -45,19 +55,38 @@ class Layout:
 
     def key(self, digest: str) -> str:
         """The artifact's key for a source."""
-        return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size)
+        return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size, installed_vllm())
 
     def finished(self, key: str) -> ArtifactReport | None:
-        """The artifact, if it is there and whole."""
-        return finished_artifact(self.output, key, self.volume_root)
+        """The artifact, if it is there and whole; ArtifactDamaged if what has its name cannot be replaced by one."""
+        refuse_links(self.volume_root, self.output / STAGING_FOLDER)
+        found = finished_artifact(self.output, key, self.volume_root, installed_vllm())
+        folder = self.output / key
+        if found is None:
+            refuse_strange(folder, key)
+            self.damage[key] = damage_of(folder, key) if standing_of(folder, key) == Standing.DAMAGED else ""
+            return None
+        return self._read_all(found) if self.deep else found
+
+    def _read_all(self, found: ArtifactReport) -> ArtifactReport | None:
+        try:
+            check_artifact(self.output / found.key, True, self.show)
+        except WorkerFailure as failure:
+            if failure.reason != Reason.ARTIFACT_DAMAGED:
+                raise
+            self.damage[found.key] = failure.message
+            return None
+        return found.model_copy(update={"looked_at": "Bytes"})
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """How many artifacts to keep, and which stay in any case."""
+    """How many artifacts to keep, which stay in any case or while in use, and until when any may go."""
 
     keep: int
     protected: Collection[str] = field(default_factory=tuple)
+    in_use: Collection[str] = field(default_factory=tuple)
+    until: float | None = None
 
 
 class Prepared(NamedTuple):
@@ -73,6 +102,7 @@ class Prepared(NamedTuple):
 def prepare_folder(folder: Path, layout: Layout, show: Show, known: Known | None = None) -> Prepared:
     """Check a source folder and compute its digest, unless nobody touched it since that was computed."""
     show(Progress(stage=Stage.PREPARING))
+    refuse_links(layout.volume_root, layout.output)
     listing = list_source(folder, layout.engine.extra_args)
     checked = check_source(listing, layout.engine)
     no_room = _lack_of_room(layout, checked.expected_bytes)
@@ -99,6 +129,7 @@ def prepare_folder(folder: Path, layout: Layout, show: Show, known: Known | None
 def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepared:
     """Fetch a repository of a hub unless its artifact is there already."""
     show(Progress(stage=Stage.PREPARING))
+    refuse_links(layout.volume_root, layout.output)
     hub = hugging_face.resolve(request, layout.engine.extra_args)
     key = layout.key(hub.digest)
     artifact = layout.finished(key)
@@ -122,7 +153,14 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
 
 def upkeep(pruning: Pruning, layout: Layout, key: str) -> dict[str, str]:
     """Remove older artifacts; the one that was just asked for stays."""
-    return prune(layout.output, pruning.keep, {*pruning.protected, key})
+    return prune(
+        layout.output,
+        pruning.keep,
+        {*pruning.protected, key},
+        in_use=pruning.in_use,
+        until=pruning.until,
+        root=layout.volume_root,
+    )
 
 
 def mount_point(folder: Path) -> Path:
@@ -143,7 +181,7 @@ def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
     # Another dtype makes the shards larger or smaller than what is stored; how much, the small files tell.
     shards = sum(file.size_or(0) for file in weights) if layout.engine.dtype == "auto" else 0
     probe_writing(layout.output)
-    with volume_errors(layout.volume_root, "keep the source"), Fetching(hub, layout.volume_root, show) as fetching:
+    with Fetching(hub, layout.volume_root, show) as fetching:
         if fetching.found is not None:
             return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
         check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")

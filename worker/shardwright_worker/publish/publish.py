@@ -1,25 +1,28 @@
 """Publish: manifest last, everything synced, then one rename that never replaces anything."""
 
 import contextlib
-import ctypes
-import errno
 import os
-import shutil
+import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from shardwright_worker.artifact.find import finished_artifact, read_manifest, wrong_sizes
-from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.artifact.find import damage_of, damaged, finished_artifact
+from shardwright_worker.artifact.standing import Standing, foreign_folders, refuse_strange, standing_of
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER
-from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.publish.staging import Staging
+from shardwright_worker.file_modes import FILE_MODE, FOLDER_MODE, set_mode
+from shardwright_worker.inside import look, refuse_links, remove_tree
+from shardwright_worker.moving import create, rename_folder, sync, write_all
+from shardwright_worker.ownership import alone
+from shardwright_worker.publish.file_by_file import move_into
+from shardwright_worker.publish.staging import OWNER, Staging
 from shardwright_worker.volume_errors import volume_errors
 
-_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
-_UNABLE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
+__all__ = ["move_into", "publish"]
+
+_TRIES = 5  # somebody else may change what has the name while we look
 
 
 def publish(
@@ -27,102 +30,95 @@ def publish(
 ) -> ArtifactReport:
     """Give the staged artifact its final name. If somebody was faster, theirs is checked and ours dropped.
 
-    Raises WorkerFailure: ArtifactDamaged if the name is taken by something that is not whole.
+    Raises WorkerFailure: ArtifactDamaged if the name is taken by something that is no artifact.
     """
     manifest = manifest.model_copy(update={"durations": {**manifest.durations, **durations()}})
-    with volume_errors(target.parent, f"publish {target}"), contextlib.suppress(FileExistsError):
+    refuse_links(root, target.parent / STAGING_FOLDER)
+    with volume_errors(target.parent, f"publish {target}", needed=manifest.bytes):
         _write_manifest(staging.path, manifest)
-        _sync_tree(staging.path)
-        _set_aside_damaged(target)
-        if not _rename(staging.path, target):
-            move_into(target, staging.path)
-        _sync(target.parent)
-    found = finished_artifact(target.parent, target.name, root)
+        _sync_staged(staging.path)
+        _give_name(staging.path, target)
+        sync(target.parent)
+        found = finished_artifact(target.parent, target.name, root)
     if found is None:
-        message = f"{target} exists and is no whole artifact; move it away"
-        raise WorkerFailure(Reason.ARTIFACT_DAMAGED, message)
+        raise damaged(damage_of(target, target.name) or f"{target} changed while it was published")
     return found
 
 
-def _set_aside_damaged(target: Path) -> None:
-    """An artifact of our name that lost files makes room for ours.
+def _give_name(staged: Path, target: Path) -> None:
+    for _ in range(_TRIES):
+        refuse_strange(target, target.name)
+        match standing_of(target, target.name):
+            case Standing.WHOLE:
+                return
+            case Standing.DAMAGED if _set_aside_damaged(target):
+                continue
+            case Standing.FREE if _rename(staged, target):
+                return
+            case Standing.EMPTY if _remove_empty(target):
+                continue
+            case Standing.DAMAGED | Standing.FREE | Standing.EMPTY | Standing.MOVING:
+                _move(staged, target)
+                return
+    raise damaged(f"{target} changes all the time: something else than a worker writes there")
 
-    A folder without a manifest stays: another worker may be moving its files there.
+
+def _rename(staged: Path, target: Path) -> bool:
+    """Whether the look at what has the name now may end. False if the volume cannot rename folders."""
+    with contextlib.suppress(FileExistsError):
+        return rename_folder(staged, target)
+    return standing_of(target, target.name) == Standing.WHOLE
+
+
+def _remove_empty(target: Path) -> bool:
+    with contextlib.suppress(OSError):  # somebody put something there, or it cannot go: then files move into it
+        target.rmdir()
+        return True
+    return False
+
+
+def _move(staged: Path, target: Path) -> None:
+    """One worker at a time; whoever waited finds the artifact there."""
+    with alone(target.parent / STAGING_FOLDER / f"{target.name}.moving{OWNER}"):
+        move_into(target, staged)
+
+
+def _set_aside_damaged(target: Path) -> bool:
+    """Whether an artifact of our name that is not whole has made room for ours.
+
+    It stays where it is if it holds folders of somebody else: they must not move.
     """
-    if not (target / MANIFEST_NAME).is_file() or _is_whole(target, target.name):
-        return
-    aside = target.parent / STAGING_FOLDER / f"{target.name}.damaged-{uuid.uuid4().hex[:8]}"
-    if not _rename(target, aside):
-        return
-    if _is_whole(aside, target.name):  # between our look and the rename somebody else has replaced it
-        _rename(aside, target)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _is_whole(folder: Path, key: str) -> bool:
-    try:
-        manifest = read_manifest(folder)
-    except WorkerFailure:
+    if not damage_of(target, target.name) or foreign_folders(target):
         return False
-    return manifest.key == key and not wrong_sizes(folder, manifest)
+    aside = target.parent / STAGING_FOLDER / f"{target.name}.damaged-{uuid.uuid4().hex[:8]}"
+    if not rename_folder(target, aside):
+        return False
+    if not damage_of(aside, target.name):  # between our look and the rename somebody else has replaced it
+        rename_folder(aside, target)
+        return True
+    with contextlib.suppress(OSError):  # out of sight; what is left goes with the next look for what dead workers left
+        remove_tree(aside)
+    return True
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     path = folder / MANIFEST_NAME
-    path.write_text(manifest.model_dump_json(by_alias=True, indent=1) + "\n")
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        with contextlib.suppress(PermissionError):
-            os.chmod(path, 0o755 if path.is_dir() else 0o644)
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    path.unlink(missing_ok=True)
+    file = create(path)
     try:
-        os.fsync(file)
-    except OSError as error:
-        if not (path.is_dir() and error.errno in _UNABLE):  # some volumes cannot sync folders
-            raise
+        write_all(file, manifest.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
     finally:
         os.close(file)
 
 
-def _rename(source: Path, target: Path) -> bool:
-    """Rename without replacing. False if the volume cannot rename folders at all."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    code = libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
-    if code == 0:
-        return True
-    number = ctypes.get_errno()
-    if number == errno.EEXIST:
-        raise FileExistsError(number, os.strerror(number), str(target))
-    if number not in _UNABLE and number != errno.EXDEV:
-        raise OSError(number, os.strerror(number), str(target))
-    try:
-        os.rename(source, target)  # a folder never replaces one that is not empty
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise FileExistsError(error.errno, error.strerror, str(target)) from error
-        if error.errno in (*_UNABLE, errno.EXDEV):
-            return False
-        raise
-    return True
-
-
-def move_into(target: Path, source: Path) -> None:
-    """Where no folder can be renamed: file by file, the manifest last, for it alone makes an artifact of a folder.
-
-    Goes on where a worker that died stopped, and harms none that does the same: both have the same files.
-    """
-    names = [path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.name != MANIFEST_NAME]
-    for name in [*names, Path(MANIFEST_NAME)]:
-        if (target / MANIFEST_NAME).exists():
-            return
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        if name == Path(MANIFEST_NAME):
-            _sync_tree(target)
-        os.rename(source / name, target / name)
-    _sync_tree(target)
+def _sync_staged(folder: Path) -> None:
+    for where, _folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            path = Path(where) / name
+            state = look(path)
+            if state is None or not stat.S_ISREG(state.st_mode):
+                raise damaged(f"{path} is no regular file: somebody else writes to {folder}")
+            set_mode(path, FILE_MODE)
+            sync(path)
+        set_mode(Path(where), FOLDER_MODE)
+        sync(Path(where))

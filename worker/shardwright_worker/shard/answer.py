@@ -9,31 +9,32 @@ from typing import Any, TypeVar
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.shard.causes import cause_in
+from shardwright_worker.shard.failures import classify
+from shardwright_worker.shard.rank_deaths import note_deaths
+from shardwright_worker.shard.sides import Sides
 
 JOB, ANSWER = "JOB.json", "ANSWER.json"
 T = TypeVar("T")
 
 
 class Answer:
-    """Writes into the folder that parent and child share."""
+    """Writes into the folder that parent and child share. `sides`: where the child reads and writes."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, sides: Sides) -> None:
+        self._folder, self._sides = folder, sides
 
     def guard(self, call: Callable[[], T], otherwise: Reason, scratch: Path | None = None) -> T:
         """What `call` returns; an error becomes a WorkerFailure, a rank's own words before the driver's."""
-        from shardwright_worker.shard.failures import classify, classify_rank
-        from shardwright_worker.shard.rank import heard
-
         try:
             return call()
         except Exception as error:
             traceback.print_exc()
-            failed = heard(scratch, "failed") if scratch else {}
-            if failed:
-                rank = min(failed)
-                raise classify_rank(rank, failed[rank]) from error
-            raise classify(error, otherwise) from error
+            if scratch:
+                note_deaths(scratch)
+                if cause := cause_in(scratch, otherwise, self._sides):
+                    raise cause from error
+            raise classify(error, otherwise, self._sides) from error
 
     def finish(self, value: dict[str, Any]) -> None:
         """The answer."""
@@ -51,15 +52,13 @@ class Answer:
 
 
 @contextmanager
-def answering(folder: Path) -> Iterator[Answer]:
+def answering(folder: Path, sides: Sides) -> Iterator[Answer]:
     """An Answer; whatever is raised inside becomes its failure."""
-    answer = Answer(folder)
+    answer = Answer(folder, sides)
     try:
         yield answer
     except WorkerFailure as failure:
         answer.fail(failure)
     except Exception as error:
-        from shardwright_worker.shard.failures import classify
-
         traceback.print_exc()
-        answer.fail(classify(error, Reason.WORKER_PROTOCOL_ERROR))
+        answer.fail(classify(error, Reason.UNEXPECTED_ERROR, sides))

@@ -18,10 +18,13 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import ANSWER, JOB
+from shardwright_worker.shard.causes import KILLED, death
 from shardwright_worker.shard.groups import die_with_parent, end_group, killed_for_memory, shared_memory_of
 
+# Reasons that a rank's end can look like where nobody heard its cause.
+_SPEECHLESS = (Reason.UNEXPECTED_ERROR, Reason.COMMUNICATION_FAILED, Reason.VERIFICATION_FAILED)
 PERIOD = 0.2  # seconds between two looks at a child
-_CRASH = "The engine's process ended {how} and said nothing; its last words are in the log"
+_SERVER_GONE = 255  # what Python makes of a child whose fork server is gone
 _server = multiprocessing.get_context("forkserver")
 _running: set["Child"] = set()
 
@@ -43,9 +46,12 @@ class Child:
         (folder / JOB).write_text(json.dumps(job))
         self._shared_memory: set[str] = set()
         self._killed_before = killed_for_memory()
-        warm_up()
         self._process = _server.Process(target=_enter, args=(module, str(folder), environment))
-        self._process.start()
+        try:
+            warm_up()
+            self._process.start()
+        except (OSError, EOFError) as error:
+            raise _no_server(killed_for_memory() > self._killed_before) from error
         _running.add(self)
 
     def wait(self, on_look: Callable[[], None]) -> dict[str, Any]:
@@ -94,15 +100,21 @@ def _enter(module: str, folder: str, environment: dict[str, str]) -> None:
 
 def _failure(told: dict[str, Any], killed: bool) -> WorkerFailure:
     reason, message = Reason(told["reason"]), told["message"]
-    if killed and reason is Reason.WORKER_PROTOCOL_ERROR:
+    if killed and (KILLED in message or reason in _SPEECHLESS):
         reason, message = Reason.OUT_OF_MEMORY, f"A rank was killed because the pod's memory was used up ({message})"
     return WorkerFailure(reason, message, rank=told["rank"], error_type=told["error_type"])
 
 
 def _death(code: int, killed: bool) -> WorkerFailure:
-    if killed or code == -signal.SIGKILL:
+    if killed:
         return WorkerFailure(Reason.OUT_OF_MEMORY, "The engine's process was killed: the memory was used up")
-    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    if code == -signal.SIGBUS:
-        how += " (/dev/shm may be too small)"
-    return WorkerFailure(Reason.WORKER_PROTOCOL_ERROR, _CRASH.format(how=how))
+    if code == _SERVER_GONE:
+        return _no_server(killed)
+    return death("The engine's process", code)
+
+
+def _no_server(killed: bool) -> WorkerFailure:
+    if killed:
+        return WorkerFailure(Reason.OUT_OF_MEMORY, "The fork server was killed: the memory was used up")
+    message = "the process that engine processes are forked from ended or was killed, and not by us"
+    return WorkerFailure(Reason.UNEXPECTED_ERROR, message, error_type="ProcessEnded")

@@ -1,68 +1,105 @@
 """From vLLM's, torch's and the system's errors to reasons of the closed list."""
 
-import errno
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.shard.sides import Sides, judge_system_error, system_number
 
+_HEAD, _TAIL = 4000, 2000  # characters of a long message that are looked at
 # (words of the message, reason); the first that matches wins. Facts: research on vLLM 0.26 to 0.33.
 _WORDS: tuple[tuple[str, Reason], ...] = (
-    (r"os error 28|No space left on device|Disk quota exceeded|os error 122", Reason.INSUFFICIENT_SPACE),
-    (r"os error (13|30)|Read-only file system|Permission denied", Reason.VOLUME_NOT_WRITABLE),
-    (r"out of memory.*(CUDA|HIP|GPU)|(CUDA|HIP).*out of memory|not enough GPU memory", Reason.OUT_OF_DEVICE_MEMORY),
-    (r"Free memory on device .* is less than desired", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"No space left on device|Disk quota exceeded", Reason.INSUFFICIENT_SPACE),
+    (
+        r"out of memory.*\b(CUDA|HIP|GPU)|\b(CUDA|HIP)\b.*out of memory|not enough GPU memory",
+        Reason.OUT_OF_DEVICE_MEMORY,
+    ),
+    (r"Free memory on device .* is less than desired|No available memory for the cache", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"CUBLAS_STATUS_ALLOC_FAILED|To serve at least one request", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"DefaultCPUAllocator|can't allocate memory|Cannot allocate memory|bad_alloc", Reason.OUT_OF_MEMORY),
     (r"NCCL error|DistBackendError|Connection closed by peer|Gloo.*(timeout|closed)", Reason.COMMUNICATION_FAILED),
     (r"Failed to infer device type|No CUDA GPUs are available|no NVIDIA driver", Reason.DEVICE_UNAVAILABLE),
-    (r"World size .* is larger than the number of available", Reason.DEVICE_UNAVAILABLE),
-    (r"incomplete metadata|header too (small|large)|invalid header|InvalidHeader", Reason.SOURCE_CORRUPT),
+    (r"World size .* is larger than the number of available|invalid device ordinal", Reason.DEVICE_UNAVAILABLE),
+    (
+        r"uncorrectable ECC|CUDA driver version is insufficient|device.* is busy or unavailable",
+        Reason.DEVICE_UNAVAILABLE,
+    ),
+    (r"incomplete metadata|header ?too ?(small|large)|invalid header|InvalidHeader", Reason.SOURCE_CORRUPT),
+    (r"Metadata ?Incomplete ?Buffer|Error while deserializing|MetadataIncomplete", Reason.SOURCE_CORRUPT),
     (r"referenced in index but missing|Cannot find any model weights", Reason.SOURCE_INCOMPLETE),
     (r"not initialized from checkpoint", Reason.SOURCE_INCOMPLETE),
+    (r"Attempted to load weight .* into parameter", Reason.SOURCE_CORRUPT),
+    (r"There is no module or parameter named", Reason.UNSUPPORTED_MODEL),
     (r"Invalid repository ID or local directory", Reason.SOURCE_NOT_FOUND),
+    (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),
     (r"not a valid JSON file", Reason.SOURCE_CORRUPT),
+    (
+        r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
+        r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
+        Reason.UNSUPPORTED_QUANTIZATION,
+    ),
     (
         r"does not recognize this architecture|are not supported for now|no vLLM implementation",
         Reason.UNSUPPORTED_MODEL,
     ),
     (r"Model architectures .* (failed|not supported)|has no vLLM", Reason.UNSUPPORTED_MODEL),
-    (
-        r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
-        r"|Failed to find a kernel that can implement",
-        Reason.UNSUPPORTED_QUANTIZATION,
-    ),
     (r"trust_remote_code=True|trust[-_]remote[-_]code", Reason.INVALID_ENGINE_ARGUMENTS),
-    (r"must be divisible by|Number of experts|greater than the derived max_model_len", Reason.INVALID_ENGINE_ARGUMENTS),
+    (
+        r"must be divisible by|not divisible by|divisible by|evenly divi|not a multiple of|not multiple of|must align"
+        r"|not aligned with the quantized|quantization block_[nk]|Number of experts"
+        r"|greater than the derived max_model_len",
+        Reason.INVALID_ENGINE_ARGUMENTS,
+    ),
+    # What torch says when a rank's share of a weight lies outside of it: the parallel size does not fit the model.
+    (r"start \(\d+\) \+ length \(\d+\) exceeds dimension size", Reason.INVALID_ENGINE_ARGUMENTS),
+    (r"unrecognized arguments|invalid choice|Invalid (linear|moe)_backend", Reason.INVALID_ENGINE_ARGUMENTS),
 )
-_ERRNO = {
-    errno.ENOSPC: Reason.INSUFFICIENT_SPACE,
-    errno.EDQUOT: Reason.INSUFFICIENT_SPACE,
-    errno.EROFS: Reason.VOLUME_NOT_WRITABLE,
-    errno.EACCES: Reason.VOLUME_NOT_WRITABLE,
-    errno.EPERM: Reason.VOLUME_NOT_WRITABLE,
-    errno.EIO: Reason.VOLUME_NOT_WRITABLE,
-}
 
 
-def classify(error: BaseException, otherwise: Reason) -> WorkerFailure:
+def classify(error: BaseException, otherwise: Reason, sides: Sides | None = None) -> WorkerFailure:
     """The failure that an exception stands for; `otherwise` if nothing in it is known."""
     if isinstance(error, WorkerFailure):
         return error
-    return _failure(str(error), type(error).__name__, getattr(error, "errno", None), otherwise, None)
+    if isinstance(error, MemoryError):
+        return WorkerFailure(Reason.OUT_OF_MEMORY, f"no memory is left ({error or 'MemoryError'})")
+    return _failure(tell(error), otherwise, sides or Sides(), None)
 
 
-def classify_rank(rank: int, said: dict[str, Any]) -> WorkerFailure:
+def tell(error: BaseException) -> dict[str, Any]:
+    """What a rank must keep of an exception, so that it can be judged elsewhere."""
+    names = (getattr(error, name, None) for name in ("filename", "filename2"))
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "reason": error.reason.value if isinstance(error, WorkerFailure) else "",
+        "errno": error.errno if isinstance(error, OSError) else None,
+        "files": [str(name) for name in names if isinstance(name, str | bytes)],
+    }
+
+
+def classify_rank(rank: int, said: Mapping[str, Any], otherwise: Reason, sides: Sides | None = None) -> WorkerFailure:
     """The failure that a rank's words stand for."""
     if said["reason"]:
         return WorkerFailure(Reason(said["reason"]), said["message"], rank=rank, error_type=said["type"])
-    return _failure(said["message"], said["type"], said["errno"], Reason.WORKER_PROTOCOL_ERROR, rank)
+    return _failure(said, otherwise, sides or Sides(), rank)
 
 
-def _failure(message: str, kind: str, number: int | None, otherwise: Reason, rank: int | None) -> WorkerFailure:
-    reason = _ERRNO.get(number or 0) if kind.endswith("Error") and number else None
-    if reason is None:
-        reason = next((reason for words, reason in _WORDS if re.search(words, message, re.I | re.S)), otherwise)
-    return WorkerFailure(reason, _short(message) or kind, rank=rank, error_type=kind)
+def _failure(said: Mapping[str, Any], otherwise: Reason, sides: Sides, rank: int | None) -> WorkerFailure:
+    kind, message = said["type"], _ends(said["message"])
+    number = system_number(kind, message, said["errno"])
+    if number and (judged := judge_system_error(number, message, said.get("files", ()), sides)):
+        return WorkerFailure(judged.reason, judged.message, rank=rank, error_type=kind)
+    text = f"{kind}: {message}"
+    reason = next((reason for words, reason in _WORDS if re.search(words, text, re.I | re.S)), None)
+    if reason is None and otherwise is Reason.UNEXPECTED_ERROR:
+        return WorkerFailure(otherwise, f"{kind}: {_short(message)}".rstrip(": "), rank=rank, error_type=kind)
+    return WorkerFailure(reason or otherwise, _short(message) or kind, rank=rank, error_type=kind)
+
+
+def _ends(message: str) -> str:
+    return message if len(message) <= _HEAD + _TAIL else message[:_HEAD] + " ... " + message[-_TAIL:]
 
 
 def _short(message: str) -> str:

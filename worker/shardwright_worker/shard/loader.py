@@ -27,7 +27,7 @@ from shardwright_worker.shard.missing import find_missing, source_names
 from shardwright_worker.shard.rank import PLAN, Counter, RankPlan, plan_from_environment, say
 from shardwright_worker.shard.rank_failure import recording, watch_log
 from shardwright_worker.shard.releases import refuse_online_quantization, retie
-from shardwright_worker.shard.tensors import runtime_digest
+from shardwright_worker.shard.tensors import digests_of, runtime_digest
 from shardwright_worker.shard.writer.write import write_parts
 
 LOAD_FORMAT = "shardwright"
@@ -55,13 +55,16 @@ class SavingLoader(BaseModelLoader):  # type: ignore[misc]
             return super().load_model(*args, **kwargs)
 
     def load_weights(self, model: torch.nn.Module, model_config: Any) -> None:
-        """Load, prove complete, save."""
+        """Load, prove complete, save; or tell the digests of what would be saved."""
         plan, rank = plan_from_environment(), rank_of()
         refuse_online_quantization(model)
         self._loader.load_weights(model, model_config)
         untied = retie(model, model_config)
         _refuse_incomplete(model, model_config)
-        save(plan, rank, model, {"untied": untied})
+        if plan.saves:
+            save(plan, rank, model, {"untied": untied})
+        else:
+            say(plan.scratch, "saved", rank, {"tensors": digests_of(logical_state(model))})
 
 
 @contextlib.contextmanager

@@ -1,57 +1,57 @@
-"""The files beside the weights: an allow-list is copied, and config.json corrected where vLLM would misread it."""
+"""The files beside the weights: all that belong to the model are copied, and config.json put right for shards."""
 
 import json
+import os
 import shutil
+from collections.abc import Iterable
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-ALLOWED = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "*.tiktoken",
-    "tekken.json",
-    "params.json",
-    "spiece.model",
-    "sentencepiece*.model",
-    "*.jinja",
-    "chat_template*",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "image_processor_config.json",
-    "video_preprocessor_config.json",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-    "quantize_config.json",
-    "quant_config.json",
-    "hf_quant_config.json",
-    "configuration_*.py",
-    "LICENSE*",
-    "README.md",
-)
-CODE = ("*.py",)
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.listing import Listing
+from shardwright_worker.prepare.modules import module_folders
+from shardwright_worker.prepare.selection import is_metadata
+from shardwright_worker.regular_file import NotRegular, open_regular
+
+_CODE, _CONFIGURATION_CODE = ("*.py", "*.so", "*.sh"), "configuration_*.py"
 _QUANTIZATION = ("quantize_config.json", "quant_config.json")
-FOLDERS = ("1_Pooling", "2_Dense", "2_Normalize", "3_Normalize", "chat_templates", "additional_chat_templates")
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf", "*.onnx", "*.msgpack", "*.h5", "*.index.json")
 
 
-def copy_metadata(source: Path, target: Path, trust_remote_code: bool) -> list[str]:
-    """Copy what is allowed; returns the names, sorted. Never weights, never an index of weights."""
-    patterns = ALLOWED + (CODE if trust_remote_code else ())
-    names = [path.name for path in source.iterdir() if path.is_file() and _is_allowed(path.name, patterns)]
-    for folder in FOLDERS:
-        inner = (source / folder).rglob("*") if (source / folder).is_dir() else ()
-        names += [str(path.relative_to(source)) for path in inner if path.is_file() and not _is_weight(path.name)]
+def metadata_names(listing: Listing, trust_remote_code: bool) -> list[str]:
+    """Names of the files that go into the artifact as they are, sorted. SourceCorrupt for a link that leads away."""
+    modules = module_folders(listing.folder)
+    names = [file.name for file in listing.files if is_metadata(file.name, file.size, modules)]
+    kept = sorted(name for name in names if trust_remote_code or not _is_code(name))
+    for name in kept:
+        _refuse_stranger(listing.folder, name)
+    return kept
+
+
+def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Copy these files: regular ones alone, whatever has taken their place."""
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / name, target / name)
-    return sorted(names)
+        try:
+            with open_regular(source / name) as file, (target / name).open("xb") as copy:
+                shutil.copyfileobj(file, copy, 1024**2)
+        except NotRegular as error:
+            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} {error}") from None
+
+
+def _is_code(name: str) -> bool:
+    last = PurePosixPath(name).name
+    return any(fnmatch(last, pattern) for pattern in _CODE) and not fnmatch(last, _CONFIGURATION_CODE)
+
+
+def _refuse_stranger(folder: Path, name: str) -> None:
+    """A link may stay inside the folder, or lead to the blobs of a hub's cache, whose snapshots are links."""
+    real, root = Path(os.path.realpath(folder / name)), Path(os.path.realpath(folder))
+    blobs = root.parent.parent / "blobs" if root.parent.name == "snapshots" else root
+    if not real.is_relative_to(root) and not real.is_relative_to(blobs):
+        message = f"{name} leads out of the source's folder, to {real}: put a copy of the file there"
+        raise WorkerFailure(Reason.SOURCE_CORRUPT, message)
 
 
 def correct_config(target: Path, untied: bool, dtype: str, quantization: dict[str, Any]) -> None:
@@ -105,11 +105,3 @@ def inferred_quantization(quant_config: Any) -> dict[str, Any]:
         if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
             found[name] = value
     return found
-
-
-def _is_allowed(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch(name, pattern) for pattern in patterns) and not _is_weight(name)
-
-
-def _is_weight(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in _WEIGHTS)

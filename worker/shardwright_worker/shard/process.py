@@ -1,6 +1,7 @@
-"""The engine's process: bad arguments fail before a device is touched, then the ranks load and save."""
+"""The engine's process: bad arguments fail before a device is touched, then the ranks load, and save if they shall."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +11,68 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import JOB, Answer, answering
 from shardwright_worker.shard.engine import Engine, engine_arguments
 from shardwright_worker.shard.rank import heard, plan_from_environment
+from shardwright_worker.shard.rank_deaths import watching_ranks
 from shardwright_worker.shard.rank_failure import watch_log
 from shardwright_worker.shard.releases import quantizes_online, refuse_names, vllm_version
+from shardwright_worker.shard.sides import Sides
+from shardwright_worker.verify.serving import serving_engine_arguments
+from shardwright_worker.verify.tokenizer import has_tokenizer, processor_facts, tokenizer_facts
 
 
 def main(folder: Path) -> None:
     """Load and save as the folder's job says."""
-    with answering(folder) as answer:
-        shard(json.loads((folder / JOB).read_text()), answer)
+    job = json.loads((folder / JOB).read_text())
+    with answering(folder, Sides(Path(job["source"]), Path(job["output"]))) as answer:
+        shard(job, answer)
 
 
 def shard(job: dict[str, Any], answer: Answer) -> None:
     """Configure, load and save, then tell what a manifest needs to know of the engine."""
     settings = EngineSettings.model_validate(job["engine"])
-    scratch = Path(job["scratch"])
+    source, scratch = Path(job["source"]), Path(job["scratch"])
     watch_log(scratch)
-    arguments = answer.guard(lambda: _arguments(job, settings), Reason.INVALID_ENGINE_ARGUMENTS)
-    config = answer.guard(arguments.create_engine_config, Reason.INVALID_ENGINE_ARGUMENTS)
-    _refuse(config, job["writes"])
+    invalid = Reason.INVALID_ENGINE_ARGUMENTS
+    answer.guard(lambda: serving_engine_arguments(source, settings, job["file_pattern"]), invalid)
+    arguments = answer.guard(lambda: _arguments(job, settings), invalid)
+    config = answer.guard(arguments.create_engine_config, invalid)
+    _refuse(config, job["answers"])
+    reader = _reader_facts(source, config.model_config, answer)
     facts = facts_of(config)  # before a model is built, which renames what the configuration lists
-    engine = answer.guard(lambda: Engine(arguments, config, job["writes"]), Reason.WORKER_PROTOCOL_ERROR, scratch)
-    digests = answer.guard(engine.digests, Reason.WORKER_PROTOCOL_ERROR, scratch)
-    tokens = answer.guard(engine.tokens, Reason.WORKER_PROTOCOL_ERROR, scratch)
-    told = {"engine": facts, "runtime_digests": digests, "tokens": tokens}
+    with watching_ranks(scratch, lambda: leave_without_rank(answer, scratch)):
+        unexpected = Reason.UNEXPECTED_ERROR
+        engine = answer.guard(lambda: Engine(arguments, config, job["answers"]), unexpected, scratch)
+        digests = answer.guard(engine.digests, unexpected, scratch)
+        answers = answer.guard(engine.answers, unexpected, scratch)
+    told = {"engine": facts, "runtime_digests": digests, "answers": answers, "reader": reader}
     answer.finish({**told, "ranks": heard(scratch, "saved")})
+
+
+def leave_without_rank(answer: Answer, scratch: Path) -> None:
+    """A rank is gone, and vLLM waits for it: say so, and end."""
+
+    def wait_no_longer() -> None:
+        raise TimeoutError("vLLM waits for a rank that has ended")
+
+    try:
+        answer.guard(wait_no_longer, Reason.UNEXPECTED_ERROR, scratch)
+    except WorkerFailure as failure:
+        answer.fail(failure)
+    os._exit(1)
+
+
+def _reader_facts(source: Path, model_config: Any, answer: Answer) -> dict[str, Any]:
+    """What the source's tokenizer and processor make of texts. A tokenizer that is there must load, for it is served.
+
+    A processor that does not load is none: not every multimodal model can be used without further arguments.
+    """
+    if not has_tokenizer(source):
+        return {}
+    facts = answer.guard(lambda: tokenizer_facts(model_config), Reason.SOURCE_CORRUPT)
+    try:
+        return {**facts, **processor_facts(model_config)}
+    except Exception as error:
+        print(f"the source's processor is not compared: {type(error).__name__}: {error}", flush=True)
+        return facts
 
 
 def _arguments(job: dict[str, Any], settings: EngineSettings) -> Any:
@@ -49,7 +88,7 @@ def _arguments(job: dict[str, Any], settings: EngineSettings) -> Any:
     )
 
 
-def _refuse(config: Any, writes: bool) -> None:
+def _refuse(config: Any, answers: bool) -> None:
     """What can be configured but not kept in shards, or not proven as it was asked for."""
     from vllm.platforms import current_platform
 
@@ -57,9 +96,12 @@ def _refuse(config: Any, writes: bool) -> None:
     if parallel.data_parallel_size > 1 or getattr(parallel, "prefill_context_parallel_size", 1) > 1:
         message = "data and prefill-context parallel sizes must be 1: parts of different ranks would share a name"
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
-    if writes and current_platform.is_cpu() and parallel.pipeline_parallel_size > 1:
+    if answers and current_platform.is_cpu() and parallel.pipeline_parallel_size > 1:
         message = "vLLM's CPU build cannot generate over pipeline stages: choose verification load"
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    if answers and model.runner_type != "generate" and not has_tokenizer(Path(model.model)):
+        message = "the source has no tokenizer, which vLLM needs to ask a pooling model: choose verification load"
+        raise WorkerFailure(Reason.SOURCE_INCOMPLETE, message)
     refuse_names(plan_from_environment().file_pattern, parallel.pipeline_parallel_size, vllm_version())
     if config.lora_config or config.speculative_config:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")

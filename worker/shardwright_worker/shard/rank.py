@@ -14,13 +14,14 @@ _PERIOD = 0.2  # seconds
 
 @dataclass(frozen=True, slots=True)
 class RankPlan:
-    """What every rank must know. `staging`: where parts go; `scratch`: where its words go."""
+    """What every rank must know. `staging`: where parts go, if it `saves`; `scratch`: where its words go."""
 
     staging: Path
     scratch: Path
     file_pattern: str
     max_file_size: int
     ranks: int
+    saves: bool = True
 
     def to_environment(self) -> dict[str, str]:
         """The variable that carries the plan into the ranks' processes."""
@@ -30,6 +31,7 @@ class RankPlan:
             "file_pattern": self.file_pattern,
             "max_file_size": self.max_file_size,
             "ranks": self.ranks,
+            "saves": self.saves,
         }
         return {PLAN: json.dumps(values)}
 
@@ -43,6 +45,7 @@ def plan_from_environment() -> RankPlan:
         values["file_pattern"],
         int(values["max_file_size"]),
         int(values["ranks"]),
+        bool(values["saves"]),
     )
 
 

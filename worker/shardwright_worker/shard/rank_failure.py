@@ -3,11 +3,12 @@
 import contextlib
 import logging
 import multiprocessing
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.shard.failures import tell
 from shardwright_worker.shard.rank import say
 
 
@@ -22,17 +23,12 @@ def recording(scratch: Path) -> Iterator[None]:
 
 
 def record(scratch: Path, error: BaseException) -> None:
-    """Leave type and message of what went wrong in this rank; the first failure stays."""
-    rank = _this_rank()
+    """Leave what went wrong in this rank, and when; the first failure stays."""
+    rank = rank_of_process(multiprocessing.current_process().name) or 0
     if (scratch / f"failed-{rank}.json").exists() or not isinstance(error, Exception):
         return
-    value = {
-        "type": type(error).__name__,
-        "message": str(error),
-        "reason": error.reason.value if isinstance(error, WorkerFailure) else "",
-        "errno": getattr(error, "errno", None),
-    }
-    say(scratch, "failed", rank, {**value, "traceback": "".join(traceback.format_exception(error))[-4000:]})
+    text = "".join(traceback.format_exception(error))[-4000:]
+    say(scratch, "failed", rank, {**tell(error), "time": time.monotonic(), "traceback": text})
 
 
 def watch_log(scratch: Path) -> None:
@@ -42,10 +38,10 @@ def watch_log(scratch: Path) -> None:
         logger.addHandler(_Handler(scratch))
 
 
-def _this_rank() -> int:
-    """By the name that vLLM gives a rank's process; a single rank lives in the engine's process."""
-    _, _, number = multiprocessing.current_process().name.partition("VllmWorker-")
-    return int(number) if number.isdigit() else 0
+def rank_of_process(name: str) -> int | None:
+    """By the name that vLLM gives a rank's process; None for any other, such as the engine's with a single rank."""
+    _, mark, number = name.partition("VllmWorker-")
+    return int(number) if mark and number.isdigit() else None
 
 
 class _Handler(logging.Handler):

@@ -77,3 +77,16 @@ def refuse_online_quantization(model: Any) -> None:
         if getattr(getattr(module, "quant_method", None), "uses_meta_device", False):
             message = f"{name} would be quantised while it loads, which shards cannot hold: quantise the model first"
             raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
+
+
+def load_tokenizer(model_config: Any) -> Any:
+    """The tokenizer as a server loads it; its module has moved."""
+    try:
+        from vllm.tokenizers import cached_tokenizer_from_config
+    except ImportError:
+        from vllm.transformers_utils.tokenizer import (
+            init_tokenizer_from_configs,
+        )
+
+        return init_tokenizer_from_configs(model_config)
+    return cached_tokenizer_from_config(model_config)

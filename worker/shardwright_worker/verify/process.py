@@ -7,27 +7,50 @@ from typing import Any
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import JOB, Answer, answering
-from shardwright_worker.shard.engine import Engine, engine_arguments
+from shardwright_worker.shard.engine import Engine, frugal
+from shardwright_worker.shard.process import leave_without_rank
 from shardwright_worker.shard.rank import heard
+from shardwright_worker.shard.rank_deaths import watching_ranks
 from shardwright_worker.shard.rank_failure import watch_log
+from shardwright_worker.shard.sides import Sides
+from shardwright_worker.verify.serving import serving_engine_arguments
+from shardwright_worker.verify.tokenizer import processor_facts, tokenizer_facts
+
+_EXTENSION = "shardwright_worker.verify.observer.Extension"
 
 
 def main(folder: Path) -> None:
     """Load the staged artifact as the folder's job says, and tell what was found."""
-    with answering(folder) as answer:
-        job = json.loads((folder / JOB).read_text())
+    job = json.loads((folder / JOB).read_text())
+    with answering(folder, Sides(output=Path(job["artifact"]))) as answer:
         verify(job, EngineSettings.model_validate(job["engine"]), answer)
 
 
 def verify(job: dict[str, Any], settings: EngineSettings, answer: Answer) -> None:
-    """Load with the stock loader; what went wrong is a failed verification."""
-    scratch = Path(job["scratch"])
+    """Load with the stock loader and a server's arguments; what goes wrong in it is a failed verification."""
+    artifact, scratch = Path(job["artifact"]), Path(job["scratch"])
     watch_log(scratch)
-    extension = "shardwright_worker.verify.observer.Extension"
-    pattern = {"pattern": job["file_pattern"]} if job["file_pattern"] else {}
-    arguments = engine_arguments(Path(job["staging"]), settings, "sharded_state", extension, pattern)
-    config = answer.guard(arguments.create_engine_config, Reason.VERIFICATION_FAILED)
-    engine = answer.guard(lambda: Engine(arguments, config, job["writes"]), Reason.VERIFICATION_FAILED, scratch)
-    digests = answer.guard(engine.digests, Reason.VERIFICATION_FAILED, scratch)
-    tokens = answer.guard(engine.tokens, Reason.VERIFICATION_FAILED, scratch)
-    answer.finish({"tensors": heard(scratch, "tensors"), "runtime_digests": digests, "tokens": tokens})
+    failed = Reason.VERIFICATION_FAILED
+    served = answer.guard(lambda: serving_engine_arguments(artifact, settings, job["file_pattern"]), failed)
+    arguments = frugal(served, artifact, settings.world_size, _EXTENSION)
+    config = answer.guard(arguments.create_engine_config, failed)
+    reader = _reader_facts(config.model_config, set(job["reader"]))
+    with watching_ranks(scratch, lambda: leave_without_rank(answer, scratch)):
+        engine = answer.guard(lambda: Engine(arguments, config, job["answers"]), failed, scratch)
+        digests = answer.guard(engine.digests, failed, scratch)
+        answers = answer.guard(engine.answers, failed, scratch)
+    found = {"tensors": heard(scratch, "tensors"), "runtime_digests": digests, "answers": answers}
+    answer.finish({**found, "reader": reader})
+
+
+def _reader_facts(model_config: Any, wanted: set[str]) -> dict[str, Any]:
+    """The same facts that are known of the source's tokenizer and processor; or the error instead of them."""
+    facts: dict[str, Any] = {}
+    try:
+        if wanted:
+            facts |= tokenizer_facts(model_config)
+        if "processor" in wanted:
+            facts |= processor_facts(model_config)
+    except Exception as error:
+        facts["error"] = f"{type(error).__name__}: {error}"[:2000]
+    return facts

@@ -1,6 +1,7 @@
-"""Proves a staged artifact: what a stock vLLM loads must be what was saved, and must run as the source does."""
+"""Proves an artifact: what a stock vLLM loads must be what was saved, and must run as the source does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,45 +11,78 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.child import Child
 from shardwright_worker.shard.rank import RankPlan
 from shardwright_worker.shard.request import ShardRequest
+from shardwright_worker.verify.answers import difference, kept
+from shardwright_worker.verify.digests import verify_digests
+from shardwright_worker.volume_errors import volume_errors
 
-_NAMED = 5  # tensors that a message names
+_NAMED, _FILES = 5, 20  # tensors, and files, that a message names
+_NOT_THE_SHARDS = (
+    Reason.OUT_OF_MEMORY,
+    Reason.OUT_OF_DEVICE_MEMORY,
+    Reason.DEVICE_UNAVAILABLE,
+    Reason.COMMUNICATION_FAILED,
+    Reason.VOLUME_UNAVAILABLE,
+    Reason.VOLUME_NOT_WRITABLE,
+    Reason.INSUFFICIENT_SPACE,
+    Reason.UNEXPECTED_ERROR,
+)
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """The normally loaded source: digests as the engine runs it, answers, what its tokenizer does, its files."""
+
+    runtime_digests: dict[str, str]
+    answers: dict[str, Any]
+    reader: dict[str, Any]
+    files: Collection[str]  # of it, without weights
 
 
 def prove(
     request: ShardRequest,
     manifest: Manifest,
-    staging: Path,
+    artifact: Path,
     scratch: Path,
-    source: dict[str, Any],
+    source: Sourced,
     on_look: Callable[[], None],
 ) -> Verification:
-    """The proof. `source`: runtime digests and tokens of the normally loaded source. Raises WorkerFailure."""
-    found = _load_stock(request, staging, scratch, on_look)
-    count = compare_tensors(manifest, found["tensors"])
-    compare_runtime(source["runtime_digests"], found["runtime_digests"])
-    if source["tokens"] != found["tokens"]:
-        message = f"The shards answer {found['tokens']} where the source answers {source['tokens']}"
-        raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
+    """The proof by a load. Raises WorkerFailure."""
+    found = _load_stock(request, artifact, scratch, source, on_look)
+    count = compare_tensors(manifest, found["tensors"], "Loaded otherwise than saved")
+    compare_runtime(source.runtime_digests, found["runtime_digests"])
+    compare_readers(source, found["reader"], artifact)
+    if wrong := difference(source.answers, found["answers"]):
+        raise WorkerFailure(Reason.VERIFICATION_FAILED, wrong[0].upper() + wrong[1:])
     return Verification(
         level=request.verification.capitalize(),
         vllm_version=manifest.engine.vllm_version,
         runtime_digests=found["runtime_digests"],
         tensors=count,
-        tokens=found["tokens"],
+        **kept(found["answers"]),
     )
 
 
-def _load_stock(request: ShardRequest, staging: Path, scratch: Path, on_look: Callable[[], None]) -> dict[str, Any]:
+def prove_by_reading(manifest: Manifest, artifact: Path, on_bytes: Callable[[int], None]) -> Verification:
+    """The proof by the bytes alone."""
+    with volume_errors(artifact, "read the parts again"):
+        verify_digests(artifact, manifest, on_bytes=on_bytes)
+    return Verification(level="Digests", tensors=sum(len(part.tensors) for part in manifest.parts))
+
+
+def _load_stock(
+    request: ShardRequest, artifact: Path, scratch: Path, source: Sourced, on_look: Callable[[], None]
+) -> dict[str, Any]:
     plan = RankPlan(
-        staging, scratch / "verified", request.file_pattern, request.max_file_size, request.settings.world_size
+        artifact, scratch / "verified", request.file_pattern, request.max_file_size, request.settings.world_size
     )
     plan.scratch.mkdir()
     job = {
-        "staging": str(staging),
+        "artifact": str(artifact),
         "scratch": str(plan.scratch),
         "file_pattern": request.file_pattern,
         "engine": request.settings.model_dump(),
-        "writes": request.verification == "generate",
+        "answers": request.verification == "generate",
+        "reader": sorted(source.reader),
     }
     child = Child("shardwright_worker.verify.process", scratch / "verifier", job, plan.to_environment())
     try:
@@ -57,8 +91,8 @@ def _load_stock(request: ShardRequest, staging: Path, scratch: Path, on_look: Ca
         raise _as_verification(failure) from failure
 
 
-def compare_tensors(manifest: Manifest, found: dict[str, dict[str, str]]) -> int:
-    """Number of tensors that were loaded as they were saved. Raises WorkerFailure that names those that were not."""
+def compare_tensors(manifest: Manifest, found: dict[str, dict[str, str]], how: str) -> int:
+    """Number of tensors that are as the manifest has them. Raises WorkerFailure that names those that are not."""
     wrong: list[str] = []
     count = 0
     for rank in sorted({part.rank for part in manifest.parts}):
@@ -69,7 +103,7 @@ def compare_tensors(manifest: Manifest, found: dict[str, dict[str, str]]) -> int
         count += len(saved)
     if wrong:
         more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
-        message = f"Loaded otherwise than saved: {', '.join(wrong[:_NAMED])}{more}"
+        message = f"{how}: {', '.join(wrong[:_NAMED])}{more}"
         raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
     return count
 
@@ -84,9 +118,25 @@ def compare_runtime(source: dict[str, str], shards: dict[str, str]) -> None:
         raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
 
 
+def compare_readers(source: Sourced, found: dict[str, Any], artifact: Path) -> None:
+    """Where the source's tokenizer and processor load, the artifact's must load and do the same."""
+    wrong = sorted(name for name, fact in source.reader.items() if found.get(name) != fact)
+    if not wrong:
+        return
+    left_out = ", ".join(sorted(name for name in source.files if not (artifact / name).exists())[:_FILES])
+    lacking = f"; it lacks these files of the source: {left_out}" if left_out else ""
+    if error := found.get("error"):
+        message = f"The source's tokenizer or processor loads, the artifact's does not ({error}){lacking}"
+    else:
+        message = f"The artifact's tokenizer differs from the source's in {', '.join(wrong)}{lacking}"
+    raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
+
+
 def _as_verification(failure: WorkerFailure) -> WorkerFailure:
-    kept = (Reason.OUT_OF_MEMORY, Reason.OUT_OF_DEVICE_MEMORY, Reason.DEVICE_UNAVAILABLE, Reason.COMMUNICATION_FAILED)
-    if failure.reason in kept:
-        return failure
+    """What the machine or the volume did to the proof says nothing about the shards."""
+    refused = failure.reason is Reason.INVALID_ENGINE_ARGUMENTS and failure.rank is None  # before any shard was read
+    if refused or failure.reason in _NOT_THE_SHARDS:
+        message = f"while the shards were proven: {failure.message}"
+        return WorkerFailure(failure.reason, message, rank=failure.rank, error_type=failure.error_type)
     message = f"A stock vLLM cannot load the shards: {failure.message}"
     return WorkerFailure(Reason.VERIFICATION_FAILED, message, rank=failure.rank, error_type=failure.error_type)

@@ -5,13 +5,17 @@ import ctypes
 import errno
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+from shardwright_worker.file_modes import FILE_MODE, set_mode
 from shardwright_worker.shard.writer.plan import PAGE
+from shardwright_worker.volume_errors import FULL, UNABLE, lack_of_space
 
-MODE = 0o644  # a server with another user id must be able to read
-_UNABLE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.ESPIPE)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MODE = FILE_MODE
+_UNABLE = (*UNABLE, errno.ESPIPE)
+_FULL = (*FULL, errno.EFBIG)
+_NO_RESERVING = (*_UNABLE, errno.ENODEV, errno.EINTR)
 
 
 class OutputFile:
@@ -19,11 +23,13 @@ class OutputFile:
 
     def __init__(self, path: Path, size: int, ordered: bool) -> None:
         self.path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        self._size = size
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
         self._direct = -1
         try:
             if not ordered:
-                _reserve(self._file, size)
+                with self._naming():
+                    _reserve(self._file, size)
                 self._direct = _open_direct(path)
         except BaseException:
             self.close()
@@ -31,6 +37,10 @@ class OutputFile:
 
     def write(self, data: memoryview, offset: int) -> None:
         """Write `data`, which starts on a page in memory and in the file: whole pages past the page cache."""
+        with self._naming():
+            self._write(data, offset)
+
+    def _write(self, data: memoryview, offset: int) -> None:
         direct = self._direct
         whole = len(data) // PAGE * PAGE if direct >= 0 else 0
         try:
@@ -43,9 +53,20 @@ class OutputFile:
 
     def sync(self) -> None:
         """Return when everything is on the disk, readable by everybody."""
-        with contextlib.suppress(PermissionError):
-            _set_mode(self._file)
-        os.fsync(self._file)
+        set_mode(self._file, MODE)
+        with self._naming():
+            os.fsync(self._file)
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """An error of the volume names the file, and a lack of space what is needed and what is free."""
+        try:
+            yield
+        except OSError as error:
+            words = error.strerror or str(error)
+            if error.errno in _FULL:
+                words += f"; {lack_of_space(self.path.parent, self._size)}"
+            raise OSError(error.errno, words, str(self.path)) from error
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -79,13 +100,13 @@ def _reserve(file: int, size: int) -> None:
     if libc.fallocate(file, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
         return
     number = ctypes.get_errno()
-    if number in _FULL:
+    if number not in _NO_RESERVING:
         raise OSError(number, os.strerror(number))
 
 
 def _open_direct(path: Path) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+        return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _UNABLE:
             return -1
@@ -96,11 +117,3 @@ def _write_all(file: int, data: memoryview, offset: int) -> None:
     done = 0
     while done < len(data):
         done += os.pwrite(file, data[done:], offset + done)
-
-
-def _set_mode(file: int) -> None:
-    try:
-        os.fchmod(file, MODE)
-    except OSError as error:
-        if error.errno not in _UNABLE:
-            raise

@@ -1,0 +1,161 @@
+"""The shard stage loads the source that was asked for, or says what has changed; nothing needs vLLM to notice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.digests import digest_files, source_digest
+from shardwright_worker.prepare.fingerprint import fingerprint
+from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.shard.request import ShardRequest
+from shardwright_worker.shard.run import shard
+from shardwright_worker.shard.source_guard import SourceGuard
+from shardwright_worker.terminal import silent
+from tests.harness.tiny_files import SECOND, model_files, write_files
+
+Change = Callable[[Path], object]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "source", {**model_files(), "README.md": b"about it"})
+
+
+def request(source: Path, **known: object) -> ShardRequest:
+    """As the operator asks after prepare has looked."""
+    listing = list_source(source, {})
+    files = digest_files(source, listing.files, silent)
+    values: dict[str, object] = {"source_digest": source_digest(files), "source_fingerprint": fingerprint(listing)}
+    output = source.parent / "output"
+    output.mkdir(exist_ok=True)
+    return ShardRequest(source, output, EngineSettings(), "0" * 16, **{**values, **known})  # type: ignore[arg-type]
+
+
+def _flip(source: Path) -> None:
+    data = bytearray((source / SECOND).read_bytes())
+    data[-1] ^= 1
+    (source / SECOND).write_bytes(bytes(data))
+
+
+def _flip_in_secret(source: Path) -> None:
+    state = (source / SECOND).stat()
+    _flip(source)
+    os.utime(source / SECOND, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def _swap_config(source: Path) -> None:
+    path = source / "config.json"
+    path.write_bytes(path.read_bytes().replace(b'"num_hidden_layers": 4', b'"num_hidden_layers": 5'))
+
+
+CHANGES: list[Change] = [
+    _flip,
+    _flip_in_secret,
+    _swap_config,
+    lambda source: (source / SECOND).unlink(),
+    lambda source: (source / "config.json").unlink(),
+    lambda source: (source / "tokenizer_config.json").write_text("{}"),
+    lambda source: (source / SECOND).rename(source / "other.safetensors"),
+]
+
+
+def _stages(wanted: ShardRequest) -> list[str]:
+    stages: list[str] = []
+
+    def show(progress: Progress) -> None:
+        stages.append(progress.stage)
+
+    SourceGuard(wanted, show)
+    return stages
+
+
+def _refused(call: Callable[[], object]) -> WorkerFailure:
+    with pytest.raises(WorkerFailure) as failed:
+        call()
+    return failed.value
+
+
+def test_a_source_as_it_was_is_not_read_again(source: Path) -> None:
+    assert _stages(request(source)) == []
+
+
+def test_a_source_that_was_only_touched_is_read_again_and_taken(source: Path) -> None:
+    wanted = request(source)
+    os.utime(source / SECOND)
+    (source / "README.md").write_text("about it, in other words")
+    assert set(_stages(wanted)) == {Stage.DIGESTING}
+
+
+def test_without_a_fingerprint_everything_is_read(source: Path) -> None:
+    assert set(_stages(request(source, source_fingerprint=""))) == {Stage.DIGESTING}
+    wrong = request(source, source_fingerprint="", source_digest="f" * 64)
+    assert _refused(lambda: SourceGuard(wrong, silent)).reason is Reason.SOURCE_CHANGED
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("hub", [False, True], ids=["folder", "hub"])
+def test_a_source_that_changed_since_it_was_looked_at(source: Path, change: Change, hub: bool) -> None:
+    files = tuple(digest_files(source, list_source(source, {}).files, silent))
+    wanted = request(source, source_digest="a" * 64, source_files=files) if hub else request(source)
+    if hub:
+        _stages(wanted)  # a hub's digest is over other things than the folder's; its record is what counts
+    change(source)
+    failure = _refused(lambda: shard(wanted, silent))
+    assert failure.reason in (Reason.SOURCE_CHANGED, Reason.SOURCE_INCOMPLETE), failure.message
+    assert list(wanted.output.iterdir()) == []
+
+
+def test_what_changed_of_a_hubs_source_is_named(source: Path) -> None:
+    files = tuple(digest_files(source, list_source(source, {}).files, silent))
+    wanted = request(source, source_digest="a" * 64, source_files=files)
+    _flip(source)
+    failure = _refused(lambda: SourceGuard(wanted, silent))
+    assert (failure.reason, SECOND in failure.message) == (Reason.SOURCE_CHANGED, True)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_source_that_changes_while_it_is_used(source: Path, change: Change) -> None:
+    guard = SourceGuard(request(source), silent)
+    guard.check("while nothing happened")
+    change(source)
+    failure = _refused(lambda: guard.check("while it was loaded"))
+    assert failure.reason is Reason.SOURCE_CHANGED
+    assert "while it was loaded" in failure.message
+    changed = guard.blame(WorkerFailure(Reason.SOURCE_CORRUPT, "header too small"))
+    assert changed.reason is Reason.SOURCE_CHANGED
+    assert "header too small" in changed.message
+
+
+def test_a_failure_of_a_load_stays_what_it_is_if_nothing_changed(source: Path) -> None:
+    failure = WorkerFailure(Reason.SOURCE_INCOMPLETE, "no norm")
+    assert SourceGuard(request(source), silent).blame(failure) is failure
+
+
+def test_a_source_that_changes_while_it_is_read_again(source: Path) -> None:
+    def change(progress: Progress) -> None:
+        if progress.bytes_done == progress.bytes_total:
+            os.utime(source / SECOND, ns=(1, 1))
+
+    wanted = request(source, source_fingerprint="")
+    assert _refused(lambda: SourceGuard(wanted, change)).reason is Reason.SOURCE_CHANGED
+
+
+def test_another_pods_fs_group_changes_nothing(source: Path) -> None:
+    """The kubelet sets owner and mode of every file when a pod mounts the volume, whoever uses it already."""
+    stages: list[str] = []
+    guard = SourceGuard(request(source), lambda progress: stages.append(progress.stage))
+    for path in source.iterdir():
+        path.chmod(0o640)
+    guard.check("while it was loaded")
+    assert set(stages) == {Stage.DIGESTING}
+    stages.clear()
+    guard.check("while its shards were made")
+    assert stages == []
