@@ -143,6 +143,11 @@ def test_links_that_somebody_planted_are_not_written_through(hub: Hub, tmp_path:
     (partial / "1_Pooling" / "config.json").unlink()
     (partial / "1_Pooling").rmdir()
     (partial / "1_Pooling").symlink_to(mine)
+    failed = failure(hub, tmp_path)
+    assert failed.reason == Reason.VOLUME_NOT_WRITABLE
+    assert "1_Pooling is a link" in failed.message
+    assert (mine / "config.json").read_text() == "mine"
+    (partial / "1_Pooling").unlink()
     folder = prepare(hub, tmp_path).folder
     assert (mine / "config.json").read_text() == "mine"
     assert (folder / "config.json").read_bytes() == model_files()["config.json"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.contract.progress import Progress, Stage
-from shardwright_worker.inside import look, refuse_links, remove_tree
+from shardwright_worker.inside import is_folder, look, look_inside, refuse_links, remove_tree
 from shardwright_worker.moving import move_folder, sync
 from shardwright_worker.ownership import alone
 from shardwright_worker.prepare.digests import Stopped
@@ -29,7 +30,15 @@ _THREADS = 8
 
 def fetched(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
     """The files' digests if the source was fetched before and still is what the hub states, None otherwise."""
-    return still_there(source.folder(volume_root), source.digest, source.files)
+    folder = source.folder(volume_root)
+    refuse_links(volume_root, folder)
+    return still_there(folder, source.digest, source.files)
+
+
+def _size(folder: Path, name: str) -> int | None:
+    """Size of a regular file that lies in the folder itself; None without one."""
+    state = look_inside(folder, name)
+    return state.st_size if state is not None and stat.S_ISREG(state.st_mode) else None
 
 
 class Fetching:
@@ -47,14 +56,17 @@ class Fetching:
         self.found: list[FileDigest] | None = None  # the digests, if another process fetched the source meanwhile
 
     def __enter__(self) -> "Fetching":
+        with volume_errors(self._final.parent, f"keep the source in {self._final.parent}"):
+            return self._enter()
+
+    def _enter(self) -> "Fetching":
         for folder in (self._final, self.folder):
             refuse_links(self._volume_root, folder)
-        with volume_errors(self._final.parent, f"keep the source in {self._final.parent}"):
-            make_folders(self._final.parent)
-            self._exit.enter_context(alone(self._final.with_name(self._final.name + ".lock")))
+        make_folders(self._final.parent)
+        self._exit.enter_context(alone(self._final.with_name(self._final.name + ".lock")))
         self.found = fetched(self._source, self._volume_root)
         if self.found is None:
-            if self._final.exists() and not self.folder.exists():
+            if is_folder(self._final) and look(self.folder) is None:
                 move_folder(self._final, self.folder, RECORD)  # a source that lost a file: the rest need not come again
             make_folders(self.folder)
             free = os.statvfs(self.folder)
@@ -67,8 +79,7 @@ class Fetching:
     @property
     def bytes_there(self) -> int:
         """Bytes that an earlier run left."""
-        paths = [self.folder / file.name for file in self._source.files]
-        return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
+        return sum(_size(self.folder, file.name) or 0 for file in self._source.files)
 
     def take(self, files: Sequence[HubFile]) -> None:
         """Fetch these, several at a time."""
@@ -88,17 +99,20 @@ class Fetching:
 
     def publish(self) -> list[FileDigest]:
         """Give the complete folder its final name."""
+        with volume_errors(self._final.parent, f"give {self._final} its name"):
+            return self._publish()
+
+    def _publish(self) -> list[FileDigest]:
         digests = [self._digests[file.name] for file in self._source.files]
         source = self._source
         record = Source(digest=source.digest, revision=source.commit, repo=source.request.repo, files=digests)
-        with volume_errors(self._final.parent, f"give {self._final} its name"):
-            write_record(self.folder, record)
-            for where, _folders, _files in os.walk(self.folder):
-                sync(Path(where))
-            if look(self._final) is not None:
-                remove_tree(self._final)
-            move_folder(self.folder, self._final, RECORD)
-            sync(self._final.parent)
+        write_record(self.folder, record)
+        for where, _folders, _files in os.walk(self.folder):
+            sync(Path(where))
+        if look(self._final) is not None:
+            remove_tree(self._final)
+        move_folder(self.folder, self._final, RECORD)
+        sync(self._final.parent)
         return digests
 
     def _take_one(self, file: HubFile, stop: threading.Event) -> FileDigest:
@@ -113,6 +127,7 @@ class Fetching:
                 done = sum(self._done.values())
                 self._show(Progress(stage=Stage.DOWNLOADING, bytes_done=done, bytes_total=self._source.bytes))
 
+        refuse_links(self.folder, (self.folder / file.name).parent)
         request = self._source.request
         url = hf_hub_url(request.repo, file.name, revision=self._source.commit, endpoint=request.address)
         headers = build_hf_headers(token=request.token or False)

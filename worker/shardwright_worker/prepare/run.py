@@ -9,7 +9,7 @@ from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import artifact_keys, damage_of, finished_artifact, relative_path
 from shardwright_worker.artifact.prune import prune
 from shardwright_worker.artifact.serving import installed_vllm
-from shardwright_worker.artifact.standing import Standing, refuse_strange
+from shardwright_worker.artifact.standing import Standing, refuse_strange, standing_of
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
@@ -27,7 +27,6 @@ from shardwright_worker.prepare.preflight import check_hub_files, check_source
 from shardwright_worker.prepare.room import check_space, probe_writing
 from shardwright_worker.prepare.source_digest import Known, read_source
 from shardwright_worker.terminal import Show, silent
-from shardwright_worker.volume_errors import volume_errors
 
 __all__ = ["Known", "Layout", "Prepared", "Pruning", "mount_point", "prepare_folder", "prepare_repository", "upkeep"]
 
@@ -64,8 +63,8 @@ class Layout:
         found = finished_artifact(self.output, key, self.volume_root, installed_vllm())
         folder = self.output / key
         if found is None:
-            standing = refuse_strange(folder, key)
-            self.damage[key] = damage_of(folder, key) if standing == Standing.DAMAGED else ""
+            refuse_strange(folder, key)
+            self.damage[key] = damage_of(folder, key) if standing_of(folder, key) == Standing.DAMAGED else ""
             return None
         return self._read_all(found) if self.deep else found
 
@@ -132,7 +131,6 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     show(Progress(stage=Stage.PREPARING))
     refuse_links(layout.volume_root, layout.output)
     hub = hugging_face.resolve(request, layout.engine.extra_args)
-    refuse_links(layout.volume_root, hub.folder(layout.volume_root))
     key = layout.key(hub.digest)
     artifact = layout.finished(key)
     folder = hub.folder(layout.volume_root)
@@ -183,7 +181,7 @@ def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
     # Another dtype makes the shards larger or smaller than what is stored; how much, the small files tell.
     shards = sum(file.size_or(0) for file in weights) if layout.engine.dtype == "auto" else 0
     probe_writing(layout.output)
-    with volume_errors(layout.volume_root, "keep the source"), Fetching(hub, layout.volume_root, show) as fetching:
+    with Fetching(hub, layout.volume_root, show) as fetching:
         if fetching.found is not None:
             return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
         check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")

@@ -1,8 +1,8 @@
 """Fetches one file of a hub: goes on where an earlier run stopped, and checks its digest while the bytes arrive."""
 
-import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -10,7 +10,10 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.file_modes import FILE_MODE, set_mode
+from shardwright_worker.inside import look
 from shardwright_worker.regular_file import open_regular
+from shardwright_worker.volume_errors import reading, volume_errors
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -37,11 +40,12 @@ class _Sink:
     More than `most` bytes are refused: a hub that states a wrong size must not fill the volume.
     """
 
-    def __init__(self, file: BinaryIO, name: str, most: int, count: Callable[[int], None]) -> None:
-        self._file, self._name, self._most, self._count = file, name, most, count
+    def __init__(self, file: BinaryIO, path: Path, most: int, count: Callable[[int], None]) -> None:
+        self._file, self._path, self._most, self._count = file, path, most, count
         self._start()
-        while chunk := file.read(_CHUNK):
-            self._take(chunk)
+        with reading(path):
+            while chunk := file.read(_CHUNK):
+                self._take(chunk)
 
     def _start(self) -> None:
         self.size = 0
@@ -56,9 +60,11 @@ class _Sink:
         """Append."""
         if self.size + len(chunk) > self._most:
             raise WorkerFailure(
-                Reason.TRANSFER_FAILED, f"{self._name} is larger than the {self._most} bytes that the hub states for it"
+                Reason.TRANSFER_FAILED,
+                f"{self._path.name} is larger than the {self._most} bytes that the hub states for it",
             )
-        written = self._file.write(chunk)
+        with volume_errors(self._path.parent, f"write {self._path}", needed=self._most):
+            written = self._file.write(chunk)
         self._take(chunk)
         return written
 
@@ -89,7 +95,8 @@ def fetch(
     """
     path = folder / file.name
     _clear_way(folder, path)
-    there = path.stat().st_size if path.exists() else 0
+    state = look(path)
+    there = state.st_size if state is not None and stat.S_ISREG(state.st_mode) else 0
     if there and (there > file.size or file.size == UNKNOWN):
         path.unlink()  # without a stated size nobody can tell how much of it is missing
         there = 0
@@ -141,16 +148,26 @@ def _clear_way(folder: Path, path: Path) -> None:
 def _fetch_into(
     url: str, headers: dict[str, str], file: HubFile, path: Path, most: int, count: Callable[[int], None]
 ) -> FileDigest:
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    with os.fdopen(os.open(path, flags, 0o644), "r+b") as opened:
-        sink = _Sink(opened, file.name, file.size_or(most), count)
+    needed = file.size_or(0)
+    with volume_errors(path.parent, f"write {path}", needed=needed):
+        opened = os.fdopen(_open(path), "r+b")
+    with opened:
+        sink = _Sink(opened, path, file.size_or(most), count)
         if file.size == UNKNOWN or sink.size < file.size:
             _http_get(url, headers, file, sink)
-        opened.flush()
-        with contextlib.suppress(OSError):  # some volumes know no modes
-            os.fchmod(opened.fileno(), 0o644)
-        os.fsync(opened.fileno())
+        with volume_errors(path.parent, f"write {path}", needed=needed):
+            opened.flush()
+            set_mode(opened.fileno(), FILE_MODE)
+            os.fsync(opened.fileno())
     return FileDigest(name=file.name, size=sink.size, sha256=sink.sha256.hexdigest())
+
+
+def _open(path: Path) -> int:
+    """A descriptor of the file, new or as an earlier run left it; a link or a pipe that somebody planted makes room."""
+    state = look(path)
+    if state is not None and not stat.S_ISREG(state.st_mode):
+        path.unlink()
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
 
 
 def _http_get(url: str, headers: dict[str, str], file: HubFile, sink: _Sink) -> None:
