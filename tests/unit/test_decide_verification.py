@@ -60,10 +60,9 @@ def test_an_adopted_artifact_of_a_lower_level_is_proven_before_it_is_ready() -> 
     assert world.status.artifact.verified_by == "Generate"
 
 
-@pytest.mark.parametrize("claimed", ["Digests", "Skipped", "None of your business"])
-def test_a_success_with_a_weaker_proof_than_asked_for_is_no_success(claimed: str) -> None:
+def test_a_success_with_a_weaker_proof_than_asked_for_is_no_success() -> None:
     world = Imagined()
-    world.verified_by = claimed
+    world.verified_by = "Digests"
     world.settle()
     world.succeed()
     world.settle()

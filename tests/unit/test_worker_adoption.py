@@ -68,8 +68,7 @@ LIES: dict[str, tuple[Change, str]] = {
     ),
     "an empty part": (lambda wire: wire["parts"][1].update(size=0), "is said to be empty"),
     "no digest": (lambda wire: wire["parts"][1].update(sha256=""), f"{PART} has no SHA-256"),
-    "no such level": (lambda wire: wire["verification"].update(level="Skipped"), "'Skipped' is no level"),
-    "a level like one": (lambda wire: wire["verification"].update(level="load"), "'load' is no level"),
+    "no such level": (lambda wire: wire["verification"].update(level="Skipped"), "verification.level"),
     "no configuration": (lambda wire: wire.update(metadata=[]), "it names no config.json"),
     "the manifest in itself": (
         lambda wire: wire["metadata"].append({**wire["metadata"][0], "name": MANIFEST_NAME}),
@@ -97,7 +96,6 @@ LIES: dict[str, tuple[Change, str]] = {
         "rank 2 has no part, of 1099511627776 ranks",
     ),
     "a long text": (lambda wire: wire["engine"].update(accelerator="x" * 10_000), "engine.accelerator"),
-    "no number": (lambda wire: wire.update(durations={"load": float("inf")}), "durations.load"),
     "a shape without end": (
         lambda wire: wire["parts"][0]["tensors"][0].update(shape=[1] * 100),
         "parts.0.tensors.0.shape",

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.model import Wire, bounded, seconds
+from shardwright_worker.contract.levels import Level
+from shardwright_worker.contract.model import Fact, Key, Wire, bounded, seconds
 from shardwright_worker.contract.naming import FORMAT_VERSION, artifact_key
 
 # Whoever may write to the volume may write a manifest: nothing in it is larger than any real one.
 MANIFEST_LIMIT = 64 * 1024**2  # bytes
-Size = Annotated[int, Field(ge=0, le=2**60)]
+Size = Annotated[int, Field(ge=0, le=2**50)]
 Number = Annotated[int, Field(ge=0, le=2**20)]
 Short = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(max_length=4096)]
@@ -33,7 +34,7 @@ class Source(Wire):
     """Where the weights came from. `digest` is over the files; `revision` is a commit or the digest again."""
 
     digest: Short
-    revision: Short = ""
+    revision: Fact = ""
     repo: Text = ""
     files: list[FileDigest] = Field(default_factory=list)
 
@@ -82,7 +83,7 @@ class Verification(Wire):
     `tokens`, `logprobs`: greedy answers to a few prompts; `vectors`: the first numbers that a pooling model answers.
     """
 
-    level: Short
+    level: Level
     vllm_version: Short = ""
     runtime_digests: dict[Short, Short] = Field(default_factory=dict)
     tensors: Size = 0
@@ -95,7 +96,7 @@ class Manifest(Wire):
     """`shardwright.json`. `key` names the artifact's folder."""
 
     schema_version: int = FORMAT_VERSION
-    key: Short
+    key: Key
     created_at: Short
     source: Source
     engine: Engine
