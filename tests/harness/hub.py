@@ -17,6 +17,7 @@ TOKEN = "hf_" + "aB3dE6gH9jK2mN5pQ8sT1vW4xY7zC0fL"
 SIGNATURE = "X-Amz-Credential=AKIDEXAMPLE&X-Amz-Signature=5d41402abc4b2a76b9719d911017c592"
 _LARGE = (".safetensors", ".bin", ".model")
 _API = re.compile(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?")
+_TREE = re.compile(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)")
 _FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 
 
@@ -55,6 +56,12 @@ class Faults:
     statuses: dict[str, int] = field(default_factory=dict)
     cuts: dict[str, list[int]] = field(default_factory=dict)  # each answer in turn breaks off after so many bytes
     wrong: set[str] = field(default_factory=set)  # arrive with a changed byte
+    omits: set[str] = field(
+        default_factory=set
+    )  # what a mirror leaves out: sha, siblings, size, blobId, lfs, tree, head
+    sizes: dict[str, object] = field(default_factory=dict)  # what is stated instead of a file's size
+    retry_after: str = ""  # header of failing answers
+    failures: int = -1  # so many answers fail, then none; all do if negative
     holds: dict[str, int] = field(default_factory=dict)  # stop after so many bytes until `release` is set
     release: threading.Event = field(default_factory=threading.Event)
     holding: threading.Event = field(default_factory=threading.Event)
@@ -113,10 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.owner.requests.append(Request(self.command, path, self._start()))
         for part, status in self.owner.faults.statuses.items():
-            if part in path:
+            if part in path and self.owner.faults.failures != 0:
+                self.owner.faults.failures -= 1
                 return self._fail(status, "")
         if match := _API.fullmatch(path):
             return self._info(match.group(1), match.group(2) or "main")
+        if (match := _TREE.fullmatch(path)) and "tree" not in self.owner.faults.omits:
+            return self._tree(match.group(1), match.group(2))
         if match := _FILE.fullmatch(path):
             return self._resolve(match.group(1), match.group(2), match.group(3), body)
         if path.startswith("/storage/"):
@@ -130,9 +140,29 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if not repository.knows(revision):
             return self._fail(404, "RevisionNotFound")
-        siblings = [_sibling(file, data) for file, data in repository.files.items()]
+        faults = self.owner.faults
+        siblings = [_sibling(file, data, faults) for file, data in repository.files.items()]
         answer = {"id": name, "modelId": name, "sha": repository.commit, "private": False, "tags": []}
-        return self._json({**answer, "downloads": 0, "likes": 0, "siblings": siblings})
+        answer = {**answer, "downloads": 0, "likes": 0, "siblings": siblings}
+        return self._json({key: value for key, value in answer.items() if key not in faults.omits})
+
+    def _tree(self, name: str, revision: str) -> None:
+        repository = self._visible(name)
+        if repository is None:
+            return None
+        if not repository.knows(revision):
+            return self._fail(404, "RevisionNotFound")
+        return self._json(
+            [
+                {"type": "file", "path": file, "size": len(data), "oid": _git_id(data)}
+                | (
+                    {"lfs": {"oid": hashlib.sha256(data).hexdigest(), "size": len(data)}}
+                    if file.endswith(_LARGE)
+                    else {}
+                )
+                for file, data in repository.files.items()
+            ]
+        )
 
     def _resolve(self, name: str, revision: str, file: str, body: bool) -> None:
         repository = self._visible(name)
@@ -145,6 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
         if file not in repository.files:
             return self._fail(404, "EntryNotFound")
         data = repository.files[file]
+        if not body and "head" in self.owner.faults.omits:
+            return self._fail(405, "")
         if not file.endswith(_LARGE):
             return self._content(file, data, body, {"X-Repo-Commit": repository.commit, "ETag": f'"{_git_id(data)}"'})
         self.send_response(302)
@@ -218,15 +250,19 @@ class _Handler(BaseHTTPRequestHandler):
         if code:
             self.send_header("X-Error-Code", code)
         self.send_header("X-Error-Message", message or code or "fault")
+        if self.owner.faults.retry_after:
+            self.send_header("Retry-After", self.owner.faults.retry_after)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
 
-def _sibling(name: str, data: bytes) -> dict[str, Any]:
-    plain = {"rfilename": name, "size": len(data), "blobId": _git_id(data)}
-    if not name.endswith(_LARGE):
-        return plain
-    return {**plain, "lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}}
+def _sibling(name: str, data: bytes, faults: Faults) -> dict[str, Any]:
+    size = faults.sizes.get(name, len(data))
+    plain = {"rfilename": name, "size": size, "blobId": _git_id(data)}
+    if name.endswith(_LARGE):
+        large = {"sha256": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 134}
+        plain["lfs"] = None if "lfs" in faults.omits else large
+    return {key: value for key, value in plain.items() if key not in faults.omits - {"lfs"}}
 
 
 def _git_id(data: bytes) -> str:

@@ -14,7 +14,8 @@ from shardwright_worker.prepare.hugging_face import HubRequest
 from shardwright_worker.prepare.run import prepare_repository
 from shardwright_worker.terminal import silent
 from tests.harness.hub import TOKEN, Hub
-from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND
+from tests.harness.nobody import as_nobody
+from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files
 from tests.unit.hub_cases import failure, layout, prepare, repository
 
 
@@ -98,3 +99,34 @@ def test_too_little_room_is_known_before_anything_comes(
     assert failed.reason == Reason.INSUFFICIENT_SPACE
     assert "the source and its shards need" in failed.message
     assert not hub.downloads("config.json")
+
+
+def test_a_wider_dtype_needs_more_room_and_that_is_known_before_the_weights_come(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository(hub).files = model_files()
+    weights = sum(len(model_files()[name]) for name in (FIRST, SECOND))
+    enough = int((sum(len(content) for content in model_files().values()) + weights) * 1.05) + 100
+    real = os.statvfs(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result((1, 1, enough, enough, enough, *real[5:])))
+    with pytest.raises(WorkerFailure) as caught:
+        prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path, dtype="float32"), silent)
+    assert caught.value.reason == Reason.INSUFFICIENT_SPACE
+    assert "the source and its shards need" in caught.value.message
+    assert hub.downloads("config.json")
+    assert not hub.downloads(FIRST)
+    assert prepare(hub, tmp_path).files
+
+
+def test_a_folder_of_sources_that_may_not_be_written(hub: Hub, open_folder: Path) -> None:
+    (open_folder / ".sources").mkdir(0o755)
+    (open_folder / "out").mkdir()
+    (open_folder / "out").chmod(0o777)
+
+    def attempt() -> tuple[str, str]:
+        failed = failure(hub, open_folder)
+        return failed.reason, failed.message
+
+    reason, message = as_nobody(attempt)
+    assert reason == Reason.VOLUME_NOT_WRITABLE
+    assert "cannot keep the source as user 65534" in message

@@ -72,6 +72,11 @@ def _add_prepare(parser: Parser) -> None:
     parser.add_argument_group("finished artifact").add_argument(
         "--deep", action="store_true", help="read every byte of it, not only manifest, sizes and headers"
     )
+    known = parser.add_argument_group(
+        "what an earlier run found out", "a source that was not touched is not read again"
+    )
+    known.add_argument("--known-digest", default="", metavar="SHA256", help="digest of --source")
+    known.add_argument("--known-fingerprint", default="", metavar="SHA256", help="its names, sizes and times then")
     old = parser.add_argument_group("older artifacts", "removed from --output if --keep is given")
     old.add_argument("--keep", type=int, metavar="N", help="keep the newest N artifacts, the published ones counted")
     old.add_argument("--published", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")

@@ -27,7 +27,7 @@ Command = Callable[[argparse.Namespace, Show, set[str]], Report]
 
 def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Report:
     """Make a source ready and look for its artifact."""
-    from shardwright_worker.prepare.run import Pruning, prepare_folder, prepare_repository, upkeep
+    from shardwright_worker.prepare.run import Known, Pruning, prepare_folder, prepare_repository, upkeep
 
     layout = replace(_layout(arguments), deep=arguments.deep, show=show)
     if bool(arguments.source) == bool(arguments.repo):
@@ -37,7 +37,8 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     if arguments.repo:
         prepared = prepare_repository(_hub_request(arguments, secrets), layout, show)
     else:
-        prepared = prepare_folder(Path(arguments.source), layout, show)
+        known = Known(arguments.known_digest, arguments.known_fingerprint)
+        prepared = prepare_folder(Path(arguments.source), layout, show, known)
     done = {}
     if arguments.keep is not None:
         pruning = Pruning(arguments.keep, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)

@@ -66,9 +66,10 @@ def exit_code(reason: Reason) -> int:
 
 def report_of_failure(stage: str, error: BaseException, secrets: set[str]) -> Report:
     """The report of whatever ended a stage. What nobody foresaw also leaves its traceback on stderr."""
-    rank, error_type = None, type(error).__name__
+    rank, error_type, retry_after = None, type(error).__name__, None
     if isinstance(error, WorkerFailure):
         reason, message, rank, error_type = error.reason, error.message, error.rank, error.error_type or ""
+        retry_after = error.retry_after
     elif isinstance(error, (Told, KeyboardInterrupt)):
         reason, message, error_type = Reason.DISRUPTED, "the worker was told to stop", ""
     elif isinstance(error, MemoryError):
@@ -86,6 +87,7 @@ def report_of_failure(stage: str, error: BaseException, secrets: set[str]) -> Re
         error_type=error_type or None,
         rank=rank,
         exit_code=exit_code(reason),
+        retry_after=retry_after,
     )
 
 

@@ -1,13 +1,13 @@
 """vLLM's engine flags on the command line: which decide bytes, which are ignored, which are refused and why."""
 
 import argparse
-import json
 
 from pydantic import ValidationError
 
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.overrides import check_overrides
 
 _SWITCHES = {"language_model_only"}
 _LOAD_FORMATS = (
@@ -109,7 +109,8 @@ def engine_settings(arguments: argparse.Namespace) -> EngineSettings:
         raise WorkerFailure(
             Reason.UNSUPPORTED_QUANTIZATION, f"--quantization {arguments.quantization} is refused: {why}"
         )
-    _check_overrides(arguments.hf_overrides)
+    _check_texts([arguments.dtype, arguments.quantization, arguments.hf_overrides, *extra.values()])
+    check_overrides(arguments.hf_overrides)
     try:
         return EngineSettings(
             tensor_parallel_size=arguments.tensor_parallel_size,
@@ -159,15 +160,10 @@ def _check_load_format(name: str) -> None:
         )
 
 
-def _check_overrides(text: str) -> None:
-    if not text:
-        return
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--hf-overrides is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise WorkerFailure(
-            Reason.INVALID_ENGINE_ARGUMENTS,
-            f'--hf-overrides must be a JSON object like {{"rope_theta": 10000}}, not {type(value).__name__}',
-        )
+def _check_texts(texts: list[str]) -> None:
+    """Arguments are bytes; those that are no text would fail later, wherever they are first written."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"{text!r} is not UTF-8 text") from None

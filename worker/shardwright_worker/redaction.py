@@ -8,12 +8,13 @@ HIDDEN = "***"
 SHORTEST_SECRET = 8  # a shorter one would hide ordinary words
 
 # The first group of each is kept. A hub's token has 30 or more letters and digits: hf_overrides is none.
+# Every repetition is bounded or possessive, so that the time grows with the text's length alone.
 _KEPT_AND_HIDDEN = [
     re.compile(r"(?<![A-Za-z0-9_])()hf_[A-Za-z0-9]{30,}"),
-    re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@:'\"]+(?::[^\s/@'\"]*)?@", re.IGNORECASE),
-    re.compile(r"(\b(?:bearer|basic)\s+)[A-Za-z0-9+/=_.~-]{8,}", re.IGNORECASE),
+    re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}+://)[^\s/@:'\"]++(?::[^\s/@'\"]*+)?@", re.IGNORECASE),
+    re.compile(r"(\b(?:bearer|basic)\s++)[A-Za-z0-9+/=_.~-]{8,}", re.IGNORECASE),
     re.compile(
-        r"([?&;](?:[\w-]*(?:signature|credential|security-token|access-?key[\w-]*|password|secret)|sig|token|access_token"
+        r"([?&;](?:[\w-]{0,40}(?:signature|credential|security-token|access-?key[\w-]{0,20}|password|secret)|sig|token|access_token"
         r"|api_key|key-pair-id|policy)=)[^\s&'\"<>]+",
         re.IGNORECASE,
     ),

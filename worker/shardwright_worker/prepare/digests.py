@@ -13,7 +13,9 @@ from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.listing import SourceFile
+from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.prepare.selection import decides
+from shardwright_worker.regular_file import NotRegular, open_regular
 from shardwright_worker.terminal import Show
 
 _CHUNK = 4 * 1024 * 1024
@@ -58,20 +60,27 @@ def _name(file: FileDigest) -> str:
     return file.name
 
 
+def digest_file(path: Path, name: str, size: int) -> FileDigest:
+    """SHA-256 of one file."""
+    return _digest(path.parent, SourceFile(path.name, size), lambda _read: None).model_copy(update={"name": name})
+
+
 def _digest(folder: Path, file: SourceFile, count: Callable[[int], None]) -> FileDigest:
     hasher = hashlib.sha256()
     size = 0
     buffer = memoryview(bytearray(min(_CHUNK, file.size + 1)))
     try:
-        with (folder / file.name).open("rb", buffering=0) as opened:
-            while read := opened.readinto(buffer):
+        with open_regular(folder / file.name) as opened:
+            while read := opened.readinto(buffer):  # type: ignore[attr-defined]
                 hasher.update(buffer[:read])
                 size += read
                 count(read)
-    except OSError as error:
-        raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{file.name} cannot be read: {error.strerror}") from None
+                if size > file.size:
+                    break
+    except (OSError, NotRegular) as error:
+        raise unreadable(file.name, folder / file.name, error) from None
     if size != file.size:
         raise WorkerFailure(
-            Reason.SOURCE_CORRUPT, f"{file.name} changed while it was read: it had {file.size} bytes, now {size}"
+            Reason.SOURCE_CHANGED, f"{file.name} changed while it was read: it had {file.size} bytes, now {size}"
         )
     return FileDigest(name=file.name, size=size, sha256=hasher.hexdigest())

@@ -1,50 +1,35 @@
 """Brings a hub's repository onto the output volume: in parallel, on from where an earlier run stopped, whole or not."""
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.contract.progress import Progress, Stage
-from shardwright_worker.inside import look, refuse_links, remove_tree
+from shardwright_worker.inside import is_folder, look, refuse_links, remove_tree
 from shardwright_worker.moving import move_folder, sync
 from shardwright_worker.ownership import alone
 from shardwright_worker.prepare.digests import Stopped
-from shardwright_worker.prepare.hub_errors import hub_failures
+from shardwright_worker.prepare.fetched_record import RECORD, recorded_files, still_there, write_record
+from shardwright_worker.prepare.hub_errors import busy, hub_failures
+from shardwright_worker.prepare.hub_patience import watch_client
 from shardwright_worker.prepare.hugging_face import HubSource
 from shardwright_worker.prepare.room import make_folders
 from shardwright_worker.prepare.transfer import HubFile, fetch
 from shardwright_worker.terminal import Show
 from shardwright_worker.volume_errors import volume_errors
 
-RECORD = ".shardwright-source.json"
+__all__ = ["RECORD", "Fetching", "fetched", "recorded_files"]
+
 _THREADS = 8
 
 
 def fetched(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
-    """The files' digests if the source was fetched before and is still as large, None otherwise."""
-    folder = source.folder(volume_root)
-    files = recorded_files(folder, source.digest)
-    try:
-        sizes = {file.name: (folder / file.name).stat().st_size for file in files}
-    except OSError:
-        return None
-    return files if sizes == {file.name: file.size for file in source.files} else None
-
-
-def recorded_files(folder: Path, digest: str) -> list[FileDigest]:
-    """The files' digests as they were when the source was fetched; none if it was not fetched, or is another."""
-    try:
-        record = Source.model_validate_json((folder / RECORD).read_text())
-    except (OSError, ValidationError):
-        return []
-    return record.files if record.digest == digest else []
+    """The files' digests if the source was fetched before and still is what the hub states, None otherwise."""
+    return still_there(source.folder(volume_root), source.digest, source.files)
 
 
 class Fetching:
@@ -56,6 +41,7 @@ class Fetching:
         self.folder = self._final.with_name(self._final.name + ".partial")
         self._digests: dict[str, FileDigest] = {}
         self._done: dict[str, int] = {}
+        self._most = 1 << 50  # bytes of a file whose size nobody states
         self._lock = threading.Lock()
         self._exit = contextlib.ExitStack()
         self.found: list[FileDigest] | None = None  # the digests, if another process fetched the source meanwhile
@@ -63,14 +49,16 @@ class Fetching:
     def __enter__(self) -> "Fetching":
         for folder in (self._final, self.folder):
             refuse_links(self._volume_root, folder)
-        with volume_errors(self._final.parent, f"keep the source in {self._final.parent}"):
+        with volume_errors(self._final.parent, "keep the source"):
             make_folders(self._final.parent)
             self._exit.enter_context(alone(self._final.with_name(self._final.name + ".lock")))
         self.found = fetched(self._source, self._volume_root)
         if self.found is None:
-            if self._final.exists() and not self.folder.exists():
+            if is_folder(self._final) and look(self.folder) is None:
                 move_folder(self._final, self.folder, RECORD)  # a source that lost a file: the rest need not come again
             make_folders(self.folder)
+            free = os.statvfs(self.folder)
+            self._most = free.f_bavail * free.f_frsize or self._most
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -80,11 +68,12 @@ class Fetching:
     def bytes_there(self) -> int:
         """Bytes that an earlier run left."""
         paths = [self.folder / file.name for file in self._source.files]
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
 
     def take(self, files: Sequence[HubFile]) -> None:
         """Fetch these, several at a time."""
         request = self._source.request
+        watch_client(lambda code, wait: busy(code, request.address, request.repo, wait))
         stop = threading.Event()
         executor = ThreadPoolExecutor(_THREADS, "fetch")
         try:
@@ -102,11 +91,8 @@ class Fetching:
         digests = [self._digests[file.name] for file in self._source.files]
         source = self._source
         record = Source(digest=source.digest, revision=source.commit, repo=source.request.repo, files=digests)
-        with (self.folder / RECORD).open("w") as file:
-            json.dump(record.to_wire(), file)
-            file.flush()
-            os.fsync(file.fileno())
         with volume_errors(self._final.parent, f"give {self._final} its name"):
+            write_record(self.folder, record)
             for where, _folders, _files in os.walk(self.folder):
                 sync(Path(where))
             if look(self._final) is not None:
@@ -130,4 +116,4 @@ class Fetching:
         request = self._source.request
         url = hf_hub_url(request.repo, file.name, revision=self._source.commit, endpoint=request.address)
         headers = build_hf_headers(token=request.token or False)
-        return fetch(url, headers, file, self.folder / file.name, count)
+        return fetch(url, headers, file, self.folder, self._most, count)

@@ -4,9 +4,11 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.hub_patience import BUSY, retry_after, until
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def _failure_of(
         if isinstance(error, kind):
             return WorkerFailure(reason, message)
     if isinstance(error, errors.HfHubHTTPError):
-        return _by_status(error.response.status_code, repo, endpoint, has_token, transferring)
+        return _by_status(error.response, repo, endpoint, has_token, transferring)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return WorkerFailure(Reason.INSUFFICIENT_SPACE, "the volume filled up while the source was fetched: enlarge it")
     if isinstance(error, _connection_errors()):
@@ -55,17 +57,31 @@ def _failure_of(
     return None
 
 
-def _by_status(code: int, repo: str, endpoint: str, has_token: bool, transferring: bool) -> WorkerFailure:
+def busy(code: int, endpoint: str, repo: str, wait: float | None) -> WorkerFailure:
+    """The failure of a hub that is busy; with the moment until which it asks to be left alone, if it says so."""
+    message = f"{endpoint} answers with status {code} for {repo}"
+    if wait is not None:
+        message += f" and asks to be left alone for {wait:.0f} seconds, until {until(wait)}"
+    return WorkerFailure(Reason.SOURCE_UNAVAILABLE, message, retry_after=wait)
+
+
+def _by_status(response: Any, repo: str, endpoint: str, has_token: bool, transferring: bool) -> WorkerFailure:
+    code = response.status_code
     if code == 401:
         asked = "refused the token" if has_token else "asks for a token: the repository is private or does not exist"
         return WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{endpoint} {asked} for {repo}")
     if code == 403:
         return WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{endpoint} does not let this token read {repo}")
+    if code in (404, 410) and transferring:
+        return WorkerFailure(
+            Reason.SOURCE_INCOMPLETE, f"{endpoint} lists a file of {repo} and does not give it ({code})"
+        )
     if code in (404, 410):
         return WorkerFailure(Reason.SOURCE_NOT_FOUND, f"{endpoint} has no repository {repo}")
     transient = code == 429 or code >= 500
-    if transient and not transferring:
-        return WorkerFailure(Reason.SOURCE_UNAVAILABLE, f"{endpoint} answers with status {code} for {repo}")
+    wait = retry_after(response.headers) if code in BUSY else None
+    if transient and (not transferring or wait is not None):
+        return busy(code, endpoint, repo, wait)
     return WorkerFailure(Reason.TRANSFER_FAILED, f"{endpoint} answers with status {code} for a file of {repo}")
 
 

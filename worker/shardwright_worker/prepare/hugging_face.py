@@ -1,35 +1,22 @@
 """A repository of a hub: which commit is meant, which of its files are wanted, and what the hub states of them."""
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.naming import SOURCES_FOLDER, digest_of, stays_inside
+from shardwright_worker.contract.naming import SOURCES_FOLDER, digest_of
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.hub_errors import hub_failures
-from shardwright_worker.prepare.selection import PICKLES, chosen, weights_read
-from shardwright_worker.prepare.transfer import HubFile
+from shardwright_worker.prepare.hub_listing import describe, with_head
+from shardwright_worker.prepare.hub_patience import patiently
+from shardwright_worker.prepare.hub_request import DEFAULT_ENDPOINT, HubRequest
+from shardwright_worker.prepare.selection import chosen, weights_read
+from shardwright_worker.prepare.transfer import UNKNOWN, HubFile
 
-DEFAULT_ENDPOINT = "https://huggingface.co"
+__all__ = ["DEFAULT_ENDPOINT", "HubRequest", "HubSource", "quiet_client", "resolve"]
 
-
-@dataclass(frozen=True)
-class HubRequest:
-    """What to fetch. `include` replaces the default choice of files, `exclude` takes away from it."""
-
-    repo: str
-    revision: str = "main"
-    endpoint: str = ""
-    include: list[str] = field(default_factory=list)
-    exclude: list[str] = field(default_factory=list)
-    token: str = field(default="", repr=False)
-
-    @property
-    def address(self) -> str:
-        """The hub's address."""
-        return (self.endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+_MOST_HEADS = 500  # files that a mirror is asked for one by one
 
 
 @dataclass(frozen=True)
@@ -49,13 +36,12 @@ class HubSource:
     @property
     def bytes(self) -> int:
         """Size of all files."""
-        return sum(file.size for file in self.files)
+        return sum(file.size_or(0) for file in self.files)
 
     def weights(self, extra_args: Mapping[str, str]) -> list[HubFile]:
         """The files that hold weights."""
         names = [file.name for file in self.files if "/" not in file.name]
-        safetensors = [name for name in names if name.endswith(".safetensors")]
-        held = {*weights_read(safetensors, extra_args)} or {name for name in names if name.endswith(PICKLES)}
+        held = {*weights_read(names, extra_args)}
         return [file for file in self.files if file.name in held]
 
     def folder(self, volume_root: Path) -> Path:
@@ -76,26 +62,30 @@ def quiet_client() -> None:
 
 def resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
     """Ask the hub for the commit behind the revision and for its files."""
-    from huggingface_hub import HfApi
+    return patiently(lambda: _resolve(request, extra_args))
 
+
+def _refuse_collisions(request: HubRequest, names: list[str]) -> None:
+    folders = {parent.as_posix(): name for name in names for parent in PurePosixPath(name).parents}
+    for name in names:
+        if name in folders:
+            raise WorkerFailure(
+                Reason.SOURCE_CORRUPT,
+                f"{request.repo} names a file {name} and, with {folders[name]}, a folder of that name: exclude one",
+            )
+
+
+def _resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
     with hub_failures(request.repo, request.revision, request.address, bool(request.token)):
-        api = HfApi(endpoint=request.address, token=request.token or False)
-        info = api.model_info(request.repo, revision=request.revision or None, files_metadata=True, timeout=60)
-    stated = {each.rfilename: each for each in info.siblings or []}
-    for name in stated:
-        if not stays_inside(name):
-            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{request.repo} names a file {name!r}, which leaves its folder")
-    files = [
-        HubFile(
-            name,
-            stated[name].size or 0,
-            stated[name].lfs.sha256 if stated[name].lfs else "",
-            stated[name].blob_id or "",
-        )
-        for name in chosen(stated, request.include, request.exclude, extra_args)
-    ]
+        described = describe(request)
+        sizes = {file.name: file.size for file in described.files.values()}
+        names = chosen(described.files, request.include, request.exclude, extra_args, sizes)
+        _refuse_collisions(request, names)
+        files = [described.files[name] for name in names]
+        unsure = [file for file in files if file.size == UNKNOWN or not (file.sha256 or file.blob_id)]
+        asked = {file.name: with_head(request, described.commit, file) for file in unsure[:_MOST_HEADS]}
     if not files:
         raise WorkerFailure(
             Reason.SOURCE_INCOMPLETE, f"{request.repo} has no file that is wanted: check include and exclude"
         )
-    return HubSource(request, str(info.sha), files)
+    return HubSource(request, described.commit, [asked.get(file.name, file) for file in files])

@@ -1,22 +1,30 @@
 """Lists the files of a source folder that count."""
 
 import os
-import stat
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.selection import wanted
+from shardwright_worker.prepare.modules import module_folders
+from shardwright_worker.prepare.refusals import unreadable
+from shardwright_worker.prepare.selection import is_weights, wanted
+from shardwright_worker.prepare.walk import TooManyFiles, walk
+from shardwright_worker.regular_file import open_regular
+
+_READ_BY_VLLM = ("*.json", "*.model", "*.tiktoken", "*.txt", "*.py", "*.jinja", "tokenizer*", "vocab*")
 
 
 class SourceFile(NamedTuple):
-    """A file of a source: its name relative to the folder, and its size in bytes."""
+    """A file of a source: its name relative to the folder, its size in bytes, and when it and its inode changed."""
 
     name: str
     size: int
+    mtime_ns: int = 0
+    ctime_ns: int = 0
 
 
 class Listing(NamedTuple):
@@ -37,51 +45,60 @@ class Listing(NamedTuple):
 
 
 def list_source(folder: Path, extra_args: Mapping[str, str]) -> Listing:
-    """The folder's files. SourceNotFound if there is no such folder, SourceIncomplete for links that lead nowhere."""
-    if not folder.is_dir():
+    """The folder's files. What vLLM reads must be readable, and be files; what it never reads cannot stop anything."""
+    try:
+        is_folder = folder.is_dir()
+    except OSError as error:
+        raise unreadable(f"source {folder}", folder, error) from None
+    if not is_folder:
         raise WorkerFailure(Reason.SOURCE_NOT_FOUND, _no_folder(folder))
-    everything = _walk(folder)
+    modules = module_folders(folder)
+    everything = _names(folder, modules)
     if MANIFEST_NAME in everything:
         raise WorkerFailure(
             Reason.UNSUPPORTED_MODEL,
             f"{folder} is an artifact already (it holds {MANIFEST_NAME}): serve it, or name the model it was made from",
         )
-    files = []
-    for name in wanted(everything, extra_args):
-        try:
-            name.encode()
-            state = (folder / name).stat()
-        except UnicodeEncodeError:
-            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"the name of file {name!r} is not UTF-8: rename it") from None
-        except PermissionError:
-            raise WorkerFailure(
-                Reason.SOURCE_NOT_FOUND, f"{folder / name} may not be read by user {os.getuid()}, group {os.getgid()}"
-            ) from None
-        except OSError as error:
-            what = f"a link to {os.readlink(folder / name)}" if (folder / name).is_symlink() else str(error.strerror)
-            raise WorkerFailure(Reason.SOURCE_INCOMPLETE, f"{name} cannot be opened: {what}") from None
-        if not stat.S_ISREG(state.st_mode):
-            raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} is no regular file")
-        files.append(SourceFile(name, state.st_size))
-    return Listing(folder, files, everything)
+    found = (_look(folder, name, modules) for name in everything)
+    there = {file.name: file for file in found if file}
+    counted = wanted(there, extra_args, {file.name: file.size for file in there.values()})
+    return Listing(folder, [there[name] for name in counted], everything)
 
 
-def _walk(folder: Path) -> list[str]:
-    def refuse(error: OSError) -> None:
-        raise WorkerFailure(
-            Reason.SOURCE_NOT_FOUND,
-            f"folder {error.filename} cannot be read by user {os.getuid()}, group {os.getgid()}: {error.strerror}",
-        )
+def _names(folder: Path, modules: Collection[str]) -> list[str]:
+    try:
+        return walk(folder, modules).names
+    except TooManyFiles as error:
+        raise WorkerFailure(Reason.SOURCE_CORRUPT, str(error)) from None
+    except OSError as error:
+        place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
+        raise unreadable(f"folder {place}", place, error) from None
 
-    names = []
-    for where, folders, files in os.walk(folder, onerror=refuse):
-        inside = Path(where).relative_to(folder)
-        if inside.parts and MANIFEST_NAME in files:
-            folders.clear()  # an artifact that was published below its own source
-            continue
-        folders[:] = [each for each in folders if not each.startswith(".")]
-        names += [(inside / name).as_posix() for name in files if not name.startswith(".")]
-    return sorted(names)
+
+def _look(folder: Path, name: str, modules: Collection[str]) -> SourceFile | None:
+    """The file's size and times; None if it is none that can be read, and nothing needs it."""
+    needed = _is_needed(name, modules) and bool(wanted([name], {}))
+    try:
+        name.encode()
+        with open_regular(folder / name) as file:  # whether it may be read, only opening it tells for sure
+            state = os.fstat(file.fileno())
+    except UnicodeEncodeError:
+        if not needed:
+            return None
+        raise WorkerFailure(Reason.SOURCE_CORRUPT, f"the name of file {name!r} is not UTF-8: rename it") from None
+    except (OSError, ValueError) as error:
+        if not needed:
+            return None
+        raise unreadable(name, folder / name, error) from None
+    return SourceFile(name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+def _is_needed(name: str, modules: Collection[str]) -> bool:
+    """Whether vLLM may read the file: what it knows at the top of the folder, and the folders of modules.json."""
+    path = PurePosixPath(name)
+    if len(path.parts) > 1 and not any(path.is_relative_to(module) for module in modules):
+        return False
+    return is_weights(name) or any(fnmatchcase(path.name, pattern) for pattern in _READ_BY_VLLM)
 
 
 def _no_folder(folder: Path) -> str:
@@ -92,7 +109,7 @@ def _no_folder(folder: Path) -> str:
             f"source {folder} is no local directory; if it is a repository of a hub, fetch it first with "
             f"`shardwright-worker prepare --repo {folder}`"
         )
-    near = next((parent for parent in folder.parents if parent.is_dir()), None)
+    near = next((parent for parent in folder.parents if os.path.isdir(parent)), None)
     try:
         there = sorted(os.listdir(near))[:10] if near else []
     except OSError:

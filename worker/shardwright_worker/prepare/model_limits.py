@@ -5,15 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.model_numbers import EXPERTS, HEADS, KEY_VALUE_HEADS, LAYERS, invalid, number, possible
+from shardwright_worker.prepare.model_splits import check_splits
 
-# Names that model families give to the same number. vLLM resolves them through the model's own class.
-_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-_KEY_VALUE_HEADS = ("n_head_kv", "num_kv_heads", "num_key_value_heads", "multi_query_group_num", "num_attention_groups")
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_EXPERTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts", "num_routed_experts")
+_DEEPEST = 8  # configurations inside each other
 _TEXT_CONFIGS = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+def quantization_of(config: Mapping[str, Any], text: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of the model's quantization; empty without one."""
+    for place in (config, text):
+        for name in ("quantization_config", "compression_config"):
+            value = place.get(name)
+            if isinstance(value, Mapping) and value:
+                return value
+    return {}
 
 
 def check_limits(config: Mapping[str, Any], engine: EngineSettings) -> None:
@@ -21,22 +27,28 @@ def check_limits(config: Mapping[str, Any], engine: EngineSettings) -> None:
     config = with_overrides(config, engine.hf_overrides)
     text = text_config(config)
     _check_heads(text, engine.tensor_parallel_size)
-    layers = _number(text, _LAYERS)
+    layers = number(text, LAYERS)
     if layers is not None and engine.pipeline_parallel_size > layers:
-        raise _invalid(
+        raise invalid(
             f"pipeline parallel size ({engine.pipeline_parallel_size}) must not exceed the number of layers ({layers})"
         )
     if engine.enable_expert_parallel:
         _check_experts(text, engine.tensor_parallel_size)
+    check_splits(text, quantization_of(config, text), engine)
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part of a configuration that describes the language model."""
-    for name in _TEXT_CONFIGS:
-        inner = config.get(name)
-        if isinstance(inner, Mapping) and _number(inner, _HEADS + _LAYERS) is not None:
-            return text_config(inner)
+    for _ in range(_DEEPEST):
+        inner = next((config[name] for name in _TEXT_CONFIGS if _is_language_model(config.get(name))), None)
+        if inner is None:
+            break
+        config = inner
     return config
+
+
+def _is_language_model(value: object) -> bool:
+    return isinstance(value, Mapping) and number(value, HEADS + LAYERS) is not None
 
 
 def with_overrides(config: Mapping[str, Any], hf_overrides: str) -> dict[str, Any]:
@@ -53,48 +65,31 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def _check_heads(text: Mapping[str, Any], size: int) -> None:
-    heads = _number(text, _HEADS)
+    heads = number(text, HEADS)
     if heads is None:
         return
     if heads % size:
-        raise _invalid(
+        raise invalid(
             f"Total number of attention heads ({heads}) must be divisible by tensor parallel size ({size}); "
-            f"possible are {_divisors(heads)}"
+            f"possible are {possible(heads)}"
         )
-    shared = _number(text, _KEY_VALUE_HEADS)
+    shared = number(text, KEY_VALUE_HEADS)
     latent = text.get("kv_lora_rank") is not None  # MLA has no heads of keys and values to split
     if shared is None or latent or shared % size == 0 or size % shared == 0:
         return
-    raise _invalid(
+    raise invalid(
         f"number of key and value heads ({shared}) must be divisible by tensor parallel size ({size}), "
         "or the size by that number"
     )
 
 
 def _check_experts(text: Mapping[str, Any], ranks: int) -> None:
-    experts = _number(text, _EXPERTS)
-    blocks = text.get("block_configs")  # models whose layers differ keep the number there
+    experts = number(text, EXPERTS)
+    blocks = text.get("block_configs") or text.get("moe")  # models whose layers differ, and Mistral's own format
     if experts is None and not blocks:
-        raise _invalid(
+        raise invalid(
             "Number of experts in the model must be greater than 0 when expert parallelism is enabled: "
             "this model has none, so set enableExpertParallel to false"
         )
     if experts is not None and experts < ranks:
-        raise _invalid(f"{experts} experts cannot be spread over {ranks} ranks: lower the tensor parallel size")
-
-
-def _number(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """The first of these that is a positive number; lists (one per layer) say nothing for the whole."""
-    for name in names:
-        value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return None
-
-
-def _divisors(number: int) -> str:
-    return ", ".join(str(size) for size in range(1, number + 1) if number % size == 0)
-
-
-def _invalid(message: str) -> WorkerFailure:
-    return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+        raise invalid(f"{experts} experts cannot be spread over {ranks} ranks: lower the tensor parallel size")

@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.prepare.extra_values import check_values
 from shardwright_worker.prepare.hugging_face import HubSource
 from shardwright_worker.prepare.json_files import configuration, read_json_files
 from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.model_limits import check_limits
+from shardwright_worker.prepare.modules import check_modules
 from shardwright_worker.prepare.quantization import check_quantization
-from shardwright_worker.prepare.room import expected_bytes
+from shardwright_worker.prepare.room import expected_bytes, expected_of_stored
 from shardwright_worker.prepare.weights import check_index, check_weights
 
 
@@ -21,20 +23,26 @@ class Checked(NamedTuple):
 
 def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     """Check the whole source, or end with the reason why it cannot be sharded like this."""
+    check_values(engine.extra_args)
     content = read_json_files(listing)
-    config = configuration(listing, content)
-    weights = check_weights(listing, content, engine.extra_args)
+    config = configuration(listing, content, engine.extra_args)
+    weights = check_weights(listing, engine.extra_args)
+    check_modules(listing.folder, {file.name for file in listing.files})
     check_quantization(config, engine, listing)
     check_limits(config, engine)
     sizes = {file.name: file.size for file in listing.files}
     stored = sum(sizes[name] for name in weights.files)
-    return Checked(weights.files, expected_bytes(weights.tensors, stored, config, engine))
+    return Checked(weights.files, expected_bytes(weights, stored, config, engine))
 
 
-def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> None:
-    """Check what the small files tell, before a repository's large ones are fetched."""
+def check_hub_files(listing: Listing, hub: HubSource, engine: EngineSettings) -> int:
+    """Check what the small files tell, before a repository's large ones are fetched; gives the shards' bytes, about."""
+    check_values(engine.extra_args)
     content = read_json_files(listing)
-    config = configuration(listing, content)
+    config = configuration(listing, content, engine.extra_args)
     check_quantization(config, engine, listing)
     check_limits(config, engine)
-    check_index(content, [file.name for file in hub.files], engine.extra_args)
+    names = [file.name for file in hub.files]
+    check_index(listing, names, engine.extra_args)
+    check_modules(listing.folder, names)
+    return expected_of_stored(sum(file.size_or(0) for file in hub.weights(engine.extra_args)), config, engine)

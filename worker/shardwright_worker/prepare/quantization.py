@@ -6,6 +6,7 @@ from typing import Any
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.json_files import QUANTIZATION_FILES
 from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.model_limits import text_config, with_overrides
 
@@ -19,7 +20,6 @@ _ONLINE = {
     "online", "fp8", "fp8_per_tensor", "fp8_per_block", "fp8_per_channel", "int8_per_channel_weight_only",
     "nvfp4_per_token", "mxfp8", "experts_int8", "rtn", "torchao", "tpu_int8", "ptpc_fp8", "inc",
 }  # fmt: skip
-_FILES = ("quant_config.json", "quantize_config.json", "quantization_config.json", "hf_quant_config.json")
 
 
 def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listing: Listing) -> None:
@@ -31,7 +31,7 @@ def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listin
     asked = engine.quantization
     if asked in _NEVER:
         raise _unsupported(f"quantization {asked} cannot be saved as shards: {_NEVER[asked]}")
-    if not asked or found or any(listing.has(name) for name in _FILES):
+    if not asked or found or any(listing.has(name) for name in QUANTIZATION_FILES):
         return
     if asked in _ONLINE:
         raise _unsupported(

@@ -16,27 +16,34 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.file_modes import FOLDER_MODE, set_mode
 from shardwright_worker.inside import open_plain, refuse_links
 from shardwright_worker.moving import create, write_all
+from shardwright_worker.prepare.model_limits import text_config
 from shardwright_worker.prepare.quantization import is_quantized
-from shardwright_worker.safetensors_header import TensorEntry
+from shardwright_worker.prepare.weights import Weights
 from shardwright_worker.sizes import human_size
 from shardwright_worker.volume_errors import FULL, GONE, UNABLE, is_no_answer, lack_of_space, unreadable
 
 _TRIES = 50
 SLACK = 1.05  # replicated tensors, metadata, and what a file system keeps for itself
-_FLOATS = {"F64", "F32", "F16", "BF16"}
 _WIDTHS = {"float32": 4, "float": 4, "float16": 2, "half": 2, "bfloat16": 2}
 
 
-def expected_bytes(
-    tensors: Mapping[str, TensorEntry], stored: int, config: Mapping[str, Any], engine: EngineSettings
-) -> int:
+def expected_bytes(weights: Weights, stored: int, config: Mapping[str, Any], engine: EngineSettings) -> int:
     """What the shards will take: what is stored, unless a dtype is asked for that makes it more or less."""
     width = _WIDTHS.get(engine.dtype)
-    if not tensors or width is None or is_quantized(config):
+    if not weights.float_elements or width is None or is_quantized(config):
         return stored
-    return sum(
-        entry.elements * width if entry.dtype in _FLOATS else entry.end - entry.begin for entry in tensors.values()
-    )
+    return weights.float_elements * width + weights.other_bytes
+
+
+def expected_of_stored(stored: int, config: Mapping[str, Any], engine: EngineSettings) -> int:
+    """The same before there are any headers: by the dtype that the configuration names."""
+    width = _WIDTHS.get(engine.dtype)
+    text = text_config(config)
+    named = text.get("dtype") or text.get("torch_dtype") or config.get("dtype") or config.get("torch_dtype")
+    before = _WIDTHS.get(named) if isinstance(named, str) else None
+    if width is None or before is None or is_quantized(config):
+        return stored
+    return stored * width // before
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:

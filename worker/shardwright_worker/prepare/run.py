@@ -19,14 +19,17 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport, SourceReport
 from shardwright_worker.inside import refuse_links
 from shardwright_worker.prepare import hugging_face
-from shardwright_worker.prepare.digests import digest_files, source_digest
 from shardwright_worker.prepare.fetching import Fetching, fetched
+from shardwright_worker.prepare.fingerprint import fingerprint
 from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
 from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import check_hub_files, check_source
 from shardwright_worker.prepare.room import check_space, probe_writing
-from shardwright_worker.prepare.shipped_digests import check_shipped_digests
+from shardwright_worker.prepare.source_digest import Known, read_source
 from shardwright_worker.terminal import Show, silent
+from shardwright_worker.volume_errors import volume_errors
+
+__all__ = ["Known", "Layout", "Prepared", "Pruning", "mount_point", "prepare_folder", "prepare_repository", "upkeep"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Pruning:
 
 
 class Prepared(NamedTuple):
-    """A source that can be sharded. `files` is None if it need not be fetched since the artifact is there."""
+    """A source that can be sharded. `files` is None if it was not read: nobody touched it, or nobody needs it."""
 
     key: str
     source: SourceReport
@@ -97,8 +100,8 @@ class Prepared(NamedTuple):
     artifact: ArtifactReport | None
 
 
-def prepare_folder(folder: Path, layout: Layout, show: Show) -> Prepared:
-    """Check a source folder and compute its digest."""
+def prepare_folder(folder: Path, layout: Layout, show: Show, known: Known | None = None) -> Prepared:
+    """Check a source folder and compute its digest, unless nobody touched it since that was computed."""
     show(Progress(stage=Stage.PREPARING))
     refuse_links(layout.volume_root, layout.output)
     listing = list_source(folder, layout.engine.extra_args)
@@ -106,23 +109,22 @@ def prepare_folder(folder: Path, layout: Layout, show: Show) -> Prepared:
     no_room = _lack_of_room(layout, checked.expected_bytes)
     if no_room and not artifact_keys(layout.output):
         raise no_room
-    files = digest_files(folder, listing.files, show)
-    check_shipped_digests(listing, files)
-    digest = source_digest(files)
-    key = layout.key(digest)
+    read = read_source(listing, layout.engine.extra_args, show, known or Known())
+    key = layout.key(read.digest)
     artifact = layout.finished(key)
     if no_room and artifact is None:
         raise no_room
     inside = folder.resolve().is_relative_to(layout.volume_root.resolve())
     source = SourceReport(
-        digest=digest,
-        revision=digest,
+        digest=read.digest,
+        fingerprint=read.fingerprint,
+        revision=read.digest,
         path=relative_path(folder, layout.volume_root if inside else mount_point(folder)),
         volume="output" if inside else "source",
         bytes=listing.bytes,
-        files=len(files),
+        files=len(listing.files),
     )
-    return Prepared(key, source, folder, files, artifact)
+    return Prepared(key, source, folder, read.files, artifact)
 
 
 def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepared:
@@ -134,11 +136,14 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     key = layout.key(hub.digest)
     artifact = layout.finished(key)
     folder = hub.folder(layout.volume_root)
-    files = fetched(hub, layout.volume_root)
+    files, stamp = None, ""
     if artifact is None:
+        files = fetched(hub, layout.volume_root)
         files = _check_fetched(folder, layout, files) if files else _fetch(hub, layout, show)
+        stamp = fingerprint(list_source(folder, layout.engine.extra_args))
     source = SourceReport(
         digest=hub.digest,
+        fingerprint=stamp,
         revision=hub.commit,
         path=relative_path(folder, layout.volume_root),
         volume="output",
@@ -175,15 +180,16 @@ def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> lis
 def _fetch(hub: HubSource, layout: Layout, show: Show) -> list[FileDigest]:
     """Small files first: most of what can be wrong is known from them before the large ones come."""
     weights = hub.weights(layout.engine.extra_args)
-    shards = sum(file.size for file in weights)
-    check_space(layout.output, shards, "the shards")
+    # Another dtype makes the shards larger or smaller than what is stored; how much, the small files tell.
+    shards = sum(file.size_or(0) for file in weights) if layout.engine.dtype == "auto" else 0
     probe_writing(layout.output)
-    with Fetching(hub, layout.volume_root, show) as fetching:
+    with volume_errors(layout.volume_root, "keep the source"), Fetching(hub, layout.volume_root, show) as fetching:
         if fetching.found is not None:
             return _check_fetched(hub.folder(layout.volume_root), layout, fetching.found)
         check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")
         fetching.take([file for file in hub.files if file not in weights])
-        check_hub_files(list_source(fetching.folder, layout.engine.extra_args), hub, layout.engine)
+        shards = check_hub_files(list_source(fetching.folder, layout.engine.extra_args), hub, layout.engine)
+        check_space(layout.output, hub.bytes - fetching.bytes_there + shards, "the source and its shards")
         fetching.take(weights)
         check_source(list_source(fetching.folder, layout.engine.extra_args), layout.engine)
         return fetching.publish()

@@ -8,10 +8,10 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.listing import Listing
+from shardwright_worker.regular_file import NotRegular, open_regular
 
 _LIST_NAME = re.compile(r"(sha256sums?|checksums?)([._-]?sha256(sums?)?)?(\.txt)?", re.IGNORECASE)
-_LINE = re.compile(r"\\?([0-9a-fA-F]{64})(?:\s+[ *]?(\S.*?))?\s*")
-_BSD_LINE = re.compile(r"SHA256\s*\((.+)\)\s*=\s*([0-9a-fA-F]{64})\s*")
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _LARGEST_LIST = 4 * 1024 * 1024
 
 
@@ -46,14 +46,27 @@ def _stated(listing: Listing) -> dict[str, list[tuple[str, str]]]:
 def _lines(file: Path) -> list[tuple[str, str]]:
     """Pairs of digest and name; the name is empty where a line has only a digest."""
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             text = opened.read(_LARGEST_LIST).decode(errors="replace")
-    except OSError:
+    except (OSError, NotRegular):
         return []
-    found = []
-    for line in text.splitlines():
-        if match := _LINE.fullmatch(line):
-            found.append((match.group(1).lower(), match.group(2) or ""))
-        elif match := _BSD_LINE.fullmatch(line):
-            found.append((match.group(2).lower(), match.group(1)))
-    return found
+    pairs = (_gnu(line.strip()) or _bsd(line.strip()) for line in text.splitlines())
+    return [pair for pair in pairs if pair]
+
+
+def _gnu(line: str) -> tuple[str, str] | None:
+    """`DIGEST  NAME`, `DIGEST *NAME` or a digest alone; a backslash before it says that the name has escapes."""
+    line = line.removeprefix("\\")
+    digest, rest = line[:64], line[64:]
+    if not _DIGEST.fullmatch(digest) or (rest and not rest[0].isspace()):
+        return None
+    return digest.lower(), rest.strip().removeprefix("*")
+
+
+def _bsd(line: str) -> tuple[str, str] | None:
+    """`SHA256 (NAME) = DIGEST`."""
+    start, _, digest = line.rpartition("=")
+    name = start.strip().removeprefix("SHA256").strip()
+    if not start.startswith("SHA256") or not _DIGEST.fullmatch(digest.strip()):
+        return None
+    return (digest.strip().lower(), name[1:-1]) if name[:1] + name[-1:] == "()" else None

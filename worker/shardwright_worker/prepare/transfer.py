@@ -1,5 +1,6 @@
 """Fetches one file of a hub: goes on where an earlier run stopped, and checks its digest while the bytes arrive."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -9,24 +10,35 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.regular_file import open_regular
 
 _CHUNK = 4 * 1024 * 1024
 
 
+UNKNOWN = -1  # a size that the hub does not state
+
+
 class HubFile(NamedTuple):
-    """A file as the hub states it: SHA-256 for large files, Git's blob id for the others."""
+    """A file as the hub states it: SHA-256 for large files, Git's blob id for the others. Mirrors may leave out all."""
 
     name: str
     size: int
     sha256: str
     blob_id: str
 
+    def size_or(self, other: int) -> int:
+        """The size, or another number if the hub states none."""
+        return other if self.size == UNKNOWN else self.size
+
 
 class _Sink:
-    """The file that the hub client writes into; keeps the digests of what is in it, and how much that is."""
+    """The file that the hub client writes into; keeps the digest of what is in it, and how much that is.
 
-    def __init__(self, file: BinaryIO, expected: int, count: Callable[[int], None]) -> None:
-        self._file, self._expected, self._count = file, expected, count
+    More than `most` bytes are refused: a hub that states a wrong size must not fill the volume.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, most: int, count: Callable[[int], None]) -> None:
+        self._file, self._name, self._most, self._count = file, name, most, count
         self._start()
         while chunk := file.read(_CHUNK):
             self._take(chunk)
@@ -34,16 +46,18 @@ class _Sink:
     def _start(self) -> None:
         self.size = 0
         self.sha256 = hashlib.sha256()
-        self.git = hashlib.sha1(b"blob %d\0" % self._expected, usedforsecurity=False)
 
     def _take(self, chunk: bytes) -> None:
         self.sha256.update(chunk)
-        self.git.update(chunk)
         self.size += len(chunk)
         self._count(self.size)
 
     def write(self, chunk: bytes) -> int:
         """Append."""
+        if self.size + len(chunk) > self._most:
+            raise WorkerFailure(
+                Reason.TRANSFER_FAILED, f"{self._name} is larger than the {self._most} bytes that the hub states for it"
+            )
         written = self._file.write(chunk)
         self._take(chunk)
         return written
@@ -66,18 +80,25 @@ class _Sink:
         return size
 
 
-def fetch(url: str, headers: dict[str, str], file: HubFile, path: Path, count: Callable[[int], None]) -> FileDigest:
-    """Make `path` the file at `url`. `count` is told how many of its bytes are there, as they come."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def fetch(
+    url: str, headers: dict[str, str], file: HubFile, folder: Path, most: int, count: Callable[[int], None]
+) -> FileDigest:
+    """Make the file in `folder` what is at `url`. `count` is told how many of its bytes are there, as they come.
+
+    `most`: bytes that a file of unknown size may have.
+    """
+    path = folder / file.name
+    _clear_way(folder, path)
     there = path.stat().st_size if path.exists() else 0
-    if there > file.size:
-        path.unlink()
-    digest, as_stated = _fetch_into(url, headers, file, path, count)
-    if not as_stated and there:
+    if there and (there > file.size or file.size == UNKNOWN):
+        path.unlink()  # without a stated size nobody can tell how much of it is missing
+        there = 0
+    digest = _fetch_into(url, headers, file, path, most, count)
+    if there and not as_stated(path, digest, file):
         # What an earlier run left may be bad: once more, from the start.
         path.unlink()
-        digest, as_stated = _fetch_into(url, headers, file, path, count)
-    if not as_stated:
+        digest = _fetch_into(url, headers, file, path, most, count)
+    if not as_stated(path, digest, file):
         path.unlink()
         raise WorkerFailure(
             Reason.TRANSFER_FAILED,
@@ -86,26 +107,58 @@ def fetch(url: str, headers: dict[str, str], file: HubFile, path: Path, count: C
     return digest
 
 
+def as_stated(path: Path, digest: FileDigest, file: HubFile, before: FileDigest | None = None) -> bool:
+    """Whether a file is what the hub states, or what it was `before` if the hub states nothing of its content."""
+    if file.size not in (digest.size, UNKNOWN):
+        return False
+    if file.sha256:
+        return digest.sha256 == file.sha256
+    if file.blob_id:
+        return _blob_id(path, digest.size) == file.blob_id
+    return before is None or before.sha256 == digest.sha256
+
+
+def _blob_id(path: Path, size: int) -> str:
+    """Git's name for the content."""
+    hasher = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    with open_regular(path) as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _clear_way(folder: Path, path: Path) -> None:
+    """Make the folders down to the file. A link that somebody planted would lead the bytes elsewhere: it is removed."""
+    for each in reversed([path, *path.parents[: len(path.parts) - len(folder.parts) - 1]]):
+        if each.is_symlink() or (each.exists() and not (each.is_file() if each == path else each.is_dir())):
+            if each.is_dir() and not each.is_symlink():
+                raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{path.name} is a file and a folder in this repository")
+            each.unlink()
+        if each != path:
+            each.mkdir(exist_ok=True)
+
+
 def _fetch_into(
-    url: str, headers: dict[str, str], file: HubFile, path: Path, count: Callable[[int], None]
-) -> tuple[FileDigest, bool]:
-    with path.open("r+b" if path.exists() else "w+b") as opened:
-        sink = _Sink(opened, file.size, count)
-        if sink.size < file.size or not file.size:
+    url: str, headers: dict[str, str], file: HubFile, path: Path, most: int, count: Callable[[int], None]
+) -> FileDigest:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    with os.fdopen(os.open(path, flags, 0o644), "r+b") as opened:
+        sink = _Sink(opened, file.name, file.size_or(most), count)
+        if file.size == UNKNOWN or sink.size < file.size:
             _http_get(url, headers, file, sink)
         opened.flush()
-        os.fchmod(opened.fileno(), 0o644)
+        with contextlib.suppress(OSError):  # some volumes know no modes
+            os.fchmod(opened.fileno(), 0o644)
         os.fsync(opened.fileno())
-    digest = FileDigest(name=file.name, size=sink.size, sha256=sink.sha256.hexdigest())
-    if file.sha256:
-        return digest, digest.sha256 == file.sha256
-    return digest, sink.size == file.size and file.blob_id in ("", sink.git.hexdigest())
+    return FileDigest(name=file.name, size=sink.size, sha256=sink.sha256.hexdigest())
 
 
 def _http_get(url: str, headers: dict[str, str], file: HubFile, sink: _Sink) -> None:
+    from huggingface_hub import constants
     from huggingface_hub.file_download import http_get
 
-    if not file.size:
-        return
-    arguments: dict[str, Any] = {"resume_size": sink.size, "headers": headers, "expected_size": file.size}
+    # The client refuses sizes above its limit, even from mirrors that have none.
+    known = 0 < file.size <= constants.MAX_HTTP_DOWNLOAD_SIZE
+    arguments: dict[str, Any] = {"resume_size": sink.size, "headers": headers}
+    arguments["expected_size"] = file.size if known else None
     http_get(url, cast(BinaryIO, sink), displayed_filename=file.name, **arguments)

@@ -1,0 +1,112 @@
+"""Which tensor parallel sizes a model's matrices allow, by size, block and group, in vLLM's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare.model_limits import check_limits
+
+LLAMA: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "num_hidden_layers": 32,
+    "vocab_size": 128256,
+}
+FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+MOE = {**LLAMA, "model_type": "qwen3_moe", "num_experts": 128, "moe_intermediate_size": 768, "hidden_size": 2048}
+
+
+def ct(**weights: Any) -> dict[str, Any]:
+    group = {"targets": ["Linear"], "weights": {"type": "int", "num_bits": 4, **weights}}
+    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}}
+
+
+REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({**LLAMA, "intermediate_size": 11009}, {"tensor_parallel_size": 2}, "intermediate_size 11009 is not div"),
+    ({**LLAMA, "num_attention_heads": 12, "num_key_value_heads": 12, "hidden_size": 1536, "intermediate_size": 8958,
+      "vocab_size": 31990}, {"tensor_parallel_size": 3}, "the vocabulary of 31990 entries, 32000 with padding"),
+    ({**LLAMA, "quantization_config": FP8, "intermediate_size": 14336 + 128}, {"tensor_parallel_size": 2},
+     "input_size_per_partition = 7232 is not divisible by weight quantization block_k = 128"),
+    ({**LLAMA, "quantization_config": FP8, "hidden_size": 512, "num_attention_heads": 8, "num_key_value_heads": 2},
+     {"tensor_parallel_size": 2}, "start (1) + length (1) exceeds dimension size (1)"),
+    ({**LLAMA, "quantization_config": FP8, "hidden_size": 512, "num_attention_heads": 8, "num_key_value_heads": 4},
+     {"tensor_parallel_size": 4}, "start (2) + length (1) exceeds dimension size (2)"),
+    ({**LLAMA, "quantization_config": ct(strategy="block", type="float", block_structure=[128, 128]),
+      "intermediate_size": 14336 + 128}, {"tensor_parallel_size": 2}, "block_k = 128"),
+    ({**LLAMA, "quantization_config": ct(strategy="group", group_size=128), "intermediate_size": 11008},
+     {"tensor_parallel_size": 4}, "input_size_per_partition=2752 is not divisible by group_size=128"),
+    ({**LLAMA, "quantization_config": {"quant_method": "gptq", "group_size": 128}, "intermediate_size": 11008},
+     {"tensor_parallel_size": 4}, "possible are 1, 2, 43, 86"),
+    ({**LLAMA, "quantization_config": {"quant_method": "awq", "q_group_size": 128}, "intermediate_size": 11008},
+     {"tensor_parallel_size": 4}, "group_size=128"),
+    ({**MOE, "moe_intermediate_size": 770}, {"tensor_parallel_size": 4}, "moe_intermediate_size 770 is not"),
+    ({**MOE, "quantization_config": FP8, "moe_intermediate_size": 720}, {"tensor_parallel_size": 2}, "= 360 is not"),
+    ({"text_config": {**LLAMA, "intermediate_size": 11009}}, {"tensor_parallel_size": 2}, "11009"),
+]  # fmt: skip
+
+FINE: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (LLAMA, {"tensor_parallel_size": 8}),
+    ({**LLAMA, "vocab_size": 32001}, {"tensor_parallel_size": 8}),  # padded to 32064
+    ({**LLAMA, "quantization_config": FP8}, {"tensor_parallel_size": 8}),
+    ({**LLAMA, "quantization_config": FP8, "intermediate_size": 14336 + 128}, {}),
+    # In one piece nothing is split, and pipeline stages split nothing either.
+    ({**LLAMA, "intermediate_size": 11009}, {"pipeline_parallel_size": 4}),
+    # More ranks than key and value heads of a whole block: each head is repeated.
+    ({**LLAMA, "quantization_config": FP8, "num_key_value_heads": 2}, {"tensor_parallel_size": 8}),
+    ({**LLAMA, "quantization_config": {**FP8, "ignored_layers": ["model.layers.0.mlp.down_proj"]},
+      "intermediate_size": 14336 + 128}, {"tensor_parallel_size": 2}),
+    ({**LLAMA, "quantization_config": ct(strategy="group", group_size=128)}, {"tensor_parallel_size": 8}),
+    ({**LLAMA, "quantization_config": ct(strategy="group", group_size=128, actorder="group"),
+      "intermediate_size": 11008}, {"tensor_parallel_size": 4}),
+    ({**LLAMA, "quantization_config": ct(strategy="channel", group_size=None)}, {"tensor_parallel_size": 8}),
+    # Act-order: every rank has all scales.
+    ({**LLAMA, "quantization_config": {"quant_method": "gptq", "group_size": 128, "desc_act": True},
+      "intermediate_size": 11008}, {"tensor_parallel_size": 4}),
+    ({**LLAMA, "quantization_config": {"quant_method": "gptq", "group_size": -1}}, {"tensor_parallel_size": 8}),
+    # vLLM refines the blocks of experts: 768 / 4 = 192 is no multiple of 128, but one of 64.
+    ({**MOE, "quantization_config": FP8}, {"tensor_parallel_size": 4}),
+    ({**MOE, "moe_intermediate_size": 770}, {"tensor_parallel_size": 4, "enable_expert_parallel": True}),
+    # A family that may build its layers otherwise, and a library that does.
+    ({**LLAMA, "model_type": "unheard_of", "intermediate_size": 11009}, {"tensor_parallel_size": 2}),
+    ({**LLAMA, "intermediate_size": 11009}, {"tensor_parallel_size": 2, "extra_args": {"model_impl": "transformers"}}),
+    ({**LLAMA, "intermediate_size": [1, 2], "vocab_size": "many"}, {"tensor_parallel_size": 2}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "engine", "words"), REFUSED)
+def test_what_cannot_be_split(config: dict[str, Any], engine: dict[str, Any], words: str) -> None:
+    with pytest.raises(WorkerFailure) as caught:
+        check_limits(config, EngineSettings(**engine))
+    assert caught.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(("config", "engine"), FINE)
+def test_what_can(config: dict[str, Any], engine: dict[str, Any]) -> None:
+    check_limits(config, EngineSettings(**engine))
+
+
+@pytest.mark.parametrize("size", [2, 7, 4096, 10**6])
+def test_numbers_that_no_model_has_are_named_and_not_computed_with(size: int) -> None:
+    for config in ({"num_attention_heads": 10**12}, {"num_attention_heads": 10**4000}, {"num_hidden_layers": 10**30}):
+        with pytest.raises(WorkerFailure, match="digits, which no model has"):
+            check_limits(config, EngineSettings(tensor_parallel_size=size))
+    with pytest.raises(WorkerFailure) as caught:
+        check_limits({"num_attention_heads": 720720 * 11}, EngineSettings(tensor_parallel_size=19 * 2))
+    assert len(caught.value.message) < 300
+    assert ", ..." in caught.value.message
+
+
+def test_configurations_inside_each_other_come_to_an_end() -> None:
+    config: dict[str, Any] = {"num_hidden_layers": 1}
+    for _ in range(900):
+        config = {"num_hidden_layers": 1, "text_config": config}
+    check_limits(config, EngineSettings())

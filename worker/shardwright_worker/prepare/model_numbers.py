@@ -1,0 +1,46 @@
+"""Numbers of a model's configuration, as far as they can be true, and the sizes that divide them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+
+# Names that model families give to the same number. vLLM resolves them through the model's own class.
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+KEY_VALUE_HEADS = (
+    "n_head_kv",
+    "n_kv_heads",
+    "num_kv_heads",
+    "num_key_value_heads",
+    "multi_query_group_num",
+    "num_attention_groups",
+)
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+EXPERTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts", "num_routed_experts")
+_LARGEST = 10**9  # no model has more of anything that is counted here
+_LARGEST_SIZE, _NAMED = 4096, 20
+
+
+def number(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    """The first of these that is a positive number; lists (one per layer) say nothing for the whole."""
+    for name in names:
+        value = config.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            if value > _LARGEST:
+                raise WorkerFailure(
+                    Reason.SOURCE_CORRUPT, f"{name} has {value.bit_length() * 3 // 10 + 1} digits, which no model has"
+                )
+            return value
+    return None
+
+
+def possible(whole: int, largest: int = _LARGEST_SIZE) -> str:
+    """The sizes up to `largest` that a number can be divided by, as people read them."""
+    sizes = [size for size in range(1, min(whole, largest) + 1) if whole % size == 0]
+    return ", ".join(str(size) for size in sizes[:_NAMED]) + (", ..." if len(sizes) > _NAMED else "")
+
+
+def invalid(message: str) -> WorkerFailure:
+    """The failure of settings that do not fit the model."""
+    return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
