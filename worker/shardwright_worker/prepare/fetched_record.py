@@ -12,7 +12,7 @@ from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.prepare.digests import digest_file
 from shardwright_worker.prepare.transfer import HubFile, as_stated
 from shardwright_worker.regular_file import read_regular, refuse_irregular
-from shardwright_worker.volume_errors import reading
+from shardwright_worker.volume_errors import GONE, unreadable
 
 RECORD = ".shardwright-source.json"
 _LARGEST = 16 * 1024**2
@@ -56,7 +56,11 @@ def still_there(folder: Path, digest: str, stated: list[HubFile]) -> list[FileDi
             untouched = times.get(file.name) == _times(folder / file.name)
             if not untouched:
                 touched, file = True, digest_file(folder / file.name, file.name, hub_file.size_or(file.size))
-        except (OSError, ValueError):
+        except OSError as error:
+            if error.errno not in GONE:
+                raise unreadable(error, folder / file.name) from error
+            return None
+        except ValueError:
             return None
         if not untouched and not as_stated(folder / file.name, file, hub_file, known[file.name]):
             return None
@@ -69,16 +73,18 @@ def still_there(folder: Path, digest: str, stated: list[HubFile]) -> list[FileDi
 
 def _read(folder: Path) -> tuple[Source | None, dict[str, Any]]:
     try:
-        with reading(folder / RECORD):
-            text = read_regular(folder / RECORD, _LARGEST)
+        text = read_regular(folder / RECORD, _LARGEST)
         times = json.loads(text).get(_TIMES)
         return Source.model_validate_json(text), times if isinstance(times, dict) else {}
-    except (OSError, ValueError, ValidationError, RecursionError, AttributeError):
+    except OSError as error:
+        if error.errno not in GONE:
+            raise unreadable(error, folder / RECORD) from error
+        return None, {}
+    except (ValueError, ValidationError, RecursionError, AttributeError):
         return None, {}
 
 
 def _times(path: Path) -> list[int]:
-    with reading(path):
-        state = os.lstat(path)
+    state = os.lstat(path)
     refuse_irregular(path, state)
     return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -125,6 +126,7 @@ def make_folders(folder: Path) -> None:
         except FileNotFoundError:  # another worker removed one, which was empty
             if attempt + 1 == _TRIES:
                 raise
+            time.sleep(0.001 * attempt)
 
 
 def _make_folders(folder: Path) -> None:
