@@ -98,6 +98,10 @@ def _live_through_everything(world: World, pods: Pods, proxy: Proxy, operator: O
     wait_until(lambda: called(lambda call: call.what == "patch jobs") > 0, "the Job being suspended", 120)
     world.change("waits", suspend=False)
     wait_until(lambda: called(lambda call: call.what == "get pods/log") > 0, "a look at the log", 120)
+    # A Job that was seen is missing: it is asked for before it is called gone.
+    world.delete("jobs", world.jobs("runs")[0]["metadata"]["name"])
+    wait_until(lambda: called(lambda call: call.what == "get jobs") > 0, "a look for the Job", 120)
+    wait_until(lambda: bool(world.jobs("runs")), "another attempt", 120)
     # The Job for inputs that nobody wants any more is deleted.
     world.change("runs", engine={"dtype": "bfloat16"})
     wait_until(lambda: called(lambda call: call.what == "delete jobs") > 0, "the Job being deleted", 120)

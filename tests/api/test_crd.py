@@ -168,7 +168,7 @@ RIGHT: list[dict[str, Any]] = [
         maxAttempts=1,
         ttlAfterFinished="5m",
     ),
-    _job(resources={"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"cpu": 0, "memory": 1073741824}}),
+    _job(resources={"requests": {"cpu": 2, "memory": "1Gi"}, "limits": {"cpu": 4, "memory": 1073741824}}),
     _job(ttlAfterFinished="1m", env=[{"name": "NCCL_DEBUG", "value": "INFO"}]),
     _job(ttlAfterFinished="60s"),
 ]

@@ -77,6 +77,12 @@ def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--artifact-name {key}: a key has 16 hex digits")
     elif not digest:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "--source-digest: it must be given with --artifact-name")
+    elif key != layout.key(digest):
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS,
+            f"--artifact-name {key} is not the key of this source, image and engine, which is {layout.key(digest)}: "
+            "give what prepare has reported, with the same flags",
+        )
     known = {"artifact_name": key, "source_digest": digest, "source_fingerprint": seen, "source_files": tuple(files)}
     return _make(arguments, layout, show, known)
 

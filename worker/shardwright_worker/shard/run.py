@@ -35,7 +35,7 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
         return finished
     clock = Clock(progress)
     prepare_environment()
-    with Staging(request.output, key, request.attempt) as staging, tempfile.TemporaryDirectory() as scratch:
+    with Staging(request.output, key, request.attempt, root) as staging, tempfile.TemporaryDirectory() as scratch:
         guard = SourceGuard(request, progress)
         warm_up()
         try:
