@@ -255,3 +255,12 @@ def test_a_look_is_cheap_unless_a_deep_one_is_asked_for(deep: bool) -> None:
     shards = world.status.condition("ShardsComplete")
     assert shards is not None
     assert ("every byte" in shards.message) == deep
+
+
+def test_a_look_that_a_person_asks_for_reads_no_source_that_nobody_has_touched() -> None:
+    world = Imagined()
+    world.to_ready()
+    world.requested_at = "look"
+    world.settle()
+    arguments = _arguments(world)
+    assert arguments[arguments.index("--known-fingerprint") + 1] == "f" * 64
