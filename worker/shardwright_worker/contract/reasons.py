@@ -94,7 +94,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.SOURCE_UNAVAILABLE: Meaning("The hub does not answer, or asks to be left alone for a while.", "Check the endpoint, the proxy and the network policy; it is tried again, and a wait that the hub asks for uses up no attempt.", True, 23),
     Reason.REVISION_NOT_FOUND: Meaning("The repository has no such branch, tag or commit.", "Correct spec.source.huggingFace.revision.", False, 24),
     Reason.TRANSFER_FAILED: Meaning("A download broke off.", "Nothing: the next attempt goes on where this one stopped.", True, 25),
-    Reason.SOURCE_INCOMPLETE: Meaning("A file or a tensor of the source is missing.", "Complete the source with what the message names, then set the annotation reconcile.fluxcd.io/requestedAt.", False, 26),
+    Reason.SOURCE_INCOMPLETE: Meaning("A file or a tensor of the source is missing.", "Complete the source with what the message names, or correct its path; then set the annotation reconcile.fluxcd.io/requestedAt.", False, 26),
     Reason.SOURCE_CORRUPT: Meaning("A file of the source is damaged.", "Download the file named in the message again, then set the annotation reconcile.fluxcd.io/requestedAt.", False, 27),
     Reason.SOURCE_UNREADABLE: Meaning("The pod's user may not read a file of the source.", "Set spec.job.podSecurityContext as the message says; or give the file to that user, then set the annotation reconcile.fluxcd.io/requestedAt.", False, 28),
     Reason.SOURCE_CHANGED: Meaning("The source changed while it was used.", "Let whatever writes there finish; the source is looked at again, and nothing was published from the mixture.", True, 29),
