@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.api import wait_until
 from tests.faults.stage import ALONE, Theatre, created_twice, serving, stage
-from tests.harness.scenario import End
+from tests.harness.scenario import RESOURCES, End
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,10 @@ def test_it_ends_as_on_a_good_day(
         pid = operator.pid
         with ThreadPoolExecutor(1) as pool:
             play = pool.submit(disturbed.play)
-            jobs = theatre.witness.latest
-            wait_until(lambda: len(jobs(disturbed.world.namespace, "job")) >= 3, "the first Jobs", 60)
+            seen, namespace = theatre.witness.latest, disturbed.world.namespace
+            # Who creates the resources is no operator, and does not try again.
+            wait_until(lambda: len(seen(namespace, "resource")) == len(RESOURCES), "all resources", 60)
+            wait_until(lambda: len(seen(namespace, "job")) >= 3, "the first Jobs", 60)
             theatre.plane.restart(part, how)
         assert play.result() == undisturbed
         assert created_twice(disturbed.proxy.record.calls) == []
