@@ -244,3 +244,13 @@ def test_prepare_needs_no_accelerators_and_has_all_its_attempts(reason: Reason) 
     world.settle()
     assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
     assert len(world.created) == 4
+
+
+@pytest.mark.parametrize("number", [10**9, 2**63 - 1, -5])
+def test_a_number_of_attempts_that_nobody_gave_out_is_not_counted_on(number: int) -> None:
+    world = Imagined()
+    world.status = world.status.model_copy(update={"attempt": number})
+    world.settle()
+    (job,) = world.live()
+    assert job.name.endswith("-1")
+    assert world.status.attempt == 1

@@ -12,6 +12,7 @@ ATTEMPT = "shardwright.io/attempt"
 INPUTS = "shardwright.io/inputs"
 STAGE = "shardwright.io/stage"
 NAME_LIMIT = 63
+_UNREAL = 10**9  # attempts that no resource ever had
 
 
 def job_name(resource: Resource, need: Need, attempt: int) -> str:
@@ -24,7 +25,9 @@ def job_name(resource: Resource, need: Need, attempt: int) -> str:
 def highest(observed: Observed) -> int:
     """The highest attempt number that was ever given out, as far as status and Jobs tell."""
     numbers = [_number(job) for job in observed.jobs if job.owned]
-    return max([observed.resource.status.attempt, *numbers])
+    known = observed.resource.status.attempt
+    # A larger number was not given out by us, and a name with it would not fit.
+    return max([known if 0 <= known < _UNREAL else 0, *numbers])
 
 
 def next_attempt(observed: Observed, need: Need, claim: Claim) -> JobStatus:

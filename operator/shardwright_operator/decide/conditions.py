@@ -120,7 +120,9 @@ def _verified(artifact: Artifact) -> Shown:
         return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights, and answers as with the source"
     if satisfies(artifact.verified_by, "Load"):
         return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
-    return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as they were written; no vLLM has loaded them (Digests)"
+    if satisfies(artifact.verified_by, "Digests"):
+        return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as they were written; no vLLM has loaded them (Digests)"
+    return "Unknown", Reason.PROGRESSING, "How it was proven is not known"
 
 
 def _condition(
