@@ -89,22 +89,20 @@ def _the_next_one_publishes(source: Path, output: Path, undisturbed: dict[str, s
     assert staged == {"0" * 16 + ".alive"}
 
 
-def _is_killed(source: Path, output: Path, undisturbed: dict[str, str], point: Point) -> None:
+def _dies(source: Path, output: Path, point: Point) -> None:
     worker = start(source, output, "killed", point=point)
     _end(worker)
     assert reached(output, "killed").exists()
     assert worker.returncode == -signal.SIGKILL
     assert not _artifacts(output)
-    _the_next_one_publishes(source, output, undisturbed)
 
 
-def _is_told(source: Path, output: Path, undisturbed: dict[str, str], point: Point) -> None:
+def _stops(source: Path, output: Path, point: Point) -> None:
     worker = start(source, output, "told", point=point, number=signal.SIGTERM)
     report = _end(worker)
     assert reached(output, "told").exists()
     assert (worker.returncode, report["reason"]) == (MEANINGS[Reason.DISRUPTED].exit_code, Reason.DISRUPTED)
     assert not _artifacts(output)
-    _the_next_one_publishes(source, output, undisturbed)
 
 
 def _loses(source: Path, output: Path, point: Point, number: signal.Signals) -> Any:
@@ -119,14 +117,12 @@ def _loses(source: Path, output: Path, point: Point, number: signal.Signals) -> 
     return report
 
 
-def test_a_worker_that_is_killed_while_it_saves(source: Path, output: Path, undisturbed: dict[str, str]) -> None:
-    _is_killed(source, output, undisturbed, COPY)
-
-
-def test_a_worker_that_is_told_to_stop_while_it_verifies(
+def test_after_one_that_is_told_to_stop_and_one_that_is_killed_the_next_publishes(
     source: Path, output: Path, undisturbed: dict[str, str]
 ) -> None:
-    _is_told(source, output, undisturbed, VERIFY)
+    _stops(source, output, VERIFY)
+    _dies(source, output, COPY)
+    _the_next_one_publishes(source, output, undisturbed)
 
 
 def test_a_rank_that_is_killed_while_it_verifies_is_no_failed_verification(source: Path, output: Path) -> None:
@@ -135,6 +131,7 @@ def test_a_rank_that_is_killed_while_it_verifies_is_no_failed_verification(sourc
     assert "rank 1's process was killed by SIGKILL" in report["message"]
 
 
+@pytest.mark.long
 def test_a_fork_server_that_is_killed(source: Path, output: Path) -> None:
     assert "forked from" in _loses(source, output, SERVER, signal.SIGKILL)["message"]
 
@@ -148,19 +145,21 @@ def test_two_workers_at_the_same_moment(source: Path, output: Path, undisturbed:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", [LOAD, VERIFY, PUBLISH, NAME], ids=str)
+@pytest.mark.parametrize("point", [LOAD, COPY, VERIFY, PUBLISH, NAME], ids=str)
 def test_a_worker_that_is_killed_anywhere(
     source: Path, output: Path, undisturbed: dict[str, str], point: Point
 ) -> None:
-    _is_killed(source, output, undisturbed, point)
+    _dies(source, output, point)
+    _the_next_one_publishes(source, output, undisturbed)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", [LOAD, COPY, PUBLISH, NAME], ids=str)
+@pytest.mark.parametrize("point", [LOAD, COPY, VERIFY, PUBLISH, NAME], ids=str)
 def test_a_worker_that_is_told_to_stop_anywhere(
     source: Path, output: Path, undisturbed: dict[str, str], point: Point
 ) -> None:
-    _is_told(source, output, undisturbed, point)
+    _stops(source, output, point)
+    _the_next_one_publishes(source, output, undisturbed)
 
 
 @pytest.mark.long

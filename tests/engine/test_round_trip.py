@@ -37,7 +37,7 @@ def _manifest_size(output: Path) -> int:
 
 
 def test_tensor_parallel_ranks_hold_their_rows(make: Make, output: Path, tmp_path: Path) -> None:
-    report = make(models.llama(tmp_path / "source"), "generate", tensor_parallel_size=2)
+    report = make(models.llama(tmp_path / "source"), tensor_parallel_size=2)
     with safe_open(tmp_path / "source" / "model.safetensors", "pt") as file:
         source = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     prefix = "model.layers.1.self_attn."

@@ -57,11 +57,7 @@ class Engine:
 
     def __init__(self, arguments: Any, config: Any, answers: bool) -> None:
         """Start the ranks. `answers`: a whole LLM that can be asked, instead of vLLM's executor alone."""
-        from vllm.platforms import current_platform
-
-        if current_platform.is_cpu():
-            # vLLM chooses spawn here, and every rank would import vLLM anew; no OpenMP was used before this fork.
-            os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+        _fork_ranks()
         self._llm = _build_llm(arguments, config) if answers else None
         self._ranks = self._llm or _build_executor(config)
 
@@ -72,6 +68,25 @@ class Engine:
     def answers(self) -> dict[str, Any]:
         """What it answers to a few prompts; nothing from ranks that only hold weights."""
         return ask(self._llm) if self._llm else {}
+
+
+def _fork_ranks() -> None:
+    """vLLM's CPU build chooses spawn whenever it is configured, and every rank would import vLLM anew.
+
+    No OpenMP was used before this fork.
+    """
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu():
+        return
+    configure = current_platform.check_and_update_config
+
+    def configure_to_fork(config: Any) -> None:
+        configure(config)
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+
+    type(current_platform).check_and_update_config = staticmethod(configure_to_fork)
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
 
 
 def _build_executor(config: Any) -> Any:
