@@ -245,8 +245,8 @@ def test_a_source_that_changes_between_the_stages_is_never_published_under_the_o
     begun: None, kubectl: Kubectl, cluster: Description
 ) -> None:
     put_models(kubectl, "models", cluster.images["worker-prepare"], {"changing": ""})
-    kubectl.apply(manifest("changing", path="changing", tensor_parallel_size=1, job={"queueName": "by-hand"}))
-    checkpoint = Checkpoint(kubectl, "changing")
+    kubectl.apply(manifest("source-changes", path="changing", tensor_parallel_size=1, job={"queueName": "by-hand"}))
+    checkpoint = Checkpoint(kubectl, "source-changes")
 
     def let_go(stage: str, number: int) -> None:
         """Admit the stage's Job of this number, as its queue."""
