@@ -1,6 +1,5 @@
 """Whether and when a failed stage runs again."""
 
-import math
 from datetime import datetime, timedelta
 
 from shardwright_operator.api.duration import seconds
@@ -13,7 +12,7 @@ from shardwright_operator.decide.words import clause, sentences
 from shardwright_operator.decide.world import Config
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
-AGAIN = "To try again, set the annotation reconcile.fluxcd.io/requestedAt"
+AGAIN = "To try again without a change, set the annotation reconcile.fluxcd.io/requestedAt"
 _DOUBLINGS = 16  # more than any cap needs
 
 
@@ -28,7 +27,9 @@ def record(
     """The status after a failed attempt."""
     failures, disruptions = retry.failures + failure.counts, retry.disruptions + (not failure.counts)
     unexplained = retry.unexplained + (failure.counts and limit_of(failure) is not None)
-    permanent = not MEANINGS[failure.reason].retry
+    limit = limit_of(failure)
+    stopped = not MEANINGS[failure.reason].retry or failures >= spec.job.max_attempts
+    stopped = stopped or (limit is not None and unexplained >= limit)
     pause = max(backoff(config, failures + disruptions, f"{uid}/{failure.attempt}"), rest_of(failure))
     return status.model_copy(
         update={
@@ -38,10 +39,8 @@ def record(
                 failures=failures,
                 disruptions=disruptions,
                 unexplained=unexplained,
-                next_attempt_at=None if permanent else now + timedelta(seconds=pause),
-                stopped=permanent
-                or failures >= spec.job.max_attempts
-                or unexplained >= (limit_of(failure) or math.inf),
+                next_attempt_at=None if stopped else now + timedelta(seconds=pause),
+                stopped=stopped,
             ),
             "last_failure": failure,
             "attempts": [*status.attempts, failure][-HISTORY:],
