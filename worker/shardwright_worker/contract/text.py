@@ -21,6 +21,8 @@ def clean(text: str, limit: int = LIMIT) -> str:
     if len(text) > limit:
         keep = max(0, limit - len(CUT))
         text = text[:keep] + CUT[:limit]
+    if text.isascii() and text.isprintable():
+        return text  # nearly all text is, and looking takes a tenth of translating
     return text.translate(_TABLE)
 
 
