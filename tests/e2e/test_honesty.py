@@ -175,6 +175,12 @@ def sidecars(begun: None, kubectl: Kubectl) -> Iterator[str]:
         "spec": {"policyName": f"shardwright-e2e-{name}"},
     }
     kubectl.apply(policy, binding)
+    tried = pod("tried", [{"image": "shardwright.local/worker-prepare:dev"}], [])
+    tried["metadata"]["labels"]["shardwright.io/checkpoint"] = name
+    flags = ("--dry-run=server", "--output=json", "--filename=-")
+    wait_for(
+        lambda: kubectl.run("create", *flags, text=json.dumps(tried)), lambda text: "a-sidecar" in text, "the policy"
+    )
     yield name
     kubectl.run("delete", "mutatingadmissionpolicybinding,mutatingadmissionpolicy", f"shardwright-e2e-{name}")
 
