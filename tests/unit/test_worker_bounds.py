@@ -153,7 +153,7 @@ def test_a_file_that_became_a_pipe_cannot_hold_the_digest(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("config.json", b"[" + b"[]," * 2_000_000 + b"[]]", "more than 4194304 bytes"),
+        ("config.json", b"[" + b"[]," * 6_000_000 + b"[]]", "more than 16777216 bytes"),
         ("config.json", b'{"num_attention_heads": ' + b"9" * 5000 + b"}", "not a valid JSON file"),
         (INDEX, b'{"weight_map": {"a": "' + b"x" * 300 + b'.safetensors"}}', "outside the folder"),
         (INDEX, b'{"weight_map": {"a": ' + b"[" * 100_000, "cannot be read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.prepare import listing as listing_module
 from shardwright_worker.prepare.listing import Listing, list_source
 from shardwright_worker.prepare.preflight import Checked, check_source
 from tests.harness.nobody import as_nobody
@@ -204,3 +206,23 @@ def test_a_folder_that_may_not_be_read(open_folder: Path) -> None:
     assert reason == Reason.SOURCE_UNREADABLE
     for words in ("may not be read by user", "belongs to 0:0 with mode 0000", "runAsUser"):
         assert words in message
+
+
+@pytest.mark.parametrize(("call", "name"), [("scandir", "remote"), ("open_regular", "custom.spm")])
+def test_a_part_that_does_not_answer_is_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, name: str
+) -> None:
+    source = write_files(tmp_path / "source", {**model_files(), "remote/code.py": b"x", "custom.spm": b"x"})
+    place = os if call == "scandir" else listing_module
+    real = getattr(place, call)
+
+    def no_answer(path: object, *rest: object) -> object:
+        if str(path).endswith(name):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *rest)
+
+    monkeypatch.setattr(place, call, no_answer)
+    with pytest.raises(WorkerFailure) as failed:
+        list_source(source, {})
+    assert failed.value.reason == Reason.VOLUME_UNAVAILABLE
+    assert name in failed.value.message

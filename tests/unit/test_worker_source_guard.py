@@ -14,7 +14,8 @@ from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.digests import digest_files, source_digest
 from shardwright_worker.prepare.fingerprint import fingerprint
-from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.prepare.listing import Listing, list_source
+from shardwright_worker.shard import source_guard
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.shard.run import shard
 from shardwright_worker.shard.source_guard import SourceGuard
@@ -159,3 +160,19 @@ def test_another_pods_fs_group_changes_nothing(source: Path) -> None:
     stages.clear()
     guard.check("while its shards were made")
     assert stages == []
+
+
+def test_what_changes_right_after_the_first_look_is_noticed(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, listed = request(source), source_guard._list
+
+    def list_and_change(asked: ShardRequest) -> Listing:
+        listing = listed(asked)
+        monkeypatch.setattr(source_guard, "_list", listed)
+        (source / "config.json").write_bytes((source / "config.json").read_bytes() + b" ")
+        return listing
+
+    monkeypatch.setattr(source_guard, "_list", list_and_change)
+    with pytest.raises(WorkerFailure) as failed:
+        SourceGuard(wanted, silent).check("while it was loaded")
+    assert failed.value.reason is Reason.SOURCE_CHANGED
+    assert "config.json" in failed.value.message

@@ -78,6 +78,13 @@ FINE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({**LLAMA, "model_type": "unheard_of", "intermediate_size": 11009}, {"tensor_parallel_size": 2}),
     ({**LLAMA, "intermediate_size": 11009}, {"tensor_parallel_size": 2, "extra_args": {"model_impl": "transformers"}}),
     ({**LLAMA, "intermediate_size": [1, 2], "vocab_size": "many"}, {"tensor_parallel_size": 2}),
+    # A family whose heads have a width of their own where none is stated: 256 here, not 3840 / 16.
+    ({**LLAMA, "model_type": "gemma3_text", "hidden_size": 3840, "num_attention_heads": 16, "num_key_value_heads": 8,
+      "intermediate_size": 15360, "quantization_config": ct(strategy="group", group_size=128)},
+     {"tensor_parallel_size": 4}),
+    # The number of experts of each kind, as vision-language models have it.
+    ({**MOE, "num_experts": None, "moe_num_experts": [64, 64]},
+     {"tensor_parallel_size": 4, "enable_expert_parallel": True}),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from shardwright_worker.volume_errors import UNABLE
 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 # Object stores behind a mount cannot rename a folder, and say so in many ways; nor can a folder that is mounted.
-_CANNOT_RENAME = (*UNABLE, errno.EXDEV, errno.EMFILE, errno.EBUSY)
+CANNOT_RENAME = (*UNABLE, errno.EXDEV, errno.EMFILE, errno.EBUSY)
 _CANNOT_SYNC = (*UNABLE, errno.EBADF)
 _CHUNK = 8 * 1024**2
 
@@ -26,14 +26,14 @@ def rename_folder(source: Path, target: Path) -> bool:
     number = ctypes.get_errno()
     if number in (errno.EEXIST, errno.ENOTEMPTY):
         raise FileExistsError(number, os.strerror(number), str(target))
-    if number not in _CANNOT_RENAME:
+    if number not in CANNOT_RENAME:
         raise OSError(number, os.strerror(number), str(source), None, str(target))
     try:
         os.rename(source, target)  # a folder never replaces one that is not empty
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise FileExistsError(error.errno, error.strerror, str(target)) from error
-        if error.errno in _CANNOT_RENAME:
+        if error.errno in CANNOT_RENAME:
             return False
         raise
     return True
@@ -44,7 +44,7 @@ def move_file(source: Path, target: Path) -> None:
     try:
         os.rename(source, target)
     except OSError as error:
-        if error.errno not in _CANNOT_RENAME:
+        if error.errno not in CANNOT_RENAME:
             raise
         copy_file(source, target)
         os.unlink(source)

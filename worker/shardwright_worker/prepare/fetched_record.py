@@ -3,13 +3,16 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from shardwright_worker.contract.manifest import FileDigest, Source
+from shardwright_worker.moving import move_file
 from shardwright_worker.prepare.digests import digest_file
+from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.transfer import HubFile, as_stated
 from shardwright_worker.regular_file import read_regular, refuse_irregular
 from shardwright_worker.volume_errors import GONE, unreadable
@@ -34,7 +37,7 @@ def write_record(folder: Path, source: Source) -> None:
         json.dump({**source.to_wire(), _TIMES: times}, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(new, folder / RECORD)
+    move_file(new, folder / RECORD)
 
 
 def still_there(folder: Path, digest: str, stated: list[HubFile]) -> list[FileDigest] | None:
@@ -69,6 +72,19 @@ def still_there(folder: Path, digest: str, stated: list[HubFile]) -> list[FileDi
         with contextlib.suppress(OSError):  # only the next look would be cheaper
             write_record(folder, record)
     return files
+
+
+def strangers(folder: Path, names: Iterable[str]) -> list[str]:
+    """Of these files of the folder, those that were not fetched."""
+    record, _times = _read(folder)
+    known = {file.name for file in record.files} if record else set()
+    return sorted(set(names) - known)
+
+
+def is_untouched(folder: Path, listing: Listing) -> bool:
+    """Whether the listed files have the sizes and times that the record has of them."""
+    _record, times = _read(folder)
+    return all(times.get(file.name) == [file.size, file.mtime_ns, file.ctime_ns] for file in listing.files)
 
 
 def _read(folder: Path) -> tuple[Source | None, dict[str, Any]]:

@@ -89,11 +89,6 @@ def _files(request: HubRequest, entries: list[Any]) -> Iterator[tuple[str, HubFi
             raise WorkerFailure(
                 Reason.SOURCE_CORRUPT, f"{request.repo} names a file {str(name)[:200]!r}, which leaves its folder"
             )
-        if not name.isprintable():
-            raise WorkerFailure(
-                Reason.SOURCE_CORRUPT,
-                f"{request.repo} names a file {name[:200]!r}, which no volume should hold: rename it",
-            )
         large = entry.get("lfs")
         large = large if isinstance(large, Mapping) else {}
         size = _size(large.get("size")) if "size" in large else _size(entry.get("size"))

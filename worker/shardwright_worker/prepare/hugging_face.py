@@ -66,6 +66,12 @@ def resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
 
 
 def _refuse_collisions(request: HubRequest, names: list[str]) -> None:
+    for name in names:
+        if not name.isprintable():
+            raise WorkerFailure(
+                Reason.SOURCE_CORRUPT,
+                f"{request.repo} names a file {name[:200]!r}, which no volume should hold: rename it, or exclude it",
+            )
     folders = {parent.as_posix(): name for name in names for parent in PurePosixPath(name).parents}
     for name in names:
         if name in folders:

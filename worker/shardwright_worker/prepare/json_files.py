@@ -22,13 +22,14 @@ QUANTIZATION_FILES = (
     "quantization_config.json",
     "hf_quant_config.json",
 )
-_KEPT = ("config.json", "params.json", *QUANTIZATION_FILES)
-_LARGEST_KEPT = 4 * 1024**2  # bytes; what is parsed takes many times as much memory
+_KEPT = ("config.json", "params.json")
+_LARGEST_KEPT = 16 * 1024**2  # bytes; what is parsed takes many times as much memory
 _LARGEST_READ = 64 * 1024**2  # of what is only read through; a larger one is looked at
 # What vLLM or the tokenizer reads. Other JSON beside a model may hold anything, and is not looked at.
 _READ = (
     "config.json", "*config.json", "config_*.json", "params.json", "tokenizer*.json", "vocab.json", "tekken.json",
-    "special_tokens_map.json", "added_tokens.json", "chat_template*.json", "modules.json", "normalizer.json",
+    *QUANTIZATION_FILES, "special_tokens_map.json", "added_tokens.json", "chat_template*.json", "modules.json",
+    "normalizer.json",
 )  # fmt: skip
 
 

@@ -87,9 +87,10 @@ def _look(folder: Path, name: str, modules: Collection[str]) -> SourceFile | Non
             return None
         raise WorkerFailure(Reason.SOURCE_CORRUPT, f"the name of file {name!r} is not UTF-8: rename it") from None
     except (OSError, ValueError) as error:
-        if not needed:
-            return None
-        raise unreadable(name, folder / name, error) from None
+        failure = unreadable(name, folder / name, error)
+        if needed or failure.reason == Reason.VOLUME_UNAVAILABLE:
+            raise failure from None
+        return None
     return SourceFile(name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 

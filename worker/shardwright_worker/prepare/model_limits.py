@@ -84,7 +84,8 @@ def _check_heads(text: Mapping[str, Any], size: int) -> None:
 
 
 def _check_experts(text: Mapping[str, Any], ranks: int) -> None:
-    experts = number(text, EXPERTS)
+    per_kind = next((text[name] for name in EXPERTS if isinstance(text.get(name), list) and text[name]), None)
+    experts = number(text, EXPERTS) or (number({"experts": per_kind[0]}, ("experts",)) if per_kind else None)
     blocks = text.get("block_configs") or text.get("moe")  # models whose layers differ, and Mistral's own format
     if experts is None and not blocks:
         raise invalid(

@@ -15,6 +15,7 @@ _PLAIN = {
     "qwen3_vl_text", "gemma", "gemma2", "gemma3_text", "phi3", "granite", "olmo2", "olmo3", "internlm3", "exaone4",
     "smollm3", "seed_oss",
 }  # fmt: skip
+_OWN_WIDTH = {"gemma", "gemma2", "gemma3_text", "qwen3", "qwen3_vl_text", "seed_oss"}
 _VOCABULARY_PADDING = 64
 _FINEST_BLOCK = 32  # vLLM refines the blocks of experts down to this
 _MLP, _ATTENTION = (
@@ -85,7 +86,10 @@ def _check_attention(
     heads, hidden = number(text, HEADS), number(text, ("hidden_size",))
     if heads is None or hidden is None:
         return
-    width = number(text, ("head_dim",)) or hidden // heads
+    width = number(text, ("head_dim",))
+    if width is None and text.get("model_type") in _OWN_WIDTH:
+        return  # what transformers takes then is not hidden_size / heads
+    width = width or hidden // heads
     _check_rows("num_attention_heads times head_dim", heads * width, blocks, quantization, engine)
     shared = number(text, KEY_VALUE_HEADS) or heads
     if blocks is None:

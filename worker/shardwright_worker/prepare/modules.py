@@ -12,7 +12,7 @@ from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.regular_file import read_regular
 
 MODULES = "modules.json"
-_LARGEST = 1024 * 1024
+_LARGEST, _MOST = 1024 * 1024, 100
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -59,6 +59,8 @@ def _modules(content: Any) -> list[tuple[str, str]]:
     modules = content.get("modules", []) if isinstance(content, dict) else content
     if not isinstance(modules, list) or not all(isinstance(each, dict) for each in modules):
         raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{MODULES} is not a list of modules")
+    if len(modules) > _MOST:
+        raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{MODULES} names {len(modules)} modules, which no model has")
     found = []
     for each in modules:
         path, kind = each.get("path", ""), each.get("type", "")

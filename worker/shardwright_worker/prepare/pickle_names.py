@@ -3,6 +3,7 @@
 import io
 import pickletools
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +22,7 @@ def tensor_names(path: Path) -> list[str]:
     try:
         with open_regular(path) as file:
             return list(_names(_instructions(file)))
-    except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error):
         return []
 
 

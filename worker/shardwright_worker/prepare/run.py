@@ -19,6 +19,7 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport, SourceReport
 from shardwright_worker.inside import refuse_links
 from shardwright_worker.prepare import hugging_face
+from shardwright_worker.prepare.fetched_record import is_untouched, strangers
 from shardwright_worker.prepare.fetching import Fetching, fetched
 from shardwright_worker.prepare.fingerprint import fingerprint
 from shardwright_worker.prepare.hugging_face import HubRequest, HubSource
@@ -138,7 +139,7 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     if artifact is None:
         files = fetched(hub, layout.volume_root)
         files = _check_fetched(folder, layout, files) if files else _fetch(hub, layout, show)
-        stamp = fingerprint(list_source(folder, layout.engine.extra_args))
+        stamp = _stamp(folder, layout)
     source = SourceReport(
         digest=hub.digest,
         fingerprint=stamp,
@@ -166,6 +167,17 @@ def upkeep(pruning: Pruning, layout: Layout, key: str) -> dict[str, str]:
 def mount_point(folder: Path) -> Path:
     """Root of the volume that a folder is on."""
     return next(each for each in (folder.resolve(), *folder.resolve().parents) if each.is_mount())
+
+
+def _stamp(folder: Path, layout: Layout) -> str:
+    """The fetched source's fingerprint; empty, so that it is read again, if it is not as it was when it was checked."""
+    listing = list_source(folder, layout.engine.extra_args)
+    if others := strangers(folder, (file.name for file in listing.files)):
+        raise WorkerFailure(
+            Reason.SOURCE_CORRUPT,
+            f"{folder} holds {', '.join(others[:5])}, which the repository does not: somebody put it there; remove it",
+        )
+    return fingerprint(listing) if is_untouched(folder, listing) else ""
 
 
 def _check_fetched(folder: Path, layout: Layout, files: list[FileDigest]) -> list[FileDigest]:

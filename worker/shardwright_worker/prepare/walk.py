@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.prepare.selection import folder_counts
+from shardwright_worker.volume_errors import is_no_answer
 
 _MOST_FILES = 2000  # in a folder below the model's; one with more is data of something else
 _DEEPEST = 8
@@ -49,7 +50,7 @@ def _descend(folder: Path, name: str, required: Collection[str], names: list[str
     except TooManyFiles as error:
         left_out[name] = str(error)
     except OSError as error:
-        if _needed(name, required):
+        if _needed(name, required) or is_no_answer(error):
             raise
         left_out[name] = f"it cannot be read: {error.strerror}"
     else:

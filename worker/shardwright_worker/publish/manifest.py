@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+from shardwright_worker.artifact.standing import MOVING
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.file_modes import FILE_MODE, set_mode
-from shardwright_worker.moving import create, sync, write_all
+from shardwright_worker.moving import CANNOT_RENAME, copy_file, create, sync, write_all
 from shardwright_worker.volume_errors import volume_errors
 
 
@@ -22,5 +23,17 @@ def replace_manifest(artifact: Path, manifest: Manifest, staging: Path) -> None:
             os.fsync(file)
         finally:
             os.close(file)
-        os.replace(new, artifact / MANIFEST_NAME)
+        _put(new, artifact)
         sync(artifact)
+
+
+def _put(new: Path, artifact: Path) -> None:
+    try:
+        os.replace(new, artifact / MANIFEST_NAME)
+    except OSError as error:
+        if error.errno not in CANNOT_RENAME:
+            raise
+        # Between the two it is at least known whose folder this is: a worker that comes then makes it anew.
+        copy_file(new, artifact / MOVING)
+        copy_file(new, artifact / MANIFEST_NAME)
+        os.unlink(artifact / MOVING)

@@ -80,9 +80,7 @@ def _list(request: ShardRequest) -> Listing:
 
 
 def _stamps(listing: Listing) -> list[Stamp]:
-    with _looking_at(listing.folder):
-        states = [(file.name, (listing.folder / file.name).stat()) for file in listing.files]
-    return sorted((name, state.st_size, state.st_mtime_ns, state.st_ctime_ns) for name, state in states)
+    return sorted((file.name, file.size, file.mtime_ns, file.ctime_ns) for file in listing.files)
 
 
 def _fingerprint(listing: Listing) -> str:
