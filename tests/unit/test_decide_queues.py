@@ -165,3 +165,16 @@ def test_waiting_in_a_queue_uses_up_no_attempt() -> None:
     world.settle()
     assert world.ready() == ("Unknown", Reason.QUEUED)
     world.to_ready()
+
+
+def test_a_mark_on_a_job_that_somebody_else_let_go_is_taken_off() -> None:
+    world = Imagined()
+    world.settle()
+    world.edit(suspend=True)
+    world.settle()
+    (job,) = world.live()
+    world.jobs[job.name] = replace(world.jobs[job.name], suspended=False)
+    world.edit(suspend=False)
+    world.running()
+    world.settle()
+    assert SUSPENDED not in world.jobs[job.name].labels

@@ -23,11 +23,11 @@ from tests.harness.tiny_files import KEY, write_artifact
 PART = "model-rank-1-part-0.safetensors"
 
 
-def _publish(output: Path, created_at: str = "2026-02-02T00:00:00Z") -> ArtifactReport:
+def _publish(output: Path, created_at: str = "2026-02-02T00:00:00Z", replaces: str = "") -> ArtifactReport:
     with Staging(output, KEY, "") as staging:
         manifest: Manifest = write_artifact(staging.path, created_at=created_at)
         (staging.path / MANIFEST_NAME).unlink()
-        return publish(staging, manifest, output / KEY, output, lambda: {"publish": 0.1})
+        return publish(staging, manifest, output / KEY, output, lambda: {"publish": 0.1}, replaces)
 
 
 def test_what_is_published_is_whole_and_readable_for_all(tmp_path: Path) -> None:
@@ -125,3 +125,15 @@ def test_errors_of_the_file_system_have_reasons(tmp_path: Path) -> None:
     assert _raised(lambda: (tmp_path / "none").read_text(), tmp_path).reason == Reason.SOURCE_INCOMPLETE
     assert _raised(lambda: tmp_path.read_text(), tmp_path).reason == Reason.SOURCE_CORRUPT
     assert _raised(lambda: (tmp_path / "none").read_text()).reason == Reason.VOLUME_NOT_WRITABLE
+
+
+def test_an_artifact_whose_bytes_are_known_to_be_wrong_is_replaced_and_no_other(tmp_path: Path) -> None:
+    first = _publish(tmp_path, "2026-01-01T00:00:00Z")
+    part = tmp_path / KEY / PART
+    data = part.read_bytes()
+    part.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert _publish(tmp_path, "2026-02-02T00:00:00Z", replaces="0" * 64).completed_at == first.completed_at
+    again = _publish(tmp_path, "2026-03-03T00:00:00Z", replaces=first.manifest_digest)
+    assert again.completed_at == "2026-03-03T00:00:00Z"
+    assert part.read_bytes() == data
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]

@@ -117,9 +117,8 @@ def _add_prepare(parser: Parser) -> None:
     )
     known.add_argument("--known-digest", default="", metavar="SHA256", help="digest of --source")
     known.add_argument("--known-fingerprint", default="", metavar="SHA256", help="its names, sizes and times then")
-    parser.add_argument_group("finished artifact").add_argument(
-        "--deep", action="store_true", help="read every byte of it, not only manifest, sizes and headers"
-    )
+    _add_verification(parser)
+    _add_deep(parser)
     old = parser.add_argument_group("older artifacts", "removed from --output if --keep is given")
     old.add_argument("--keep", type=int, metavar="N", help="keep the newest N artifacts, the published ones counted")
     old.add_argument("--published", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")
@@ -135,14 +134,8 @@ def _add_prepare(parser: Parser) -> None:
 def _add_shard(parser: Parser) -> None:
     _add_source_folder(parser.add_argument_group("source"))
     _add_output(parser)
-    parser.add_argument(
-        "--verification",
-        choices=("digests", "load", "generate"),
-        type=str.lower,
-        default="load",
-        help="digests: read the bytes again; load: a fresh stock vLLM loads them, and every rank's weights are "
-        "compared; generate: tokens and log-probabilities too (load)",
-    )
+    _add_verification(parser)
+    _add_deep(parser)
     add_engine_flags(parser)
     known = parser.add_argument_group("what prepare found out", "given by the operator; otherwise found out here")
     known.add_argument("--artifact-name", default="", metavar="KEY", help="folder under --output")
@@ -157,6 +150,23 @@ def _add_shard(parser: Parser) -> None:
     known.add_argument("--source-revision", default="", metavar="COMMIT", help="for the manifest")
     known.add_argument("--source-repo", default="", metavar="ORG/NAME", help="for the manifest")
     _add_report(parser)
+
+
+def _add_verification(parser: Parser) -> None:
+    parser.add_argument(
+        "--verification",
+        choices=("digests", "load", "generate"),
+        type=str.lower,
+        default="load",
+        help="digests: read the bytes again; load: a fresh stock vLLM loads them, and every rank's weights are "
+        "compared; generate: tokens and log-probabilities too (load)",
+    )
+
+
+def _add_deep(parser: Parser) -> None:
+    parser.add_argument_group("finished artifact").add_argument(
+        "--deep", action="store_true", help="read every byte of it, not only manifest, sizes and headers"
+    )
 
 
 def _add_check(parser: Parser) -> None:

@@ -29,7 +29,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     """Make a source ready and look for its artifact."""
     from shardwright_worker.prepare.run import Known, Pruning, prepare_folder, prepare_repository, upkeep
 
-    layout = replace(_layout(arguments), deep=arguments.deep, show=show)
+    layout = replace(_layout(arguments), deep=arguments.deep, show=show, verification=arguments.verification)
     if bool(arguments.source) == bool(arguments.repo):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "give either --source DIR or --repo ORG/NAME")
     if arguments.keep is not None and arguments.keep < 1:
@@ -39,10 +39,12 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     else:
         known = Known(arguments.known_digest, arguments.known_fingerprint)
         prepared = prepare_folder(Path(arguments.source), layout, show, known)
-    done = {}
-    if arguments.keep is not None:
+    # A source that has changed leads to another key: what is published is looked at all the same.
+    gone = [key for key in arguments.published if key != prepared.key and layout.finished(key) is None]
+    done = {"damaged": layout.damage.get(gone[0]) or f"artifact {gone[0]} is gone"} if gone else {}
+    if arguments.keep is not None and (prepared.artifact or prepared.key not in arguments.published):
         pruning = Pruning(arguments.keep, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
-        done = upkeep(pruning, layout, prepared.key)
+        done |= upkeep(pruning, layout, prepared.key)
     return Report(
         stage="Prepare",
         succeeded=True,
@@ -100,6 +102,7 @@ def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, known: di
         file_pattern=arguments.file_pattern,
         max_file_size=layout.max_file_size,
         verification=arguments.verification,
+        deep=arguments.deep,
         attempt=arguments.attempt,
         volume_root=layout.volume_root,
         source_revision=arguments.source_revision or known["source_digest"],

@@ -53,6 +53,7 @@ def build_prepare_job(
     known: Known | None = None,
     pruning: Pruning | None = None,
     deep: bool = False,
+    published: str = "",
 ) -> dict[str, Any]:
     """The Job. `pruning`: remove older artifacts; `deep`: read every byte of a published one."""
     arguments = ["prepare"]
@@ -72,10 +73,13 @@ def build_prepare_job(
     arguments += layout_arguments(spec, engine_image)
     if known and known.fingerprint:
         arguments += ["--known-digest", known.digest, "--known-fingerprint", known.fingerprint]
+    arguments += ["--verification", spec.verification.lower()]
     if deep:
         arguments += ["--deep"]
+    if known_key := published or (pruning.published if pruning else ""):
+        arguments += flag("--published", known_key)
     if pruning:
-        arguments += ["--keep", str(pruning.keep), *flag("--published", pruning.published)]
+        arguments += ["--keep", str(pruning.keep)]
         arguments += ["--prune-until", str(pruning.until)]
         arguments += [part for key in pruning.in_use for part in flag("--in-use", key)]
     arguments += ["--report", REPORT]

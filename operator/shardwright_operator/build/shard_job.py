@@ -35,6 +35,8 @@ def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSou
         *flag("--source-digest", source.digest),
         *flag("--source-revision", source.revision),
     ]
+    if spec.recheck and spec.recheck.deep:
+        arguments += ["--deep"]  # a damage that only bytes show must not be taken for the artifact
     if source.fingerprint:
         arguments += ["--source-fingerprint", source.fingerprint]
     if hub := spec.source.hugging_face:

@@ -33,14 +33,17 @@ def job_for(
         assert source is not None
         return build_shard_job(facts, spec, image, source)
     known = None
-    if need.upkeep and source is not None:
+    if (need.upkeep or need.restores) and source is not None:
         # A branch is resolved once: who only looks after an artifact looks at the commit that it was made from. Whom a
         # person has asked resolves it again; a folder that nobody has touched needs no reading for that either.
         asked = source.inputs != need.source_inputs
         known = Known("" if asked else source.revision, source.digest, source.fingerprint)
-    deep = need.upkeep and spec.recheck is not None and spec.recheck.deep
+    deep = spec.recheck is not None and spec.recheck.deep
+    artifact = resource.status.artifact
+    unasked = need.upkeep and source is not None and source.inputs == need.source_inputs
+    published = artifact.key if unasked and artifact is not None else ""
     pruning = _pruning(now, observed, spec, need)
-    return build_prepare_job(facts, spec, image, config.prepare_image, known, pruning, deep)
+    return build_prepare_job(facts, spec, image, config.prepare_image, known, pruning, deep, published)
 
 
 def _pruning(now: datetime, observed: Observed, spec: Spec, need: Need) -> Pruning | None:

@@ -60,7 +60,7 @@ def _step(now: datetime, config: Config, observed: Observed, spec: Spec) -> Step
     if need is None:
         return _rest(case)
     step = _beside(case, _pursue(case, need))
-    if need.prunes:  # a pod may mount something before the Job starts
+    if need.prunes and step.status.job:  # a pod may mount something before the Job starts
         pauses = [one for one in (step.requeue_after, LOOK_CLOSELY) if one is not None]
         step = replace(step, requeue_after=min(pauses))
     return step
@@ -187,6 +187,8 @@ def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step
     if need.stage == "Shard" and source and (job is None or job.complete or reason is Reason.SOURCE_CHANGED):
         # It may have published before its word was lost: let prepare look before accelerators are taken again.
         case = case.update(source=source.model_copy(update={"inputs": ""}))
+    if need.stage == "Prepare" and need.upkeep and reason is Reason.ARTIFACT_DAMAGED:
+        case = case.update(artifact=None, serving=None)  # something else has its place: it is not there any more
     if need.stage == "Shard" and reason is Reason.VERIFICATION_FAILED:
         case = case.update(artifact=kept_artifact(case.status, need.key), serving=kept_serving(case.status, need.key))
     following = case.need()  # none if it was for a request that its user has taken back

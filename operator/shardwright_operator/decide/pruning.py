@@ -16,6 +16,8 @@ SPARED = "spared"  # what that pruning left alone since a pod mounted it
 SKIPPED_AT = "skippedAt"  # when a pruning Job started too late to trust what it was told of mounts
 WAITING = "waiting"  # why something is not done yet
 
+_DONE = ("kept", "removed", "freed", "notRemoved")  # entries of a report on what was done
+
 WINDOW = timedelta(minutes=2)  # a pruning Job that starts later removes nothing: pods may have mounted something since
 LOOK_AFTER = 600.0  # seconds until pods are asked again what they mount
 LOOK_CLOSELY = 5.0  # the same while a pruning Job is there
@@ -68,17 +70,19 @@ def artifacts_in_use(observed: Observed, spec: Spec) -> list[str] | None:
             return None
         if is_inside(path, folder):
             keys.add(path.removeprefix(folder).strip("/").split("/")[0])
-    return sorted(filter(is_key, keys))
+    return sorted(keys) if all(map(is_key, keys)) else None  # a link may lead to any artifact
 
 
 def pruned(upkeep: dict[str, str], spec: Spec, artifact: str, report: Report, now: datetime) -> dict[str, str]:
     """The entries of status.upkeep after a pruning Job's report."""
     kept = {name: text for name, text in upkeep.items() if name not in (SPARED, SKIPPED_AT, WAITING)}
     if report.upkeep.get("skipped"):
-        return {**kept, SKIPPED_AT: now.replace(microsecond=0).isoformat()}
-    for name in ("kept", "removed", "freed", "notRemoved"):
+        spared = {SPARED: upkeep[SPARED]} if SPARED in upkeep else {}  # not done: it is still to be removed
+        return {**kept, **spared, SKIPPED_AT: now.replace(microsecond=0).isoformat()}
+    for name in _DONE:
         kept.pop(name, None)
-    return {**kept, **report.upkeep, PRUNED_FOR: f"{artifact}/{spec.output.keep}"}
+    done = {name: text for name, text in report.upkeep.items() if name in (*_DONE, SPARED)}
+    return {**kept, **done, PRUNED_FOR: f"{artifact}/{spec.output.keep}"}
 
 
 def normalized(path: str) -> str:
@@ -99,5 +103,5 @@ def _is_done(spec: Spec, status: Status, artifact: Artifact) -> bool:
 def _was_skipped(status: Status, now: datetime) -> bool:
     try:
         return now < datetime.fromisoformat(status.upkeep.get(SKIPPED_AT, "")) + timedelta(seconds=LOOK_AFTER)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False

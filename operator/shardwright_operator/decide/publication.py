@@ -20,6 +20,7 @@ from shardwright_operator.decide.progress import time_in_queue
 from shardwright_operator.decide.pruning import pruned
 from shardwright_operator.decide.retry import is_made_good
 from shardwright_operator.decide.world import Claim, Job
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.report import ArtifactReport, Report
 
 MODELS = "/models"
@@ -31,7 +32,8 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
     """The status after a stage that went well. A prepare stage may have found the artifact finished."""
     status, spec, claim = case.status, case.spec, case.claim
     update: dict[str, Any] = {"job": None, "progress": None}
-    if report.artifact or is_made_good(status, case.retry_inputs()):
+    proven = report.artifact is not None and satisfies(report.artifact.verified_by, spec.verification)
+    if proven or is_made_good(status, case.retry_inputs()):
         update |= {"retry": None, "last_failure": None}
     update["durations"] = _durations(case, need, job, report)
     if need.stage == "Prepare" and report.source:
@@ -39,7 +41,9 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
     if report.artifact:
         image = engine_image(case.config, case.observed.resource, spec)
         update["artifact"] = artifact_of(spec, claim, image, case.wanted(), report.artifact, case.now)
-        update["serving"] = serving_of(spec, report.artifact)
+        same = status.artifact is not None and status.artifact.key == report.artifact.key
+        # What is proven less than asked is not offered anew; what was offered stays so until it is disproven.
+        update["serving"] = serving_of(spec, report.artifact) if proven or (same and status.serving) else None
         kept = {name: text for name, text in status.upkeep.items() if name != CHANGED}
         update["upkeep"] = pruned(kept, spec, report.artifact.key, report, case.now) if need.prunes else kept
     return status.model_copy(update=update)

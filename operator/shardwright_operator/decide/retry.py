@@ -25,6 +25,11 @@ def record(
     status: Status, spec: Spec, config: Config, retry: Retry, failure: Failure, uid: str, now: datetime
 ) -> Status:
     """The status after a failed attempt."""
+    damage = status.last_failure
+    if retry.stopped and damage and (damage.reason, damage.stage) == (Reason.ARTIFACT_DAMAGED, "Prepare"):
+        # A look whether it is restored has failed: that builds nothing, and the next look is an interval away.
+        again, seen = damage.model_copy(update={"time": now}), [*status.attempts, failure][-HISTORY:]
+        return status.model_copy(update={"last_failure": again, "attempts": seen, "job": None, "progress": None})
     failures, disruptions = retry.failures + failure.counts, retry.disruptions + (not failure.counts)
     unexplained = retry.unexplained + (failure.counts and limit_of(failure) is not None)
     limit = limit_of(failure)

@@ -32,6 +32,9 @@ def watch(case: Case, job: Job) -> Step:
     idle = not started or (job.suspended and is_ours(job))  # what the operator holds has lost its pod
     if idle and (step := _before_start(case, job)):
         return step
+    if started and _was_let_go(job):
+        # Our mark must not outlive our suspension: who suspends the Job next would find it resumed.
+        return Step(case.status, working(f"Running in Job {job.name}"), (SuspendJob(job.name, job.uid, False),))
     if obstacle and obstacle.reason == Reason.WORKER_NOT_IN_IMAGE:
         return _give_up(case, job, obstacle)
     if obstacle:

@@ -15,12 +15,14 @@ def look_after(case: Case, need: Need, report: Report) -> Status | None:
     """The status after an upkeep that found something else than the artifact in order, None if it did not."""
     status, artifact = case.status, case.status.artifact
     if need.restores:
-        return None if report.artifact else _still_damaged(case)
+        return None if report.artifact else _still_damaged(case, report)
     if not need.upkeep or artifact is None or report.source is None:
         return None
     asked = status.source is None or status.source.inputs != need.source_inputs
     if report.key == artifact.key:
         return None if report.artifact else _damaged(case, need, source_of(case, need, report), asked, report.message)
+    if (words := report.upkeep.get("damaged")) and not asked and status.source:
+        return _damaged(case, need, status.source, asked, words)
     return None if asked else _changed(case, need, report)
 
 
@@ -43,8 +45,11 @@ def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool, what: 
     return status.model_copy(update={**gone, "retry": retry, "last_failure": failure})
 
 
-def _still_damaged(case: Case) -> Status:
-    """The same failure, seen again now: nothing is built, and the next look is an interval away."""
+def _still_damaged(case: Case, report: Report) -> Status:
+    """The same failure, seen again now: unless the spec says so by now, nothing is built."""
+    source = case.status.source
+    if case.spec.recheck and case.spec.recheck.rebuild and source and report.key == source.key:
+        return case.status.model_copy(update={"job": None, "progress": None, "retry": None, "last_failure": None})
     failure = case.status.last_failure
     assert failure is not None
     again = failure.model_copy(update={"time": case.now})

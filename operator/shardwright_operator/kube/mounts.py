@@ -65,6 +65,7 @@ def mounted_path(pod: Raw, container: Raw, mount: Raw) -> str:
     for one in mappings(container, "env"):
         field = text(mapping(mapping(one, "valueFrom"), "fieldRef"), "fieldPath")
         value = fields.get(field) if "valueFrom" in one else text(one, "value")
+        values.pop(text(one, "name"), None)  # of two with one name the last counts
         if value and "$" not in value:
             values[text(one, "name")] = value
     names = _VARIABLE.findall(expression)

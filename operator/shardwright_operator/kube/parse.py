@@ -11,7 +11,7 @@ from shardwright_operator.api.status import Status
 from shardwright_operator.decide.world import Resource
 from shardwright_operator.kube.entries import ResourceEntry
 
-_NO_TIME = re.compile(rb'"(?:0\d|1[0-8]|[3-9]\d)\d\d-\d\d-\d\dT')  # of years with which nobody can reckon
+_NO_TIME = re.compile(rb'"(?:0\d|1[0-8]|[3-9]\d)\d\d-\d\d-\d\d[Tt ]')  # of years with which nobody can reckon
 _WORDS = "lastHandledReconcileAt"  # its user's own
 
 

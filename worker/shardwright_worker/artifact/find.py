@@ -50,6 +50,11 @@ def _read(folder: Path, name: str = MANIFEST_NAME) -> tuple[Manifest, str]:
     return manifest, hashlib.sha256(content).hexdigest()
 
 
+def manifest_digest(folder: Path) -> str:
+    """SHA-256 of the folder's manifest, as reports have it."""
+    return _read(folder)[1]
+
+
 def _content(path: Path) -> bytes:
     try:
         return read_plain(path, MANIFEST_LIMIT)

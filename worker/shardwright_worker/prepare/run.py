@@ -12,6 +12,7 @@ from shardwright_worker.artifact.serving import installed_vllm
 from shardwright_worker.artifact.standing import Standing, refuse_strange, standing_of
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, STAGING_FOLDER, artifact_key, default_file_pattern
 from shardwright_worker.contract.progress import Progress, Stage
@@ -36,7 +37,8 @@ __all__ = ["Known", "Layout", "Prepared", "Pruning", "mount_point", "prepare_fol
 class Layout:
     """What decides an artifact's name beside its source, and where it goes.
 
-    `deep`: a look at the artifact reads every byte. `damage`: what earlier looks found wrong, by key.
+    `deep`: a look at the artifact reads every byte. `verification`: the level that is asked for.
+    `damage`: what earlier looks found wrong, by key.
     """
 
     engine: EngineSettings
@@ -46,6 +48,7 @@ class Layout:
     file_pattern: str = ""
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
     deep: bool = False
+    verification: str = "digests"
     show: Show = field(default=silent, compare=False)
     damage: dict[str, str] = field(default_factory=dict, compare=False)
 
@@ -136,7 +139,7 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     artifact = layout.finished(key)
     folder = hub.folder(layout.volume_root)
     files, stamp = None, ""
-    if artifact is None:
+    if artifact is None or not satisfies(artifact.verified_by, layout.verification):  # the proof needs the source, too
         files = fetched(hub, layout.volume_root)
         files = _check_fetched(folder, layout, files) if files else _fetch(hub, layout, show)
         stamp = _stamp(folder, layout)

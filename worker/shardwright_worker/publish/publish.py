@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from shardwright_worker.artifact.find import damage_of, damaged, finished_artifact
+from shardwright_worker.artifact.find import damage_of, damaged, finished_artifact, manifest_digest, read_manifest
 from shardwright_worker.artifact.standing import Standing, foreign_folders, refuse_strange, standing_of
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
@@ -28,9 +28,16 @@ _TRIES = 5  # somebody else may change what has the name while we look
 
 
 def publish(
-    staging: Staging, manifest: Manifest, target: Path, root: Path, durations: Callable[[], dict[str, float]]
+    staging: Staging,
+    manifest: Manifest,
+    target: Path,
+    root: Path,
+    durations: Callable[[], dict[str, float]],
+    replaces: str = "",
 ) -> ArtifactReport:
     """Give the staged artifact its final name. If somebody was faster, theirs is checked and ours dropped.
+
+    `replaces`: digest of the manifest of an artifact of this name whose bytes are known to be wrong.
 
     Raises WorkerFailure: ArtifactDamaged if the name is taken by something that is no artifact.
     """
@@ -45,7 +52,7 @@ def publish(
     with volume_errors(target.parent, f"publish {target}", needed=manifest.bytes):
         _write_manifest(staging.path, manifest)
         _sync_staged(staging.path)
-        _give_name(staging.path, target)
+        _give_name(staging.path, target, replaces)
         sync(target.parent)
         found = finished_artifact(target.parent, target.name, root)
     if found is None:
@@ -53,9 +60,13 @@ def publish(
     return found
 
 
-def _give_name(staged: Path, target: Path) -> None:
+def _give_name(staged: Path, target: Path, replaces: str = "") -> None:
     for _ in range(_TRIES):
         match refuse_strange(target, target.name):
+            case Standing.WHOLE if replaces and manifest_digest(target) == replaces:
+                # Without a part everybody sees that it is not whole, and it makes room like any other damaged one.
+                (target / read_manifest(target).parts[0].file).unlink(missing_ok=True)
+                continue
             case Standing.WHOLE:
                 return
             case Standing.DAMAGED if _set_aside_damaged(target):

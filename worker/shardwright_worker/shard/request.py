@@ -22,6 +22,7 @@ class ShardRequest:
     file_pattern: str = ""
     max_file_size: int = DEFAULT_MAX_FILE_SIZE
     verification: str = "load"  # digests, load or generate
+    deep: bool = False  # read every byte of an artifact that is there, before it is taken for what was asked
     attempt: str = ""  # names the staging folder; empty: host and process id
     volume_root: Path | None = None  # paths in the report are relative to it; None: to output
     source_revision: str = ""

@@ -3,10 +3,13 @@
 import tempfile
 from pathlib import Path
 
+from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import finished_artifact
 from shardwright_worker.artifact.serving import installed_vllm
+from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.progress import Stage
+from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
@@ -31,6 +34,9 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
     """
     key, root = request.artifact_name, request.volume_root or request.output
     finished = finished_artifact(request.output, key, root, installed_vllm())
+    replaces = ""
+    if finished and request.deep and _is_broken(request.output / key, progress):
+        replaces, finished = finished.manifest_digest, None
     if finished and satisfies(finished.verified_by, request.verification):
         return finished
     clock = Clock(progress)
@@ -46,7 +52,18 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
             stop_all()
         clock.start(Stage.PUBLISHING)
         guard.check("while its shards were made")
-        published = publish(staging, manifest, request.output / key, root, clock.durations)
+        published = publish(staging, manifest, request.output / key, root, clock.durations, replaces)
     if satisfies(published.verified_by, request.verification):
         return published
     return shard(request, progress)  # somebody else was faster, and has proven less
+
+
+def _is_broken(artifact: Path, progress: Tell) -> bool:
+    """Whether an artifact that looks whole has other bytes than its manifest says."""
+    try:
+        check_artifact(artifact, True, progress)
+    except WorkerFailure as failure:
+        if failure.reason is not Reason.ARTIFACT_DAMAGED:
+            raise
+        return True
+    return False
