@@ -55,7 +55,10 @@ def build_prepare_job(
     deep: bool = False,
     published: str = "",
 ) -> dict[str, Any]:
-    """The Job. `pruning`: remove older artifacts; `deep`: read every byte of a published one."""
+    """The Job. `pruning`: remove older artifacts; `deep`: read every byte of a published one.
+
+    `published`: look at the artifact of this key even if the source leads to another one by now.
+    """
     arguments = ["prepare"]
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
@@ -76,8 +79,8 @@ def build_prepare_job(
     arguments += ["--verification", spec.verification.lower()]
     if deep:
         arguments += ["--deep"]
-    if known_key := published or (pruning.published if pruning else ""):
-        arguments += flag("--published", known_key)
+    if published or pruning:
+        arguments += flag("--published", pruning.published if pruning else published)
     if pruning:
         arguments += ["--keep", str(pruning.keep)]
         arguments += ["--prune-until", str(pruning.until)]
