@@ -134,8 +134,10 @@ def test_a_change_of_job_fields_replaces_a_job_that_has_not_started(scene: Scene
     scene.world.create("replaced", job={"nodeSelector": {"gpu": "old"}})
     scene.world.wait("replaced", reason="Unschedulable")
     (old,) = scene.world.jobs("replaced")
-    scene.homeless.clear()
     scene.world.change("replaced", job={"nodeSelector": {"gpu": "new"}})
+    # Not before the Job is gone: a pod that starts would keep it.
+    wait_until(lambda: old["metadata"]["uid"] not in _uids(scene, "replaced"), "the old Job being replaced", 120)
+    scene.homeless.clear()
     scene.world.wait("replaced")
     jobs = scene.world.jobs("replaced")
     assert old["metadata"]["uid"] not in {job["metadata"]["uid"] for job in jobs}
@@ -170,10 +172,14 @@ def test_older_artifacts_are_pruned_but_never_what_a_running_pod_mounts(scene: S
     pod = {"containers": [server], "volumes": volumes, "automountServiceAccountToken": False}
     scene.world.api.call("POST", scene.world.path("pods"), {"metadata": {"name": "server"}, "spec": pod})
     scene.world.change("pruned", engine={"tensorParallelSize": 4})
-    wait_until(lambda: any(_value(line, "--published") != artifact["key"] for line in _prunings(scene)), "pruning", 60)
+    wait_until(lambda: any(_value(line, "--published") != artifact["key"] for line in _prunings(scene)), "pruning", 180)
     (line,) = (line for line in _prunings(scene) if _value(line, "--published") != artifact["key"])
     assert _value(line, "--in-use") == artifact["key"]
     assert _value(line, "--published") == scene.world.wait("pruned")["status"]["artifact"]["key"]
+
+
+def _uids(scene: Scene, name: str) -> set[str]:
+    return {job["metadata"]["uid"] for job in scene.world.jobs(name)}
 
 
 def _value(line: list[str], flag: str) -> str:
