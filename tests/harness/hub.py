@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._fail(404, "RevisionNotFound")
         return self._json(
             [
-                {"type": "file", "path": file, "size": len(data), "oid": _git_id(data)}
+                {"type": "file", "path": file, "size": len(data), "oid": _git_id(file, data)}
                 | (
                     {"lfs": {"oid": hashlib.sha256(data).hexdigest(), "size": len(data)}}
                     if file.endswith(_LARGE)
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not body and "head" in self.owner.faults.omits:
             return self._fail(405, "")
         if not file.endswith(_LARGE):
-            return self._content(file, data, body, {"X-Repo-Commit": repository.commit, "ETag": f'"{_git_id(data)}"'})
+            return self._content(file, data, body, {"X-Repo-Commit": repository.commit, "ETag": f'"{_git_id(file, data)}"'})
         self.send_response(302)
         self.send_header("Location", f"/storage/{name}|{file}?{SIGNATURE}")
         self.send_header("X-Repo-Commit", repository.commit)
@@ -258,12 +258,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _sibling(name: str, data: bytes, faults: Faults) -> dict[str, Any]:
     size = faults.sizes.get(name, len(data))
-    plain = {"rfilename": name, "size": size, "blobId": _git_id(data)}
+    plain = {"rfilename": name, "size": size, "blobId": _git_id(name, data)}
     if name.endswith(_LARGE):
         large = {"sha256": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 134}
         plain["lfs"] = None if "lfs" in faults.omits else large
     return {key: value for key, value in plain.items() if key not in faults.omits - {"lfs"}}
 
 
-def _git_id(data: bytes) -> str:
+def _git_id(name: str, data: bytes) -> str:
+    """Git's name for a file: of a large one, for the pointer that Git LFS keeps in its place."""
+    if name.endswith(_LARGE):
+        digest = hashlib.sha256(data).hexdigest()
+        data = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(data)}\n".encode()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

@@ -35,9 +35,10 @@ def test_a_file_that_the_index_names_and_the_repository_lacks(hub: Hub, tmp_path
     assert not hub.downloads(FIRST)
 
 
-@pytest.mark.parametrize("name", [SECOND, "config.json"])
-def test_bytes_that_are_not_what_the_hub_states(hub: Hub, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "omits"), [(SECOND, set()), (SECOND, {"lfs", "tree"}), ("config.json", set())])
+def test_bytes_that_are_not_what_the_hub_states(hub: Hub, tmp_path: Path, name: str, omits: set[str]) -> None:
     hub.faults.wrong.add(name)
+    hub.faults.omits = omits
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.TRANSFER_FAILED
     assert f"{name} arrived with SHA-256" in failed.message

@@ -26,6 +26,7 @@ DAY = 24 * 3600
         {"size"},
         {"blobId"},
         {"lfs"},
+        {"lfs", "tree"},
         {"siblings"},
         {"sha"},
         {"size", "tree"},

@@ -121,7 +121,7 @@ def as_stated(path: Path, digest: FileDigest, file: HubFile, before: FileDigest 
     if file.sha256:
         return digest.sha256 == file.sha256
     if file.blob_id:
-        return _blob_id(path, digest.size) == file.blob_id
+        return file.blob_id in (_pointer_id(digest), _blob_id(path, digest.size))
     return before is None or before.sha256 == digest.sha256
 
 
@@ -132,6 +132,15 @@ def _blob_id(path: Path, size: int) -> str:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
     return hasher.hexdigest()
+
+
+def _pointer_id(digest: FileDigest) -> str:
+    """Git's name for the pointer that stands for the content in Git LFS, which some mirrors state in its place.
+
+    https://github.com/git-lfs/git-lfs/blob/v3.5.1/docs/spec.md
+    """
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest.sha256}\nsize {digest.size}\n".encode()
+    return hashlib.sha1(b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest()
 
 
 def _clear_way(folder: Path, path: Path) -> None:
