@@ -252,3 +252,19 @@ def test_many_tensors_and_files_take_little_memory(tmp_path: Path) -> None:
     flags = ["prepare", "--source", str(tmp_path / "model"), "--output", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", script, *flags], capture_output=True, text=True, check=True)
     assert int(done.stdout.splitlines()[-1]) < 140 * 1024  # KiB, of which the interpreter has some 40 MiB
+
+
+@pytest.mark.parametrize(("name", "refused"), [("vocab.json", True), ("config.json", True), ("modeling.py", False)])
+def test_a_file_that_would_be_copied_from_outside_the_source_is_refused_in_prepare(
+    tmp_path: Path, name: str, refused: bool
+) -> None:
+    """Code is copied only if it is trusted."""
+    folder = write_files(tmp_path / "model", {**model_files(), "vocab.json": b"{}", "modeling.py": b""})
+    (folder / name).rename(tmp_path / name)
+    (folder / name).symlink_to(f"../{name}")
+    _, reason, message = look(folder)
+    assert (reason, f"{name} leads out of the source's folder" in message) == (
+        (Reason.SOURCE_CORRUPT, True) if refused else ("", False)
+    )
+    with pytest.raises(WorkerFailure, match=f"{name} leads out"):
+        check_source(list_source(folder, {}), EngineSettings(trust_remote_code=True))

@@ -7,6 +7,7 @@ from shardwright_worker.prepare.extra_values import check_values
 from shardwright_worker.prepare.hugging_face import HubSource
 from shardwright_worker.prepare.json_files import configuration, read_json_files
 from shardwright_worker.prepare.listing import Listing
+from shardwright_worker.prepare.metadata import metadata_names
 from shardwright_worker.prepare.model_limits import check_limits
 from shardwright_worker.prepare.modules import check_modules
 from shardwright_worker.prepare.quantization import check_quantization
@@ -28,6 +29,7 @@ def check_source(listing: Listing, engine: EngineSettings) -> Checked:
     config = configuration(listing, content, engine.extra_args)
     weights = check_weights(listing, engine.extra_args)
     check_modules(listing.folder, {file.name for file in listing.files})
+    metadata_names(listing, engine.trust_remote_code)
     check_quantization(config, engine, listing)
     check_limits(config, engine)
     sizes = {file.name: file.size for file in listing.files}

@@ -9,10 +9,11 @@ from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.progress import Stage
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.listing import Listing
+from shardwright_worker.prepare.metadata import metadata_names
 from shardwright_worker.shard.clock import Clock
 from shardwright_worker.shard.failures import classify
 from shardwright_worker.shard.loading import load_source
-from shardwright_worker.shard.metadata import copy_metadata, correct_config, metadata_names
+from shardwright_worker.shard.metadata import copy_metadata, correct_config
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.shard.sides import Sides
 from shardwright_worker.shard.source_guard import SourceGuard

@@ -1,32 +1,16 @@
-"""The files beside the weights: all that belong to the model are copied, and config.json put right for shards."""
+"""Copies the files beside the weights, and puts config.json right for shards."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.listing import Listing
-from shardwright_worker.prepare.modules import module_folders
-from shardwright_worker.prepare.selection import is_metadata
 from shardwright_worker.regular_file import NotRegular, open_regular
 
-_CODE, _CONFIGURATION_CODE = ("*.py", "*.so", "*.sh"), "configuration_*.py"
 _QUANTIZATION = ("quantize_config.json", "quant_config.json")
-
-
-def metadata_names(listing: Listing, trust_remote_code: bool) -> list[str]:
-    """Names of the files that go into the artifact as they are, sorted. SourceCorrupt for a link that leads away."""
-    modules = module_folders(listing.folder)
-    names = [file.name for file in listing.files if is_metadata(file.name, file.size, modules)]
-    kept = sorted(name for name in names if trust_remote_code or not _is_code(name))
-    for name in kept:
-        _refuse_stranger(listing.folder, name)
-    return kept
 
 
 def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
@@ -38,20 +22,6 @@ def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
                 shutil.copyfileobj(file, copy, 1024**2)
         except NotRegular as error:
             raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} {error}") from None
-
-
-def _is_code(name: str) -> bool:
-    last = PurePosixPath(name).name
-    return any(fnmatch(last, pattern) for pattern in _CODE) and not fnmatch(last, _CONFIGURATION_CODE)
-
-
-def _refuse_stranger(folder: Path, name: str) -> None:
-    """A link may stay inside the folder, or lead to the blobs of a hub's cache, whose snapshots are links."""
-    real, root = Path(os.path.realpath(folder / name)), Path(os.path.realpath(folder))
-    blobs = root.parent.parent / "blobs" if root.parent.name == "snapshots" else root
-    if not real.is_relative_to(root) and not real.is_relative_to(blobs):
-        message = f"{name} leads out of the source's folder, to {real}: put a copy of the file there"
-        raise WorkerFailure(Reason.SOURCE_CORRUPT, message)
 
 
 def correct_config(target: Path, untied: bool, dtype: str, quantization: dict[str, Any]) -> None:
