@@ -178,7 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not body and "head" in self.owner.faults.omits:
             return self._fail(405, "")
         if not file.endswith(_LARGE):
-            return self._content(file, data, body, {"X-Repo-Commit": repository.commit, "ETag": f'"{_git_id(file, data)}"'})
+            return self._content(
+                file, data, body, {"X-Repo-Commit": repository.commit, "ETag": f'"{_git_id(file, data)}"'}
+            )
         self.send_response(302)
         self.send_header("Location", f"/storage/{name}|{file}?{SIGNATURE}")
         self.send_header("X-Repo-Commit", repository.commit)

@@ -86,6 +86,7 @@ def test_dead_attempts_are_cleared_and_living_ones_and_strangers_stay(tmp_path: 
     (root / f"{other}.alone.owner").touch()
     with (root / f"{other}.lives.owner").open("r+") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
+        os.utime(owner.fileno(), (0, 0))  # a lock that is held says more than the time of the last sign
         with Staging(tmp_path, KEY, "2"):
             there = {path.name for path in root.iterdir()}
     mine = {f"{KEY}.2", f"{KEY}.2.owner"}

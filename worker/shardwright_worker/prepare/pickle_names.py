@@ -31,7 +31,7 @@ def _instructions(file: BinaryIO) -> BinaryIO:
     if file.read(4).startswith(b"PK"):
         with zipfile.ZipFile(file) as archive:
             inner = next((each for each in archive.infolist() if each.filename.endswith("/data.pkl")), None)
-            if inner is None or inner.file_size > _LARGEST:
+            if inner is None:
                 return io.BytesIO()
             with archive.open(inner) as opened:
                 return io.BytesIO(opened.read(_LARGEST))
