@@ -66,6 +66,29 @@ def add_tokenizer(folder: Path) -> Path:
     return folder
 
 
+def embedder(folder: Path) -> Path:
+    """A Llama of sentence-transformers: the mean of its states, projected to 32 numbers by a module of its own."""
+
+    def headless(tensors: Tensors) -> None:
+        del tensors["lm_head.weight"]
+        for name in list(tensors):
+            tensors[name.removeprefix("model.")] = tensors.pop(name)
+
+    add_tokenizer(llama(folder, headless, architectures=["LlamaModel"]))
+    kinds = {"": "Transformer", "1_Pooling": "Pooling", "2_Dense": "Dense"}
+    modules = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for path, kind in kinds.items()]
+    dense = {"in_features": HIDDEN, "out_features": 32, "bias": False}
+    for name, content in {
+        "modules.json": modules,
+        "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": True},
+        "2_Dense/config.json": {**dense, "activation_function": "torch.nn.modules.linear.Identity"},
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content))
+    save_file({"linear.weight": _weight(32, HIDDEN, 0.1)}, folder / "2_Dense" / "model.safetensors", {"format": "pt"})
+    return folder
+
+
 def tied_llama(folder: Path, head: str) -> Path:
     """A Llama whose config ties the embeddings. `head` in the weights: none, same or other."""
 

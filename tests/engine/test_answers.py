@@ -24,3 +24,8 @@ def test_a_model_that_pools(make: Make, output: Path, tmp_path: Path) -> None:
     assert proof.tokens == []
     assert [len(line) for line in proof.vectors] == [64, 64]
     assert all(any(line) for line in proof.vectors)
+
+
+def test_a_model_that_pools_and_projects(make: Make, output: Path, tmp_path: Path) -> None:
+    proof = read_manifest(output / make(models.embedder(tmp_path / "source"), "generate").key).verification
+    assert [len(line) for line in proof.vectors] == [32, 32]

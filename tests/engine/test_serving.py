@@ -10,7 +10,7 @@ import pytest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.progress import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests import models
+from tests import models, multimodal_models
 from tests.engine.conftest import Make
 
 
@@ -75,6 +75,16 @@ def test_an_artifact_without_its_tokenizer_is_not_proven(
     failure = _refused(lambda: make(source, "load", _at_verifying(output, change)))
     assert failure.reason is Reason.VERIFICATION_FAILED, failure.message
     assert named in failure.message
+    assert not list(output.glob("*/shardwright.json"))
+
+
+def test_a_model_that_sees_is_not_proven_without_its_processor(make: Make, output: Path, tmp_path: Path) -> None:
+    source = multimodal_models.qwen2_5_vl(tmp_path / "source")
+    unheard = '{"image_processor_type": "Unheard"}'
+    change = _at_verifying(output, lambda staging: (staging / "preprocessor_config.json").write_text(unheard))
+    failure = _refused(lambda: make(source, "load", change))
+    assert failure.reason is Reason.VERIFICATION_FAILED, failure.message
+    assert "processor" in failure.message
     assert not list(output.glob("*/shardwright.json"))
 
 

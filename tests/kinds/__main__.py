@@ -17,7 +17,7 @@ from typing import Any
 
 from shardwright_worker.contract.progress import read_progress
 from shardwright_worker.contract.report import read_report
-from tests import models
+from tests import models, multimodal_models
 from tests.kinds.expected import end_of
 from tests.quantized_models import AWQ, FP8, FP8_BLOCKS, GPTQ, INT4, INT8
 
@@ -33,6 +33,8 @@ KINDS: Mapping[str, models.Build] = {
     "Llama, FP8 in blocks": FP8_BLOCKS.llama,
     "Llama, GPTQ": GPTQ.llama,
     "Llama, AWQ": AWQ.llama,
+    "Llama, embeddings of sentence-transformers": models.embedder,
+    "Qwen2.5-VL": multimodal_models.qwen2_5_vl,
 }
 LAYOUTS: Mapping[str, tuple[str, ...]] = {
     "tp=1": ("--verification", "generate"),

@@ -133,9 +133,11 @@ def compare_readers(source: Sourced, found: dict[str, Any], artifact: Path) -> N
 
 
 def _as_verification(failure: WorkerFailure) -> WorkerFailure:
-    """What the machine or the volume did to the proof says nothing about the shards."""
-    refused = failure.reason is Reason.INVALID_ENGINE_ARGUMENTS and failure.rank is None  # before any shard was read
-    if refused or failure.reason in _NOT_THE_SHARDS:
+    """What the machine or the volume did to the proof says nothing about the shards; all else does.
+
+    With these settings the source was loaded a moment ago.
+    """
+    if failure.reason in _NOT_THE_SHARDS:
         message = f"while the shards were proven: {failure.message}"
         return WorkerFailure(failure.reason, message, rank=failure.rank, error_type=failure.error_type)
     message = f"A stock vLLM cannot load the shards: {failure.message}"
