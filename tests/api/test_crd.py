@@ -10,6 +10,7 @@ import yaml
 
 from shardwright_operator.api.crd import custom_resource_definition
 from shardwright_worker.contract.part_pattern import problems
+from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
 from tests.api.conftest import refusal
 from tests.harness.checkpoints import manifest
 from tests.harness.part_patterns import patterns
@@ -62,8 +63,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_engine(tensorParallelSize=0), "spec.engine.tensorParallelSize in body should be greater than or equal to 1"),
     (_engine(pipelineParallelSize=0), "spec.engine.pipelineParallelSize in body should be greater than or equal to 1"),
     (_engine(dtype="int8"), 'spec.engine.dtype: Unsupported value: "int8": supported values: "auto"'),
-    (_engine(quantization="bitsandbytes"), "use a checkpoint that is quantised already"),
-    (_engine(quantization="gguf"), "use a checkpoint that is quantised already"),
+    *((_engine(quantization=name), "use a checkpoint that is quantized already") for name in (*UNSAVABLE, *ONLINE)),
     (_engine(hfOverrides="rope=1"), "must be a JSON object as text, such as '{}'"),
     (_engine(hfOverrides="[1]"), "must be a JSON object as text"),
     (_engine(extraArgs={"data_parallel_size": "2"}), "allowed names: code_revision, config_format"),

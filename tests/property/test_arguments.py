@@ -16,6 +16,7 @@ from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_worker.arguments import build_parser
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.contract.quantization import UNSAVABLE
 from shardwright_worker.engine_flags import engine_settings
 from shardwright_worker.sizes import read_size
 
@@ -35,7 +36,7 @@ ENGINES = st.fixed_dictionaries(
         "pipelineParallelSize": st.integers(1, 1024),
         "enableExpertParallel": st.booleans(),
         "dtype": st.sampled_from(["auto", "half", "bfloat16"]),
-        "quantization": TEXT.filter(lambda text: text not in ("bitsandbytes", "gguf", "deepspeedfp")),
+        "quantization": TEXT.filter(lambda text: text not in UNSAVABLE),
         "trustRemoteCode": st.booleans(),
         "hfOverrides": OBJECTS,
         "extraArgs": EXTRA,

@@ -9,6 +9,7 @@ import pytest
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import Checked, check_source
@@ -66,6 +67,7 @@ def test_settings_that_do_not_fit_the_model(
         ({"kv_lora_rank": 512, "num_key_value_heads": 3}, {"tensor_parallel_size": 4}),
         ({"n_routed_experts": 8}, {"enable_expert_parallel": True, "tensor_parallel_size": 8}),
         ({"quantization_config": {"quant_method": "fp8"}}, {"quantization": "fp8"}),
+        ({"quantization_config": {"quant_method": "mxfp8"}}, {}),
         ({"text_config": {"num_attention_heads": 16, "num_key_value_heads": 16}}, {"tensor_parallel_size": 16}),
         ({"num_attention_heads": 0, "num_key_value_heads": None}, {"tensor_parallel_size": 2}),
     ],
@@ -77,12 +79,15 @@ def test_settings_that_do_fit(tmp_path: Path, config: dict[str, Any], engine: di
 @pytest.mark.parametrize(
     ("config", "quantization", "words"),
     [
-        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "", "bitsandbytes packs weights"),
+        *(({"quantization_config": {"quant_method": name}}, "", why) for name, why in UNSAVABLE.items()),
+        *(({}, name, why) for name, why in UNSAVABLE.items()),
+        *(({}, name, "quantize the model first") for name in (*ONLINE, *ONLINE_IF_PLAIN)),
+        *(
+            ({"quantization_config": {"quant_method": "fp8"}}, name, "the model is quantized: leave it out")
+            for name in ONLINE
+        ),
         ({"quantization_config": {"load_in_4bit": True}}, "", "bitsandbytes"),
-        ({"text_config": {**CONFIG, "quantization_config": {"quant_method": "gguf"}}}, "", "GGUF"),
-        ({}, "fp8", "quantise the model first"),
-        ({}, "fp8_per_tensor", "quantise the model first"),
-        ({}, "deepspeedfp", "vLLM no longer has it"),
+        ({"text_config": {**CONFIG, "quantization_config": {"quant_method": "gguf"}}}, "", "a file format of its own"),
     ],
 )
 def test_quantisations_that_shards_cannot_hold(

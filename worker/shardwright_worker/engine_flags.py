@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.quantization import UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.overrides import check_overrides
 
@@ -38,8 +39,7 @@ _REFUSED = {
 _REFUSED_ABOVE_ONE = {"data-parallel-size": "-dp", "prefill-context-parallel-size": "-pcp"}
 _REFUSED_LOAD_FORMATS = {
     "dummy": (Reason.INVALID_ENGINE_ARGUMENTS, "it makes random weights, and there is nothing true to save"),
-    "bitsandbytes": (Reason.UNSUPPORTED_QUANTIZATION, "bitsandbytes packs weights at load time and cannot be sharded"),
-    "gguf": (Reason.UNSUPPORTED_QUANTIZATION, "GGUF cannot be sharded: use the model's safetensors files"),
+    **{name: (Reason.UNSUPPORTED_QUANTIZATION, UNSAVABLE[name]) for name in ("bitsandbytes", "gguf")},
     "sharded_state": (Reason.INVALID_ENGINE_ARGUMENTS, "the source would be sharded already: serve it as it is"),
 }
 
@@ -104,11 +104,9 @@ def engine_settings(arguments: argparse.Namespace) -> EngineSettings:
     """The settings that the flags name; InvalidEngineArguments if they cannot be."""
     extra = _extra_arguments(arguments)
     _check_load_format(extra.get("load_format", "auto"))
-    if arguments.quantization in ("bitsandbytes", "gguf", "deepspeedfp"):
-        _, why = _REFUSED_LOAD_FORMATS.get(arguments.quantization, (None, "vLLM no longer has it"))
-        raise WorkerFailure(
-            Reason.UNSUPPORTED_QUANTIZATION, f"--quantization {arguments.quantization} is refused: {why}"
-        )
+    if why := UNSAVABLE.get(arguments.quantization):
+        message = f"--quantization {arguments.quantization} is refused, its weights cannot be saved as shards: {why}"
+        raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
     _check_texts([arguments.dtype, arguments.quantization, arguments.hf_overrides, *extra.values()])
     check_overrides(arguments.hf_overrides)
     try:

@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 from shardwright_operator.api.refused_env import REFUSED
 from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS
 from shardwright_worker.contract.part_pattern import FORMS, NEEDS, Need
+from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
 
 Rule = dict[str, str]
 
@@ -106,8 +107,9 @@ SOURCE = rules(
 )
 QUANTIZATION = rules(
     rule(
-        "!(self in ['bitsandbytes', 'gguf', 'experts_int8', 'fp8_per_tensor', 'fp8_per_block', 'mxfp8', 'torchao'])",
-        "this quantisation is made while loading and cannot be saved; use a checkpoint that is quantised already",
+        f"!(self in [{', '.join(repr(name) for name in (*UNSAVABLE, *ONLINE))}])",
+        "this quantization is done while loading or cannot be saved; use a checkpoint that is quantized already, and "
+        "leave this field out",
     )
 )
 OVERRIDES = rules(

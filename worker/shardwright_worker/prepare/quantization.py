@@ -5,38 +5,33 @@ from typing import Any
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.json_files import QUANTIZATION_FILES
 from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.model_limits import text_config, with_overrides
-
-_NEVER = {
-    "bitsandbytes": "bitsandbytes packs weights while it loads them",
-    "gguf": "GGUF has its own file format",
-    "deepspeedfp": "vLLM no longer has it",
-}
-# Methods that quantise while loading if the source is not quantised already.
-_ONLINE = {
-    "online", "fp8", "fp8_per_tensor", "fp8_per_block", "fp8_per_channel", "int8_per_channel_weight_only",
-    "nvfp4_per_token", "mxfp8", "experts_int8", "rtn", "torchao", "tpu_int8", "ptpc_fp8", "inc",
-}  # fmt: skip
 
 
 def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listing: Listing) -> None:
     """UnsupportedQuantization for what cannot be saved, InvalidEngineArguments for a method that the files lack."""
     config = with_overrides(config, engine.hf_overrides)
     found = _found(config)
-    if found in _NEVER:
-        raise _unsupported(f"the model is quantised with {found}, which cannot be saved as shards: {_NEVER[found]}")
+    if found in UNSAVABLE:
+        raise _unsupported(f"the model is quantized with {found}, which cannot be saved as shards: {UNSAVABLE[found]}")
     asked = engine.quantization
-    if asked in _NEVER:
-        raise _unsupported(f"quantization {asked} cannot be saved as shards: {_NEVER[asked]}")
-    if not asked or found or any(listing.has(name) for name in QUANTIZATION_FILES):
+    if asked in UNSAVABLE:
+        raise _unsupported(f"quantization {asked} cannot be saved as shards: {UNSAVABLE[asked]}")
+    quantized = bool(found) or any(listing.has(name) for name in QUANTIZATION_FILES)
+    if not asked or (quantized and asked not in ONLINE):
         return
-    if asked in _ONLINE:
+    if quantized:
         raise _unsupported(
-            f"quantization {asked} would quantise the model while it is loaded, and such weights cannot be saved: "
-            "quantise the model first (for example with llm-compressor) and name the result as source"
+            f"quantization {asked} asks vLLM to quantize while it loads, and the model is quantized: leave it out"
+        )
+    if asked in (*ONLINE, *ONLINE_IF_PLAIN):
+        raise _unsupported(
+            f"quantization {asked} would quantize the model while it is loaded, and such weights cannot be saved: "
+            "quantize the model first (for example with llm-compressor) and name the result as source"
         )
     raise WorkerFailure(
         Reason.INVALID_ENGINE_ARGUMENTS,

@@ -7,6 +7,7 @@ from typing import Any
 
 from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.quantization import UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import JOB, Answer, answering
 from shardwright_worker.shard.engine import Engine, engine_arguments
@@ -107,9 +108,9 @@ def _refuse(config: Any, answers: bool) -> None:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")
     if quantizes_online(config.quant_config):
         message = f"quantization {model.quantization} is done while loading, which shards cannot hold"
-        raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, f"{message}: use a checkpoint that is quantised already")
-    if model.quantization in ("bitsandbytes", "gguf", "experts_int8", "torchao"):
-        message = f"quantization {model.quantization} cannot be saved as shards; use a checkpoint quantised otherwise"
+        raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, f"{message}: use a checkpoint that is quantized already")
+    if why := UNSAVABLE.get(model.quantization or ""):
+        message = f"quantization {model.quantization} cannot be saved as shards: {why}"
         raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
 
 
