@@ -239,6 +239,8 @@ class Imagined:
             if self.mounted[job.uid] == self.claims["shards"]:
                 self.published.add(key)
             return Report(stage="Shard", succeeded=True, key=key, artifact=artifact(key, self.levels[key]))
+        if self.claims["models"] is None and "--published" in arguments:
+            return self._without_source(arguments[arguments.index("--published") + 1])
         layout = inputs[inputs.index("--tensor-parallel-size") : inputs.index("--max-file-size")]
         key = digest_of([layout, self.revision])[:16]
         source = SourceReport(
@@ -256,6 +258,14 @@ class Imagined:
             found = found.model_copy(update={"looked_at": "Bytes"})
         upkeep = self._prune(arguments) if "--keep" in arguments else {}
         return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=upkeep)
+
+    def _without_source(self, key: str) -> Report:
+        """What a worker says that looks after an artifact whose source is gone."""
+        there = key in self.published
+        told = {"source": "source /source/llama does not exist", **({} if there else {"damaged": "it is gone"})}
+        found = artifact(key, self.levels.get(key, "Load")) if there else None
+        message = "" if there else "it is gone"
+        return Report(stage="Prepare", succeeded=True, key=key, artifact=found, message=message, upkeep=told)
 
     def _prune(self, arguments: list[str]) -> dict[str, str]:
         """What a worker does: late ones nothing, others remove all but the published artifact and those in use."""

@@ -14,7 +14,7 @@ from shardwright_worker.cli import main
 from shardwright_worker.contract.progress import Stage, read_progress
 from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
-from tests.harness.tiny_files import FIRST, model_files, write_artifact, write_files
+from tests.harness.tiny_files import FIRST, KEY, model_files, write_artifact, write_files
 
 COMMAND = [sys.executable, "-m", "shardwright_worker.cli"]
 LARGE = "large.safetensors"
@@ -144,12 +144,48 @@ def test_check_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_older_artifacts_are_pruned(model: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     output = tmp_path / "out"
-    for day, key in enumerate(["a" * 16, "b" * 16, "c" * 16]):
+    for day, key in enumerate([KEY, "b" * 16, "c" * 16]):
         write_artifact(output / key, key=key, created_at=f"2026-01-0{day + 1}T00:00:00Z")
-    words = ["prepare", "--source", str(model), "--output", str(output), "--keep", "1", "--published", "a" * 16]
+    words = ["prepare", "--source", str(model), "--output", str(output), "--keep", "1", "--published", KEY]
     assert main(words) == 0
     assert last_report(capsys.readouterr().out).upkeep["removed"] == "b" * 16
-    assert artifact_keys(output) == ["a" * 16, "c" * 16]
+    assert artifact_keys(output) == sorted([KEY, "c" * 16])
+
+
+def test_nothing_is_pruned_while_the_published_artifact_is_not_whole(
+    model: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    write_artifact(output / ("b" * 16), key="b" * 16)
+    write_artifact(output / KEY)
+    next((output / KEY).glob("*.safetensors")).unlink()
+    words = ["prepare", "--source", str(model), "--output", str(output), "--keep", "1", "--published", KEY]
+    assert main(words) == 0
+    assert "damaged" in last_report(capsys.readouterr().out).upkeep
+    assert artifact_keys(output) == sorted(["b" * 16, KEY])
+
+
+def test_what_is_published_is_looked_at_even_if_its_source_is_gone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    write_artifact(output / ("b" * 16), key="b" * 16, created_at="2025-01-01T00:00:00Z")
+    write_artifact(output / KEY)
+    words = ["prepare", "--source", str(tmp_path / "gone"), "--output", str(output)]
+    assert main(words) != 0
+    assert last_report(capsys.readouterr().out).reason == Reason.SOURCE_NOT_FOUND
+    assert main([*words, "--published", KEY, "--keep", "1"]) == 0
+    report = last_report(capsys.readouterr().out)
+    assert (report.key, report.source) == (KEY, None)
+    assert report.artifact
+    assert report.artifact.key == KEY
+    assert "gone does not exist" in report.upkeep["source"]
+    assert report.upkeep["removed"] == "b" * 16
+    (output / KEY / "shardwright.json").unlink()
+    assert main([*words, "--published", KEY]) == 0
+    report = last_report(capsys.readouterr().out)
+    assert (report.key, report.source, report.artifact) == (KEY, None, None)
+    assert "gone" in report.message
 
 
 @pytest.mark.parametrize("command", [["inspect"], ["inspect", "--json"], ["check"], ["check", "--deep"]])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import is_key
-from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.contract.text import clean
 from shardwright_worker.engine_flags import engine_settings
@@ -34,16 +34,26 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "give either --source DIR or --repo ORG/NAME")
     if arguments.keep is not None and arguments.keep < 1:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--keep {arguments.keep}: keep at least 1")
-    if arguments.repo:
-        prepared = prepare_repository(_hub_request(arguments, secrets), layout, show)
-    else:
-        known = Known(arguments.known_digest, arguments.known_fingerprint)
-        prepared = prepare_folder(Path(arguments.source), layout, show, known)
-    # A source that has changed leads to another key: what is published is looked at all the same.
-    gone = [key for key in arguments.published if key != prepared.key and layout.finished(key) is None]
+    # What is published comes first: a source may be gone, be another one, or take long to read.
+    gone = [key for key in arguments.published if layout.finished(key) is None]
     done = {"damaged": layout.damage.get(gone[0]) or f"artifact {gone[0]} is gone"} if gone else {}
-    if arguments.keep is not None and (prepared.artifact or prepared.key not in arguments.published):
-        pruning = Pruning(arguments.keep, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
+    pruning = Pruning(arguments.keep or 1, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
+    if arguments.keep is not None and arguments.published and not gone:
+        done |= upkeep(pruning, layout)
+    try:
+        if arguments.repo:
+            prepared = prepare_repository(_hub_request(arguments, secrets), layout, show)
+        else:
+            known = Known(arguments.known_digest, arguments.known_fingerprint)
+            prepared = prepare_folder(Path(arguments.source), layout, show, known)
+    except WorkerFailure as failure:
+        if not arguments.published or failure.reason not in ABOUT_SOURCES:
+            raise
+        key = arguments.published[0]
+        artifact, said = layout.finished(key), done.get("damaged", "")
+        done["source"] = failure.message
+        return Report(stage="Prepare", succeeded=True, key=key, artifact=artifact, message=said, upkeep=done)
+    if arguments.keep is not None and not arguments.published:
         done |= upkeep(pruning, layout, prepared.key)
     return Report(
         stage="Prepare",

@@ -8,7 +8,7 @@ from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.job_settings import JobSettings
 from shardwright_operator.api.refused_env import is_refused
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.build.labels import QUEUE, labels_of, owner_of
+from shardwright_operator.build.labels import QUEUE, VERIFICATION, labels_of, owner_of
 from shardwright_worker.contract.engine import flag
 from shardwright_worker.contract.naming import digest_of
 
@@ -77,6 +77,7 @@ def build_job(facts: JobFacts, spec: Spec, container: Container) -> dict[str, An
             "labels": {
                 **labels,
                 TEMPLATE: template_of(spec),
+                VERIFICATION: spec.verification,
                 **({QUEUE: queue} if queue else {}),
             },
             "ownerReferences": [owner_of(facts.resource, facts.uid)],
@@ -191,15 +192,19 @@ def layout_arguments(spec: Spec, image: str) -> list[str]:
     return arguments
 
 
-def mount_source(spec: Spec) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+def mount_source(spec: Spec, there: bool = True) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
     """Volumes and mounts for a source on a claim, read-only, and its folder as the container sees it.
 
-    A source on the output claim is there already: no claim is mounted twice.
+    A source on the output claim is there already: no claim is mounted twice. None is if it is not `there`, for a pod
+    that names a claim that does not exist never starts.
     """
     source = spec.source.persistent_volume_claim
     assert source is not None
     if source.claim_name == spec.output.persistent_volume_claim.claim_name:
         return [], [], f"{OUTPUT}/{source.path.strip('/')}".rstrip("/")
+    folder = f"{SOURCE}/{source.path.strip('/')}".rstrip("/")
+    if not there:
+        return [], [], folder
     volume = {"name": "source", "persistentVolumeClaim": {"claimName": source.claim_name, "readOnly": True}}
     mount = {"name": "source", "mountPath": SOURCE, "readOnly": True}
-    return [volume], [mount], f"{SOURCE}/{source.path.strip('/')}".rstrip("/")
+    return [volume], [mount], folder

@@ -5,6 +5,8 @@ COMPONENT = "app.kubernetes.io/component"
 CHECKPOINT = "shardwright.io/checkpoint"
 CHECKPOINT_UID = "shardwright.io/checkpoint-uid"
 SUSPENDED = "shardwright.io/suspended"  # on a Job that the operator itself has suspended, and on no other
+# The level of spec.verification that a Job was created with: it may have been edited since.
+VERIFICATION = "shardwright.io/verification"
 QUEUE = "kueue.x-k8s.io/queue-name"
 
 

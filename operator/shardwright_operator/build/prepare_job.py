@@ -54,16 +54,18 @@ def build_prepare_job(
     pruning: Pruning | None = None,
     deep: bool = False,
     published: str = "",
+    source_there: bool = True,
 ) -> dict[str, Any]:
     """The Job. `pruning`: remove older artifacts; `deep`: read every byte of a published one.
 
-    `published`: look at the artifact of this key even if the source leads to another one by now.
+    `published`: look at the artifact of this key first, whatever the source leads to by now, or if it is gone.
+    `source_there`: whether the source's claim can be mounted.
     """
     arguments = ["prepare"]
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
     if spec.source.persistent_volume_claim:
-        volumes, mounts, folder = mount_source(spec)
+        volumes, mounts, folder = mount_source(spec, source_there)
         arguments += flag("--source", folder)
     elif hub := spec.source.hugging_face:
         arguments += _hub_arguments(hub, (known.revision if known else "") or hub.revision)

@@ -9,8 +9,9 @@ from shardwright_operator.build.job import JobFacts
 from shardwright_operator.build.prepare_job import Known, Pruning, build_prepare_job
 from shardwright_operator.build.shard_job import build_shard_job
 from shardwright_operator.decide.inputs import engine_image
-from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.need import Need, is_unasked
 from shardwright_operator.decide.pruning import WINDOW, artifacts_in_use
+from shardwright_operator.decide.volume import check_source
 from shardwright_operator.decide.world import Config, Observed
 
 
@@ -33,17 +34,17 @@ def job_for(
         assert source is not None
         return build_shard_job(facts, spec, image, source)
     known = None
-    if (need.upkeep or need.restores) and source is not None:
+    if (need.upkeep or need.restores or need.fetches) and source is not None:
         # A branch is resolved once: who only looks after an artifact looks at the commit that it was made from. Whom a
         # person has asked resolves it again; a folder that nobody has touched needs no reading for that either.
         asked = source.inputs != need.source_inputs
         known = Known("" if asked else source.revision, source.digest, source.fingerprint)
-    deep = spec.recheck is not None and spec.recheck.deep
+    # What removes artifacts has little time for that.
+    deep = spec.recheck is not None and spec.recheck.deep and not need.prunes
     artifact = resource.status.artifact
-    unasked = need.upkeep and source is not None and source.inputs == need.source_inputs
-    published = artifact.key if unasked and artifact is not None else ""
-    pruning = _pruning(now, observed, spec, need)
-    return build_prepare_job(facts, spec, image, config.prepare_image, known, pruning, deep, published)
+    published = artifact.key if artifact is not None and is_unasked(need, source) else ""
+    pruning, there = _pruning(now, observed, spec, need), check_source(observed, spec) is None
+    return build_prepare_job(facts, spec, image, config.prepare_image, known, pruning, deep, published, there)
 
 
 def _pruning(now: datetime, observed: Observed, spec: Spec, need: Need) -> Pruning | None:

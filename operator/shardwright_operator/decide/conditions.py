@@ -14,10 +14,11 @@ from typing import Literal
 from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.verdict import Verdict
 from shardwright_worker.contract.levels import satisfies
-from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 
 Truth = Literal["True", "False", "Unknown"]
 Shown = tuple[Truth, str, str]
+Notes = tuple[str, str]
 
 _VOLUME = frozenset(
     {
@@ -27,20 +28,6 @@ _VOLUME = frozenset(
         Reason.INSUFFICIENT_SPACE,
         Reason.ACCESS_MODE_UNSUPPORTED,
         Reason.VOLUME_UNAVAILABLE,
-    }
-)
-_SOURCE = frozenset(
-    {
-        Reason.SOURCE_NOT_FOUND,
-        Reason.SOURCE_UNAUTHORIZED,
-        Reason.SOURCE_GATED,
-        Reason.SOURCE_UNAVAILABLE,
-        Reason.REVISION_NOT_FOUND,
-        Reason.TRANSFER_FAILED,
-        Reason.SOURCE_INCOMPLETE,
-        Reason.SOURCE_CORRUPT,
-        Reason.SOURCE_UNREADABLE,
-        Reason.SOURCE_CHANGED,
     }
 )
 _DETAILS = ("VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified")
@@ -53,13 +40,13 @@ _MESSAGE_LIMIT = 2048
 
 
 def conditions_of(
-    old: Status, new: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime, note: str = ""
+    old: Status, new: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime, notes: Notes = ("", "")
 ) -> list[Condition]:
     """All conditions, in the order in which people read them.
 
-    `prepared`: the source is resolved for this spec; `note`: what to know of the claim.
+    `prepared`: the source is resolved for this spec; `notes`: what to know of the claims of output and source.
     """
-    shown = {**_summary(verdict), **_details(new.artifact, verdict, prepared, note)}
+    shown = {**_summary(verdict), **_details(new.artifact, verdict, prepared, notes)}
     return [_condition(old, generation, now, type_, *one) for type_, one in shown.items()]
 
 
@@ -78,18 +65,22 @@ def _summary(verdict: Verdict) -> dict[str, Shown]:
             return {"Ready": ("False" if verdict.failing else "Unknown", *told)}
 
 
-def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, note: str) -> dict[str, Shown]:
+def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, notes: Notes) -> dict[str, Shown]:
+    volume, source = notes
     good: list[Shown] = [
-        ("True", Reason.SUCCEEDED, f"The claim is there and can be written to{note}"),
-        ("True", Reason.SUCCEEDED, "The source is resolved and complete"),
+        ("True", Reason.SUCCEEDED, f"The claim is there and can be written to{volume}"),
+        ("True", Reason.SUCCEEDED, f"The source is resolved and complete{source}"),
     ]
     if verdict.situation == "done" and artifact is not None:
-        return dict(zip(_DETAILS, [*good, *_complete(artifact), _verified(artifact)], strict=True))
-    pending = _pending(verdict)
-    shown = [*good, *[pending] * 3] if prepared else [pending] * 5
+        shown = [*good, *_complete(artifact), _verified(artifact)]
+        verdict = verdict.trouble or verdict
+    else:
+        pending = _pending(verdict)
+        shown = [*good, *[pending] * 3] if prepared else [pending] * 5
+    of_source = verdict.reason in ABOUT_SOURCES or verdict.about == "source"
     wrong = (
-        verdict.reason in _VOLUME,
-        verdict.reason in _SOURCE,
+        verdict.reason in _VOLUME and not of_source,
+        of_source,
         verdict.reason == Reason.ARTIFACT_DAMAGED,
         verdict.reason == Reason.ARTIFACT_DAMAGED,
         verdict.reason == Reason.VERIFICATION_FAILED,

@@ -9,9 +9,9 @@ from shardwright_worker.contract.reasons import Reason
 
 # Reasons of a container that was never started: containerd and CRI-O, and runtimes behind cri-dockerd.
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"})
+# It names the program: hooks and runtimes of a node are programs, too, and no image can bring those.
 _NO_PROGRAM = re.compile(
-    r"executable file .{0,200}not found"
-    r"|\b(exec|shardwright-worker)\b.{0,200}(not found|no such file or directory|exec format error|permission denied)",
+    r"shardwright-worker\b.{0,200}(not found|no such file or directory|exec format error|permission denied)",
     re.IGNORECASE | re.DOTALL,
 )
 # What the last step before the program leaves in the log, where the file is there and cannot be executed.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.api.status import Artifact, Status
+from shardwright_operator.api.status import Artifact, ResolvedSource, Status
 from shardwright_operator.decide.inputs import artifact_inputs, short_hash, source_inputs
 from shardwright_operator.decide.pruning import due_pruning
 from shardwright_operator.decide.request import request_of
@@ -14,6 +14,7 @@ from shardwright_operator.decide.world import Claim, Config, Observed
 from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import Reason
 
+FETCHED = "fetchedFor"  # entry of status.upkeep: for which artifact and proof its source was fetched
 Stage = Literal["Prepare", "Shard"]
 
 
@@ -23,6 +24,7 @@ class Need:
 
     `upkeep`: the artifact is published, this only looks after it; `prunes`: that is what it is for.
     `restores`: whether a damaged artifact is back, nothing else: no accelerator may follow from it.
+    `fetches`: a hub's source for a proof, which an artifact that was found finished had no need of.
     `key` and `level`: the artifact that it must report, if known, and how it must have been proven.
     """
 
@@ -34,6 +36,7 @@ class Need:
     key: str = ""
     level: str = ""
     restores: bool = False
+    fetches: bool = False
 
 
 def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, claim: Claim) -> Need | None:
@@ -49,6 +52,9 @@ def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, cla
         return Need("Shard", short_hash(prepare, source.key), prepare, key=source.key, level=spec.verification)
     artifact = status.artifact
     if not satisfies(artifact.verified_by, spec.verification):
+        fetched = fetched_for(source.key, spec.verification)
+        if spec.source.hugging_face and not source.fingerprint and status.upkeep.get(FETCHED) != fetched:
+            return Need("Prepare", short_hash(prepare, fetched), prepare, fetches=True)
         # The shard Job finds the artifact published, and only proves it.
         inputs = short_hash(prepare, source.key, spec.verification)
         return Need("Shard", inputs, prepare, key=source.key, level=spec.verification)
@@ -58,6 +64,11 @@ def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, cla
         due = f"recheck {artifact.checked_at or artifact.completed_at}"
         return Need("Prepare", short_hash(prepare, due), prepare, upkeep=True)
     return None
+
+
+def fetched_for(key: str, level: str) -> str:
+    """What status.upkeep says of a source that was fetched for a proof alone."""
+    return f"{key}/{level}"
 
 
 def is_prepared(config: Config, observed: Observed, spec: Spec, claim: Claim | None) -> bool:
@@ -83,6 +94,14 @@ def is_published(config: Config, observed: Observed, spec: Spec, claim: Claim) -
     return source.inputs != "" and not is_prepared(config, observed, spec, claim)
 
 
+def is_unasked(need: Need, source: ResolvedSource | None) -> bool:
+    """Whether this only looks after what is published, as time or pruning asks for and no person does.
+
+    Such a look is about the artifact: a source that is gone by now does not keep it from being looked at.
+    """
+    return need.upkeep and source is not None and source.inputs == need.source_inputs
+
+
 def next_recheck(spec: Spec, artifact: Artifact) -> datetime:
     """When the artifact is looked at again."""
     assert spec.recheck is not None
@@ -94,7 +113,7 @@ def due_restoration(now: datetime, status: Status, spec: Spec) -> str:
     failure, retry = status.last_failure, status.retry
     if spec.recheck is None or failure is None or failure.time is None or retry is None or not retry.stopped:
         return ""
-    if failure.reason is not Reason.ARTIFACT_DAMAGED or failure.stage != "Prepare":
+    if failure.reason is not Reason.ARTIFACT_DAMAGED:
         return ""
     # A later failure of the look itself does not change what it is for.
     due = failure.time + timedelta(seconds=seconds(spec.recheck.interval))

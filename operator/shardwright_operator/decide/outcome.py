@@ -5,6 +5,7 @@ from datetime import datetime
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Failure, JobStatus, Status
+from shardwright_operator.build.labels import VERIFICATION
 from shardwright_operator.decide.kubelet import said_of, whose_image
 from shardwright_operator.decide.need import Need
 from shardwright_operator.decide.words import clause, clean, last_lines, sentences
@@ -28,31 +29,34 @@ _GUESSES = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Exactly one of the two."""
+    """Exactly one of report and failure. `unheard`: a worker has run, and has not said itself how that ended."""
 
     report: Report | None = None
     failure: Failure | None = None
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
-    """Why it failed; `counts`: it uses up one of spec.job.maxAttempts."""
+    """Why it failed; `counts`: it uses up one of spec.job.maxAttempts; `ran`: a worker of ours was there."""
 
     reason: Reason
     message: str
     counts: bool = True
     retry_after: float | None = None
+    ran: bool = True
 
 
 def judge(observed: Observed, spec: Spec, need: Need, job: Job, attempt: JobStatus, now: datetime) -> Outcome:
     """The outcome of a finished Job."""
     pod = _last_pod(observed, job.name)
     report = read_report(pod.termination_message) if pod else None
-    if job.complete and pod and report and _is_success(report, pod) and _answers(report, need):
+    if job.complete and pod and report and _is_success(report, pod) and _answers(report, need, job, observed):
         return Outcome(report=report)
     cause = _cause(observed, spec, job, attempt, pod, report)
     rank = report.rank if report else None
-    return Outcome(failure=_failure(attempt, cause, job.finished_at or now, pod.exit_code if pod else None, rank))
+    failure = _failure(attempt, cause, job.finished_at or now, pod.exit_code if pod else None, rank)
+    return Outcome(failure=failure, unheard=cause.ran and (report is None or report.succeeded))
 
 
 def vanished(observed: Observed, attempt: JobStatus, now: datetime) -> Outcome:
@@ -85,12 +89,18 @@ def _is_success(report: Report, pod: Pod) -> bool:
     return report.succeeded and pod.exit_code == 0 and report.exit_code == 0 and report.reason == Reason.SUCCEEDED
 
 
-def _answers(report: Report, need: Need) -> bool:
-    """Whether a success says what the stage was asked for; what does not would only be asked for again."""
-    artifact = report.artifact
+def _answers(report: Report, need: Need, job: Job, observed: Observed) -> bool:
+    """Whether a success says what the Job was asked for; what does not would only be asked for again."""
+    artifact, published = report.artifact, observed.resource.status.artifact
+    if artifact is not None and artifact.key != report.key:
+        return False
     if need.stage == "Prepare":
-        return bool(report.source and report.key) and (artifact is None or artifact.key == report.key)
-    return artifact is not None and artifact.key == need.key and satisfies(artifact.verified_by, need.level)
+        # A look at what is published says what it found, be there a source or not.
+        looked = need.upkeep and published is not None and published.key == report.key
+        return bool(report.key) and (report.source is not None or looked)
+    # The spec may ask for more by now: that is the next need, and no failure of this Job.
+    asked = job.labels.get(VERIFICATION, need.level)
+    return artifact is not None and artifact.key == need.key and satisfies(artifact.verified_by, asked)
 
 
 def _last_pod(observed: Observed, job: str) -> Pod | None:
@@ -115,12 +125,17 @@ def _cause(
     if failure and failure.reason == Reason.DISRUPTED and pod.status_reason:
         return _without_report(job, attempt, pod, None)  # the worker knows that it was stopped, the node knows why
     if failure:
-        return _reported(failure, attempt)
+        return _reported(failure, spec, attempt)
     return _without_report(job, attempt, pod, report)
 
 
-def _reported(report: Report, attempt: JobStatus) -> _Cause:
+def _reported(report: Report, spec: Spec, attempt: JobStatus) -> _Cause:
     """The worker's own words. Who waits as long as a hub has asked has not failed; accelerators never wait for one."""
+    if attempt.stage == "Shard" and report.reason is Reason.SOURCE_NOT_FOUND and spec.source.hugging_face:
+        gone = (
+            f"What was fetched of {spec.source.hugging_face.repo} is gone from the output claim, and is fetched again"
+        )
+        return _Cause(Reason.SOURCE_CHANGED, gone)
     asked = report.retry_after if attempt.stage == "Prepare" and MEANINGS[report.reason].retry else None
     asked = min(asked, LONGEST_REST) if asked is not None and asked > 0 else None  # NaN is not larger than 0
     counts = asked is None and report.reason != Reason.DISRUPTED
@@ -131,7 +146,7 @@ def _without_report(job: Job, attempt: JobStatus, pod: Pod, report: Report | Non
     """What the node, the exit code or the last lines of the log tell of a worker without a report to go by."""
     if report is None and (said := said_of(pod)):
         message = sentences(said.message, whose_image(said.reason, attempt.stage))
-        return _Cause(said.reason, message, counts=said.ran or not MEANINGS[said.reason].retry)
+        return _Cause(said.reason, message, counts=said.ran or not MEANINGS[said.reason].retry, ran=said.ran)
     if pod.disruption or pod.deleting or pod.exit_code in (_SIGTERM, 70):
         words = pod.disruption or pod.status_message
         return _Cause(Reason.DISRUPTED, f"Pod {pod.name} was stopped{': ' + words if words else ''}", counts=False)
@@ -169,7 +184,9 @@ def _deadline(observed: Observed, spec: Spec, job: Job, attempt: JobStatus) -> _
     ready = status.condition("Ready")
     waited = ready.message if ready and ready.reason not in (Reason.PROGRESSING, Reason.SUCCEEDED) else ""
     never = f"Job {job.name} waited longer than spec.job.deadline ({spec.job.deadline}) and its pod never ran"
-    return _Cause(Reason.DEADLINE_EXCEEDED, sentences(f"{never}: {waited}" if waited else never), counts=False)
+    # A pod that a node has taken holds its accelerators, and something is wrong with it.
+    placed = any(pod.node for pod in pods)
+    return _Cause(Reason.DEADLINE_EXCEEDED, sentences(f"{never}: {waited}" if waited else never), placed, ran=False)
 
 
 def _last_seen(status: Status, attempt: JobStatus, pod: Pod | None) -> str:

@@ -22,8 +22,15 @@ from shardwright_operator.decide.publication import kept_artifact, kept_serving,
 from shardwright_operator.decide.running import LOOK_AGAIN, watch
 from shardwright_operator.decide.starting import create, start
 from shardwright_operator.decide.upkeep import look_after
-from shardwright_operator.decide.verdict import Verdict, describe, done, paused, stalled, working
-from shardwright_operator.decide.volume import check_folder, check_output, claims_go, note_on_claim, output_claim
+from shardwright_operator.decide.verdict import Verdict, describe, done, paused, stalled, suspended, working
+from shardwright_operator.decide.volume import (
+    check_folder,
+    check_output,
+    claims_go,
+    note_on_claim,
+    note_on_source,
+    output_claim,
+)
 from shardwright_operator.decide.words import sentences
 from shardwright_operator.decide.world import Config, Job, Observed
 from shardwright_worker.contract.reasons import Reason
@@ -82,7 +89,7 @@ def _without_claim(observed: Observed, spec: Spec, status: Status) -> Step:
     if problem.situation == "stalled":
         return _stop(observed, status, problem)
     if spec.suspend:
-        return Step(status, paused(problem))
+        return Step(status, paused(problem) if problem.failing else suspended())
     claim = output_claim(observed, spec)
     if claim is not None and claim.deleting:
         # Whatever a Job still writes there is lost with the claim, which waits for the pod to go.
@@ -129,7 +136,7 @@ def _beside(case: Case, step: Step) -> Step:
         same = artifact.inputs == case.wanted() and (source is None or source.key == artifact.key)
         kept = sentences(verdict.message, describe(artifact) if same else earlier)
         return replace(step, verdict=replace(verdict, message=kept))
-    trouble = verdict.message if verdict.situation in ("retrying", "stalled") else ""
+    trouble = verdict if verdict.situation in ("retrying", "stalled") else None
     return replace(step, verdict=done(artifact, trouble))
 
 
@@ -183,16 +190,36 @@ def _failed(case: Case, need: Need, attempt: JobStatus, job: Job | None) -> Step
     case = case.after(
         retry.record(case.status, case.spec, case.config, record, outcome.failure, resource.uid, case.now)
     )
-    source, reason = case.status.source, outcome.failure.reason
-    if need.stage == "Shard" and source and (job is None or job.complete or reason is Reason.SOURCE_CHANGED):
+    reason, final = outcome.failure.reason, case.status.retry is not None and case.status.retry.stopped
+    unheard = job is None or job.complete or (final and outcome.unheard)
+    if need.stage == "Shard" and (unheard or reason is Reason.SOURCE_CHANGED):
         # It may have published before its word was lost: let prepare look before accelerators are taken again.
-        case = case.update(source=source.model_copy(update={"inputs": ""}))
-    if need.stage == "Prepare" and need.upkeep and reason is Reason.ARTIFACT_DAMAGED:
-        case = case.update(artifact=None, serving=None)  # something else has its place: it is not there any more
+        case = _look_again(case)
+    if reason is Reason.ARTIFACT_DAMAGED:
+        case = _without_damaged(case, need)
     if need.stage == "Shard" and reason is Reason.VERIFICATION_FAILED:
         case = case.update(artifact=kept_artifact(case.status, need.key), serving=kept_serving(case.status, need.key))
     following = case.need()  # none if it was for a request that its user has taken back
     return _rest(case) if following is None else start(case, following)
+
+
+def _look_again(case: Case) -> Case:
+    """What is known of the source and of its artifact is not trusted any more: prepare looks before all else."""
+    source = case.status.source
+    return case.update(source=source.model_copy(update={"inputs": ""})) if source else case
+
+
+def _without_damaged(case: Case, need: Need) -> Case:
+    """Something else has the artifact's place, or a part of it is gone: it is not there any more.
+
+    A first look does not tell which artifact that was. It may be the published one, should the spec lead back to it.
+    """
+    artifact = case.status.artifact
+    if artifact is None or (need.stage == "Shard" and artifact.key != need.key):
+        return case
+    if need.stage == "Prepare" and not need.upkeep:
+        return _look_again(case)
+    return case.update(artifact=None, serving=None)
 
 
 def _finish(now: datetime, config: Config, observed: Observed, step: Step) -> Plan:
@@ -201,7 +228,7 @@ def _finish(now: datetime, config: Config, observed: Observed, step: Step) -> Pl
     after = replace(observed, resource=replace(resource, status=step.status))
     prepared = spec is not None and is_prepared(config, after, spec, output_claim(observed, spec))
     generation = resource.generation
-    note = note_on_claim(observed, spec) if spec else ""
-    conditions = conditions_of(resource.status, step.status, step.verdict, generation, prepared, now, note)
+    notes = (note_on_claim(observed, spec), note_on_source(observed, spec)) if spec else ("", "")
+    conditions = conditions_of(resource.status, step.status, step.verdict, generation, prepared, now, notes)
     complete = step.status.model_copy(update={"observed_generation": generation, "conditions": conditions})
     return Plan(complete, step.actions, tuple(events_of(resource.status, complete)), step.requeue_after)

@@ -55,6 +55,8 @@ def why_pruning_waits(observed: Observed, spec: Spec, artifact: Artifact) -> str
         return f"Nothing is removed while the folders of other resources overlap with this one's: {names}"
     if status.upkeep.get(SKIPPED_AT):
         return "The Job that was to remove older artifacts started late; mounts are looked at anew before the next one"
+    if observed.claim_users is None:
+        return "Nothing is removed until it is known what the namespace's pods mount"
     return "Nothing is removed while a pod mounts more than one artifact; mount the artifact by subPath"
 
 

@@ -15,7 +15,7 @@ from shardwright_operator.api.status import (
 )
 from shardwright_operator.decide.case import Case
 from shardwright_operator.decide.inputs import engine_image
-from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.need import FETCHED, Need, fetched_for
 from shardwright_operator.decide.progress import time_in_queue
 from shardwright_operator.decide.pruning import pruned
 from shardwright_operator.decide.retry import is_made_good
@@ -33,11 +33,13 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
     status, spec, claim = case.status, case.spec, case.claim
     update: dict[str, Any] = {"job": None, "progress": None}
     proven = report.artifact is not None and satisfies(report.artifact.verified_by, spec.verification)
-    if proven or is_made_good(status, case.retry_inputs()):
+    if proven or need.restores or is_made_good(status, case.retry_inputs()):
         update |= {"retry": None, "last_failure": None}
     update["durations"] = _durations(case, need, job, report)
     if need.stage == "Prepare" and report.source:
         update["source"] = source_of(case, need, report)
+    if report.artifact is None and status.artifact and status.artifact.key == report.key:
+        update |= {"artifact": None, "serving": None}  # other inputs led to the same artifact, and it is not there
     if report.artifact:
         image = engine_image(case.config, case.observed.resource, spec)
         update["artifact"] = artifact_of(spec, claim, image, case.wanted(), report.artifact, case.now)
@@ -45,6 +47,10 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
         # What is proven less than asked is not offered anew; what was offered stays so until it is disproven.
         update["serving"] = serving_of(spec, report.artifact) if proven or (same and status.serving) else None
         kept = {name: text for name, text in status.upkeep.items() if name != CHANGED}
+        if unseen := report.upkeep.get("source"):
+            kept[CHANGED] = f"The source could not be looked at: {unseen}"
+        if need.fetches:
+            kept[FETCHED] = fetched_for(report.artifact.key, spec.verification)
         update["upkeep"] = pruned(kept, spec, report.artifact.key, report, case.now) if need.prunes else kept
     return status.model_copy(update=update)
 

@@ -26,7 +26,7 @@ def record(
 ) -> Status:
     """The status after a failed attempt."""
     damage = status.last_failure
-    if retry.stopped and damage and (damage.reason, damage.stage) == (Reason.ARTIFACT_DAMAGED, "Prepare"):
+    if retry.stopped and damage and damage.reason is Reason.ARTIFACT_DAMAGED:
         # A look whether it is restored has failed: that builds nothing, and the next look is an interval away.
         again, seen = damage.model_copy(update={"time": now}), [*status.attempts, failure][-HISTORY:]
         return status.model_copy(update={"last_failure": again, "attempts": seen, "job": None, "progress": None})

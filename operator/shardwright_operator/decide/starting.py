@@ -5,7 +5,7 @@ from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import next_attempt
 from shardwright_operator.decide.case import Case, Step
 from shardwright_operator.decide.children import job_for
-from shardwright_operator.decide.need import Need
+from shardwright_operator.decide.need import Need, is_unasked
 from shardwright_operator.decide.plan import CreateJob
 from shardwright_operator.decide.running import LOOK_AGAIN
 from shardwright_operator.decide.verdict import Verdict, paused, suspended, waiting, working
@@ -31,14 +31,15 @@ def _kept_back(case: Case, need: Need) -> Step | None:
     if hold and hold.situation == "stalled" and _may_be_published(case, need):
         hold = None
     if hold and hold.situation == "stalled":
-        only_looks = need.upkeep or need.restores
+        damaged = hold.reason is Reason.ARTIFACT_DAMAGED
+        only_looks = need.upkeep or need.restores or (damaged and need.stage == "Prepare")
         again = retry.next_upkeep(case.status, case.spec)
         if not only_looks or again is None or case.now < again:
             case = case.update(last_handled_reconcile_at=case.observed.resource.request)
-            waits = again is not None and (only_looks or hold.reason is Reason.ARTIFACT_DAMAGED)
+            waits = again is not None and case.now < again and (only_looks or damaged)
             return Step(case.status, hold, (), (again - case.now).total_seconds() if again and waits else None)
         hold = None
-    if step := _unready(case, retry.last(case.status, record)):
+    if step := _unready(case, need, retry.last(case.status, record)):
         return step
     if hold and record.next_attempt_at:
         return Step(case.status, hold, (), (record.next_attempt_at - case.now).total_seconds())
@@ -52,9 +53,9 @@ def _may_be_published(case: Case, need: Need) -> bool:
     return asks and need.stage == "Prepare" and failure is not None and failure.stage == "Shard"
 
 
-def _unready(case: Case, failure: Verdict | None = None) -> Step | None:
-    """What keeps any Job from being created: suspension, or a source claim that is not there."""
-    problem = check_source(case.observed, case.spec)
+def _unready(case: Case, need: Need, failure: Verdict | None = None) -> Step | None:
+    """What keeps a Job from being created: suspension, or a source claim that is not there and that it needs."""
+    problem = None if is_unasked(need, case.status.source) else check_source(case.observed, case.spec)
     if case.spec.suspend:
         wrong = problem or failure
         return Step(case.status, paused(wrong) if wrong else suspended())
@@ -63,7 +64,7 @@ def _unready(case: Case, failure: Verdict | None = None) -> Step | None:
 
 def create(case: Case, need: Need, attempt: JobStatus) -> Step:
     """The Job of an attempt that is on record."""
-    if step := _unready(case):
+    if step := _unready(case, need):
         return step
     action = CreateJob(job_for(case.now, case.config, case.observed, case.spec, need, attempt))
     for warning in case.observed.warnings:

@@ -1,7 +1,5 @@
 """What a prepare Job found that looked after the published artifact."""
 
-from datetime import datetime
-
 from shardwright_operator.api.status import Failure, ResolvedSource, Retry, Status
 from shardwright_operator.decide.case import Case
 from shardwright_operator.decide.need import Need
@@ -16,8 +14,10 @@ def look_after(case: Case, need: Need, report: Report) -> Status | None:
     status, artifact = case.status, case.status.artifact
     if need.restores:
         return None if report.artifact else _still_damaged(case, report)
-    if not need.upkeep or artifact is None or report.source is None:
+    if not need.upkeep or artifact is None:
         return None
+    if report.source is None:  # it could not be looked at, which is told; the artifact was
+        return None if report.artifact else _damaged(case, need, status.source, False, report.message)
     asked = status.source is None or status.source.inputs != need.source_inputs
     if report.key == artifact.key:
         return None if report.artifact else _damaged(case, need, source_of(case, need, report), asked, report.message)
@@ -26,7 +26,7 @@ def look_after(case: Case, need: Need, report: Report) -> Status | None:
     return None if asked else _changed(case, need, report)
 
 
-def _damaged(case: Case, need: Need, source: ResolvedSource, asked: bool, what: str) -> Status:
+def _damaged(case: Case, need: Need, source: ResolvedSource | None, asked: bool, what: str) -> Status:
     """It is built anew if the spec says so or a person asked for this look; otherwise that person is waited for."""
     status, job, spec = case.status, case.status.job, case.spec
     assert status.artifact is not None
@@ -60,8 +60,11 @@ def _changed(case: Case, need: Need, report: Report) -> Status:
     """The source on the claim is another one now. Nobody asked for that, so nothing is built from it."""
     status, artifact = case.status, case.status.artifact
     assert artifact is not None
-    note = "The source has changed since; to build from it, set the annotation reconcile.fluxcd.io/requestedAt"
-    checked: dict[str, datetime] = {"checked_at": case.now}
+    same = report.source is not None and status.source is not None and report.source.digest == status.source.digest
+    what = "The image that names artifacts" if same else "The source"
+    note = f"{what} has changed since; to build from it, set the annotation reconcile.fluxcd.io/requestedAt"
+    looked_at = "Bytes" if case.spec.recheck and case.spec.recheck.deep and not need.prunes else "Headers"
+    checked = {"checked_at": case.now, "looked_at": looked_at}
     upkeep = pruned(status.upkeep, case.spec, artifact.key, report, case.now) if need.prunes else status.upkeep
     upkeep = {**upkeep, CHANGED: note}
     update = {"job": None, "progress": None, "retry": None, "last_failure": None, "upkeep": upkeep}

@@ -7,16 +7,23 @@ from shardwright_operator.api.status import Artifact
 from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import Reason
 
+Subject = Literal["", "source"]
 Situation = Literal["working", "retrying", "stalled", "done", "suspended"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A situation of the table of conditions. `message` is for people."""
+    """A situation of the table of conditions. `message` is for people.
+
+    `about`: which claim it is about, where the reason does not say it. `trouble`: what went wrong in looking after an
+    artifact that stays published.
+    """
 
     situation: Situation
     reason: Reason
     message: str
+    about: Subject = ""
+    trouble: "Verdict | None" = None
 
     @property
     def failing(self) -> bool:
@@ -32,9 +39,9 @@ def working(message: str, reason: Reason = Reason.PROGRESSING) -> Verdict:
     return Verdict("working", reason, message)
 
 
-def waiting(reason: Reason, message: str) -> Verdict:
+def waiting(reason: Reason, message: str, about: Subject = "") -> Verdict:
     """Something is in the way that can pass by itself."""
-    return Verdict("retrying", reason, message)
+    return Verdict("retrying", reason, message, about)
 
 
 def stalled(reason: Reason, message: str) -> Verdict:
@@ -42,10 +49,10 @@ def stalled(reason: Reason, message: str) -> Verdict:
     return Verdict("stalled", reason, message)
 
 
-def done(artifact: Artifact, trouble: str = "") -> Verdict:
-    """The artifact is published and proven as asked; `trouble`: what went wrong in looking after it."""
-    message = describe(artifact)
-    return Verdict("done", Reason.SUCCEEDED, f"{message}; looking after it failed: {trouble}" if trouble else message)
+def done(artifact: Artifact, trouble: Verdict | None = None) -> Verdict:
+    """The artifact is published and proven as asked."""
+    message = describe(artifact) + (f"; looking after it failed: {trouble.message}" if trouble else "")
+    return Verdict("done", Reason.SUCCEEDED, message, trouble=trouble)
 
 
 def describe(artifact: Artifact) -> str:

@@ -1,5 +1,7 @@
 """The claims: there, bound or able to be bound, and of a kind that can be written to."""
 
+from dataclasses import replace
+
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.build.job import folder_on_volume
 from shardwright_operator.decide.verdict import Verdict, stalled, waiting, working
@@ -30,13 +32,34 @@ def check_folder(observed: Observed, spec: Spec) -> Verdict | None:
 
 
 def note_on_claim(observed: Observed, spec: Spec) -> str:
-    """What a person should know of a claim that can be used: that it outlives the resource against its word."""
+    """What a person should know of a claim that can be used: that it stays or goes against the spec's word."""
     create, claim = spec.output.persistent_volume_claim.create, output_claim(observed, spec)
-    if claim is None or create is None or create.when_deleted != "Delete":
+    if claim is None:
         return ""
-    if any(uid == observed.resource.uid for _, uid in claim.owners):
+    goes = any(uid == observed.resource.uid for _, uid in claim.owners)
+    if goes == (create is not None and create.when_deleted == "Delete"):
         return ""
+    if goes:
+        return (
+            f"; it is deleted together with this resource, as it was created with whenDeleted: Delete; {_detach(claim)}"
+        )
     return "; it is kept when this resource is deleted, since this resource did not create it, or others named it"
+
+
+def note_on_source(observed: Observed, spec: Spec) -> str:
+    """What a person should know of the source's claim: that it goes with a resource."""
+    source = spec.source.persistent_volume_claim
+    claim = observed.claims.get(source.claim_name) if source else None
+    if source is None or claim is None or not claim.owners:
+        return ""
+    owners = ", ".join(owner for owner, _ in claim.owners)
+    return f"; its claim {claim.name} is deleted together with the ShardedCheckpoint {owners}; {_detach(claim)}"
+
+
+def _detach(claim: Claim) -> str:
+    """How a claim is kept from going with the resource that owns it."""
+    patch = '{"metadata":{"ownerReferences":null}}'
+    return f"to keep it: kubectl patch pvc {claim.name} --type=merge -p '{patch}'"
 
 
 def check_output(observed: Observed, spec: Spec) -> Verdict | None:
@@ -61,8 +84,8 @@ def check_output(observed: Observed, spec: Spec) -> Verdict | None:
         return stalled(
             Reason.NAME_CONFLICT,
             f"spec.output.persistentVolumeClaim.claimName: the claim {name} is deleted together with the "
-            f"ShardedCheckpoint {owners} (whenDeleted: Delete), and what lies on it; use another claim, or detach it: "
-            f'kubectl patch pvc {name} --type=merge -p \'{{"metadata":{{"ownerReferences":null}}}}\'',
+            f"ShardedCheckpoint {owners} (whenDeleted: Delete), and what lies on it; use another claim, or, "
+            f"{_detach(claim)}",
         )
     if not WRITABLE & set(claim.access_modes):
         modes = ", ".join(claim.access_modes) or "no access mode"
@@ -80,8 +103,9 @@ def check_source(observed: Observed, spec: Spec) -> Verdict | None:
     field = "spec.source.persistentVolumeClaim.claimName"
     if claim is None:
         message = f"{field}: there is no PersistentVolumeClaim {source.claim_name} in this namespace"
-        return waiting(Reason.VOLUME_NOT_FOUND, message)
-    return _unusable(claim, field)
+        return waiting(Reason.VOLUME_NOT_FOUND, message, "source")
+    problem = _unusable(claim, field)
+    return replace(problem, about="source") if problem else None
 
 
 def claims_go(observed: Observed) -> bool:

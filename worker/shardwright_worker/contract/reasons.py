@@ -103,7 +103,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.INVALID_ENGINE_ARGUMENTS: Meaning("vLLM refuses these engine arguments for this model.", "Correct spec.engine as the message says.", False, 32),
     Reason.DEVICE_UNAVAILABLE: Meaning("The accelerators of the node cannot be used, or are too few.", "Check driver and device plugin of the node; it is tried again.", True, 50),
     Reason.OUT_OF_DEVICE_MEMORY: Meaning("The model does not fit into the memory of the accelerators.", "Raise tensorParallelSize or use larger accelerators.", False, 51),
-    Reason.OUT_OF_MEMORY: Meaning("The pod needed more memory than its limit.", "Raise spec.job.resources.limits.memory, which is the shard Job's.", False, 52),
+    Reason.OUT_OF_MEMORY: Meaning("The pod needed more memory than its limit.", "For the shard Job raise spec.job.resources.limits.memory; prepare has a fixed 2Gi: take out of the source what is not part of the model.", False, 52),
     Reason.COMMUNICATION_FAILED: Meaning("The ranks lost each other.", "It is tried again; if it stays so, check the node's links and drivers.", True, 53),
     Reason.IMAGE_PULL_FAILED: Meaning("The container image cannot be pulled.", "Correct spec.engine.image or spec.job.imagePullSecrets.", True),
     Reason.WORKER_NOT_IN_IMAGE: Meaning("The image has no program shardwright-worker.", "Build the engine image from worker/Dockerfile on top of the vLLM that you want, and name that in spec.engine.image.", False),
@@ -122,6 +122,23 @@ MEANINGS: dict[Reason, Meaning] = {
 # fmt: on
 
 _BY_EXIT_CODE = {meaning.exit_code: reason for reason, meaning in MEANINGS.items() if meaning.exit_code is not None}
+
+
+# What may be wrong with a source, which says nothing of the artifact that was made from it.
+ABOUT_SOURCES = frozenset(
+    {
+        Reason.SOURCE_NOT_FOUND,
+        Reason.SOURCE_UNAUTHORIZED,
+        Reason.SOURCE_GATED,
+        Reason.SOURCE_UNAVAILABLE,
+        Reason.REVISION_NOT_FOUND,
+        Reason.TRANSFER_FAILED,
+        Reason.SOURCE_INCOMPLETE,
+        Reason.SOURCE_CORRUPT,
+        Reason.SOURCE_UNREADABLE,
+        Reason.SOURCE_CHANGED,
+    }
+)
 
 
 def reason_of_exit_code(exit_code: int) -> Reason | None:

@@ -38,7 +38,7 @@ class Layout:
     """What decides an artifact's name beside its source, and where it goes.
 
     `deep`: a look at the artifact reads every byte. `verification`: the level that is asked for.
-    `damage`: what earlier looks found wrong, by key.
+    `damage`: what earlier looks found wrong, by key; `seen`: what they found.
     """
 
     engine: EngineSettings
@@ -51,6 +51,7 @@ class Layout:
     verification: str = "digests"
     show: Show = field(default=silent, compare=False)
     damage: dict[str, str] = field(default_factory=dict, compare=False)
+    seen: dict[str, ArtifactReport | None] = field(default_factory=dict, compare=False)
 
     @property
     def pattern(self) -> str:
@@ -62,7 +63,15 @@ class Layout:
         return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size, installed_vllm())
 
     def finished(self, key: str) -> ArtifactReport | None:
-        """The artifact, if it is there and whole; ArtifactDamaged if what has its name cannot be replaced by one."""
+        """The artifact, if it is there and whole; ArtifactDamaged if what has its name cannot be replaced by one.
+
+        A second look at a key gives what the first one found.
+        """
+        if key not in self.seen:
+            self.seen[key] = self._look(key)
+        return self.seen[key]
+
+    def _look(self, key: str) -> ArtifactReport | None:
         refuse_links(self.volume_root, self.output / STAGING_FOLDER)
         found = finished_artifact(self.output, key, self.volume_root, installed_vllm())
         folder = self.output / key
@@ -155,12 +164,12 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     return Prepared(key, source, folder, files, artifact)
 
 
-def upkeep(pruning: Pruning, layout: Layout, key: str) -> dict[str, str]:
-    """Remove older artifacts; the one that was just asked for stays."""
+def upkeep(pruning: Pruning, layout: Layout, *keys: str) -> dict[str, str]:
+    """Remove older artifacts; those of these keys stay, too."""
     return prune(
         layout.output,
         pruning.keep,
-        {*pruning.protected, key},
+        {*pruning.protected, *keys},
         in_use=pruning.in_use,
         until=pruning.until,
         root=layout.volume_root,
