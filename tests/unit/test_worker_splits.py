@@ -23,10 +23,15 @@ LLAMA: dict[str, Any] = {
 FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
 MOE = {**LLAMA, "model_type": "qwen3_moe", "num_experts": 128, "moe_intermediate_size": 768, "hidden_size": 2048}
 
+MIXTRAL = {**LLAMA, "model_type": "mixtral", "num_local_experts": 8, "vocab_size": 32000}
 
-def ct(**weights: Any) -> dict[str, Any]:
+
+def ct(*ignore: str, **weights: Any) -> dict[str, Any]:
     group = {"targets": ["Linear"], "weights": {"type": "int", "num_bits": 4, **weights}}
-    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}}
+    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}, "ignore": list(ignore)}
+
+
+IN_128 = {"strategy": "group", "group_size": 128}
 
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -49,6 +54,19 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
      {"tensor_parallel_size": 4}, "group_size=128"),
     ({**MOE, "moe_intermediate_size": 770}, {"tensor_parallel_size": 4}, "moe_intermediate_size 770 is not"),
     ({**MOE, "quantization_config": FP8, "moe_intermediate_size": 720}, {"tensor_parallel_size": 2}, "= 360 is not"),
+    # Expert widths of Qwen3-30B-A3B and, with the usual modules left out, Qwen3-235B-A22B.
+    ({**MOE, "quantization_config": ct(**IN_128)}, {"tensor_parallel_size": 4},
+     "partition (192) to be divisible by group_size (128): moe_intermediate_size is 768"),
+    ({**MOE, "moe_intermediate_size": 1536, "quantization_config": ct("lm_head", "re:.*mlp.gate$", **IN_128)},
+     {"tensor_parallel_size": 8}, "possible are 1, 2, 3, 4, 6, 12, or any with expert parallelism"),
+    ({**MOE, "model_type": "minimax_m2", "moe_intermediate_size": None, "intermediate_size": 1536,
+      "quantization_config": ct(**IN_128)}, {"tensor_parallel_size": 8}, "): intermediate_size is 1536"),
+    ({**MIXTRAL, "intermediate_size": 14337}, {"tensor_parallel_size": 2}, "intermediate_size 14337 is not"),
+    ({**MIXTRAL, "intermediate_size": 14336 + 96, "quantization_config": FP8}, {"tensor_parallel_size": 2},
+     "the experts' intermediate_size 14432 is split"),
+    # Experts as a whole on each rank, and the vocabulary is split all the same.
+    ({**MIXTRAL, "num_attention_heads": 48, "num_key_value_heads": 12, "vocab_size": 31990},
+     {"tensor_parallel_size": 3, "enable_expert_parallel": True}, "the vocabulary of 31990 entries"),
     ({"text_config": {**LLAMA, "intermediate_size": 11009}}, {"tensor_parallel_size": 2}, "11009"),
 ]  # fmt: skip
 
@@ -74,6 +92,23 @@ FINE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     # vLLM refines the blocks of experts: 768 / 4 = 192 is no multiple of 128, but one of 64.
     ({**MOE, "quantization_config": FP8}, {"tensor_parallel_size": 4}),
     ({**MOE, "moe_intermediate_size": 770}, {"tensor_parallel_size": 4, "enable_expert_parallel": True}),
+    ({**MOE, "quantization_config": ct(**IN_128)}, {"tensor_parallel_size": 4, "enable_expert_parallel": True}),
+    ({**MOE, "quantization_config": ct(**IN_128)}, {"tensor_parallel_size": 2}),
+    ({**MOE, "quantization_config": ct(**IN_128, actorder="group")}, {"tensor_parallel_size": 4}),
+    # vLLM makes groups of these smaller.
+    ({**MOE, "quantization_config": {"quant_method": "gptq", "group_size": 128}}, {"tensor_parallel_size": 4}),
+    ({**MOE, "quantization_config": {"quant_method": "awq", "group_size": 128}}, {"tensor_parallel_size": 4}),
+    # Experts that are not quantized, or may not be.
+    *(({**MOE, "quantization_config": ct(name, **IN_128)}, {"tensor_parallel_size": 4}) for name in (
+        "model.layers.0.mlp.experts.0.down_proj", "re:.*experts.*", "re:.*", "re:.*(self_attn|mlp).*", "re:(?!.*attn).*"
+    )),
+    ({**MOE, "moe_intermediate_size": 720,
+      "quantization_config": {**FP8, "modules_to_not_convert": ["model.layers.0.mlp.experts"]}},
+     {"tensor_parallel_size": 2}),
+    ({**MIXTRAL, "quantization_config": ct(**IN_128)}, {"tensor_parallel_size": 8}),
+    # The experts' width is not the dense layers'.
+    ({**MOE, "intermediate_size": 11009}, {"tensor_parallel_size": 2}),
+    ({**MIXTRAL, "model_type": "unheard_of", "intermediate_size": 14337}, {"tensor_parallel_size": 2}),
     # A family that may build its layers otherwise, and a library that does.
     ({**LLAMA, "model_type": "unheard_of", "intermediate_size": 11009}, {"tensor_parallel_size": 2}),
     ({**LLAMA, "intermediate_size": 11009}, {"tensor_parallel_size": 2, "extra_args": {"model_impl": "transformers"}}),

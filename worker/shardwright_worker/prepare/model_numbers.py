@@ -41,6 +41,21 @@ def possible(whole: int, largest: int = _LARGEST_SIZE) -> str:
     return ", ".join(str(size) for size in sizes[:_NAMED]) + (", ..." if len(sizes) > _NAMED else "")
 
 
+def possible_blocks(whole: int, block: int, most: int) -> str:
+    """The sizes up to `most` that leave each rank whole blocks."""
+    sizes = [size for size in range(1, min(most, 4096) + 1) if whole % size == 0 and (whole // size) % block == 0]
+    return ", ".join(str(size) for size in sizes[:20]) or "1"
+
+
 def invalid(message: str) -> WorkerFailure:
     """The failure of settings that do not fit the model."""
     return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+
+
+def check_divided(name: str, inner: int | None, size: int, otherwise: str = "") -> None:
+    """InvalidEngineArguments unless every rank gets as much of this."""
+    if inner and inner % size:
+        raise invalid(
+            f"{name} {inner} is not divisible by {size}, the tensor parallel size; possible are "
+            f"{possible(inner)}{otherwise}"
+        )
