@@ -69,6 +69,7 @@ class AnyWorld(RuleBasedStateMachine):
         resumed = {one.name for one in plan.actions if isinstance(one, SuspendJob) and not one.suspend}
         assert resumed <= marked, "a Job was resumed that somebody else holds"
         assert plan.status.observed_generation == world.generation
+        assert plan.requeue_after is None or plan.requeue_after >= 0, "a time that has passed is looked at for ever"
         for name in world.created[before:]:
             if (
                 name not in world.created[:before]

@@ -21,7 +21,7 @@ from shardwright_worker.prepare.listing import SourceFile, list_source
 from shardwright_worker.prepare.shipped_digests import check_shipped_digests
 from shardwright_worker.redaction import redact
 from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import FIRST, INDEX, model_files, write_files
+from tests.harness.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
 from tests.unit.test_worker_source import refusal
 
 SECONDS = 3.0  # a quadratic reading of these texts takes minutes
@@ -157,7 +157,9 @@ def test_a_file_that_became_a_pipe_cannot_hold_the_digest(tmp_path: Path) -> Non
         ("config.json", b'{"num_attention_heads": ' + b"9" * 5000 + b"}", "not a valid JSON file"),
         (INDEX, b'{"weight_map": {"a": "' + b"x" * 300 + b'.safetensors"}}', "outside the folder"),
         (INDEX, b'{"weight_map": {"a": ' + b"[" * 100_000, "cannot be read"),
+        (INDEX, b'{"weight_map": {"' + b"a" * 5000 + b'": "x.safetensors"}}', "a tensor with 5000 characters"),
         (FIRST, (9).to_bytes(8, "little") + b'{"\\ud800":', "is damaged"),
+        (FIRST, safetensors({"a" * 5000: b"12"}), "a tensor with 5000 characters"),
     ],
 )
 def test_files_that_are_out_of_all_bounds(tmp_path: Path, name: str, content: bytes, words: str) -> None:

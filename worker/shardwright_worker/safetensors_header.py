@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from shardwright_worker.json_reader import JsonError, JsonReader
 from shardwright_worker.regular_file import NotRegular, open_regular
+from shardwright_worker.tensor_names import NamesKept
 from shardwright_worker.unlike_weights import looks_like, pickle_damage
 
 __all__ = ["HEADER_LIMIT", "HeaderError", "TensorEntry", "looks_like", "pickle_damage", "read_header"]
@@ -77,6 +78,7 @@ def _is_text(name: str) -> bool:
 def _entries(file: BinaryIO, length: int) -> dict[str, TensorEntry]:
     reader = JsonReader(file, length)
     entries: dict[str, TensorEntry] = {}
+    kept = NamesKept()
     try:
         if reader.kind() != "{":
             raise HeaderError("is damaged: its header is not a JSON object")
@@ -88,6 +90,9 @@ def _entries(file: BinaryIO, length: int) -> dict[str, TensorEntry]:
                 raise HeaderError(f"is damaged: its header has two entries of tensor {shown(name)}")
             if not _is_text(name):
                 raise HeaderError(f"is damaged: its header has a tensor whose name is no text: {shown(name)}")
+            excess = kept.excess(name)
+            if excess:
+                raise HeaderError(excess)
             if len(entries) == MOST_TENSORS:
                 raise HeaderError(f"has more than {MOST_TENSORS} tensors, which no model has in a file")
             entries[name] = _entry(name, reader.value(), 8 + length)

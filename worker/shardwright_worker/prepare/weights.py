@@ -7,12 +7,13 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.json_files import gguf_words, lora_words
 from shardwright_worker.prepare.listing import Listing
-from shardwright_worker.prepare.pickle_names import tensor_names
+from shardwright_worker.prepare.pickle_names import instructions_left, tensor_names
 from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.prepare.selection import CONSOLIDATED_INDEX, INDEX, PICKLES, index_read, weights_read
 from shardwright_worker.prepare.walk import first_below
 from shardwright_worker.prepare.weights_index import read_index
 from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header, shown
+from shardwright_worker.tensor_names import NamesKept
 from shardwright_worker.unlike_weights import pickle_damage
 
 _PICKLE_INDEX = "pytorch_model.bin.index.json"
@@ -80,9 +81,11 @@ def _check_safetensors(listing: Listing, names: list[str], index_name: str) -> W
     # vLLM ignores files that an index does not name.
     files = sorted(set(index.values())) if index else names
     places: dict[str, str] = {}
+    kept = NamesKept()
     found = floats = others = 0
     for name in files:
         for tensor, entry in _header(listing, name).items():
+            _keep(kept, tensor, name)
             _take(tensor, name, places, index, index_name)
             found += index.get(tensor) == name
             if entry.dtype in _FLOATS:
@@ -103,6 +106,13 @@ def _header(listing: Listing, name: str) -> dict[str, TensorEntry]:
         raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} {error}") from None
     except OSError as error:
         raise unreadable(name, listing.folder / name, error) from None
+
+
+def _keep(kept: NamesKept, tensor: str, file: str) -> None:
+    """SourceCorrupt if the names of the files that were read do not fit in memory with this one."""
+    excess = kept.excess(tensor)
+    if excess:
+        raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{file} {excess}")
 
 
 def _take(tensor: str, file: str, places: dict[str, str], index: Mapping[str, str], index_name: str) -> None:
@@ -134,16 +144,18 @@ def _absent(index: Mapping[str, str], places: Mapping[str, str], index_name: str
 
 def _check_pickles(listing: Listing, files: list[str]) -> None:
     places: dict[str, str] = {}
+    kept, left = NamesKept(), instructions_left()
     for name in files:
         path = listing.folder / name
         try:
             damage = pickle_damage(path)
-            names = [] if damage else tensor_names(path)
+            names = [] if damage else tensor_names(path, left)
         except OSError as error:
             raise unreadable(name, path, error) from None
         if damage:
             raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} {damage}")
         for tensor in names:
+            _keep(kept, tensor, name)
             first = places.setdefault(tensor, name)
             if first != name:
                 raise _twice(tensor, first, name)

@@ -11,6 +11,7 @@ from shardwright_worker.prepare.listing import Listing
 from shardwright_worker.prepare.refusals import unreadable
 from shardwright_worker.regular_file import NotRegular, open_regular
 from shardwright_worker.safetensors_header import shown
+from shardwright_worker.tensor_names import NamesKept
 
 _MOST_TENSORS = 1_000_000
 _LONGEST_FILE_NAME = 255
@@ -29,8 +30,8 @@ def read_index(listing: Listing, name: str) -> dict[str, str]:
     if not where:
         raise _corrupt(f"{name} has no weight_map that maps tensors to files")
     for each in set(where.values()):
-        if len(each) > _LONGEST_FILE_NAME or not stays_inside(each):
-            raise _corrupt(f"{name} names {each[:80]!r}, which is outside the folder")
+        if not stays_inside(each):
+            raise _outside(name, each)
     return where
 
 
@@ -51,10 +52,16 @@ def _weight_map(name: str, reader: JsonReader) -> dict[str, str]:
 
 def _entries(name: str, reader: JsonReader) -> dict[str, str]:
     where: dict[str, str] = {}
+    kept = NamesKept()
     for tensor in reader.members():
+        excess = kept.excess(tensor)
+        if excess:
+            raise _corrupt(f"{name} {excess}")
         file = reader.value()
         if not isinstance(file, str):
             raise _corrupt(f"{name} has no weight_map that maps tensors to files: {tensor[:200]!r} has none")
+        if len(file) > _LONGEST_FILE_NAME:
+            raise _outside(name, file)
         if tensor in where:
             raise _corrupt(
                 f"{name} names tensor {shown(tensor)} twice, in {where[tensor]} and in {file}: keep the true entry, or "
@@ -64,6 +71,10 @@ def _entries(name: str, reader: JsonReader) -> dict[str, str]:
             raise _corrupt(f"{name} names more than {_MOST_TENSORS} tensors")
         where[tensor] = sys.intern(file)
     return where
+
+
+def _outside(name: str, file: str) -> WorkerFailure:
+    return _corrupt(f"{name} names {file[:80]!r}, which is outside the folder")
 
 
 def _corrupt(message: str) -> WorkerFailure:
