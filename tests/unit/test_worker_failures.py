@@ -17,8 +17,10 @@ from shardwright_worker.shard.rank import say
 from shardwright_worker.shard.sides import Sides
 
 SIDES = Sides(Path("/models/llama"), Path("/output/.staging/x"))
+PROVING = Sides(output=SIDES.output)
 INVALID, QUANTIZATION = Reason.INVALID_ENGINE_ARGUMENTS, Reason.UNSUPPORTED_QUANTIZATION
-# What vLLM 0.26 to 0.33 were seen to say.
+DEVICE, LINK = Reason.DEVICE_UNAVAILABLE, Reason.COMMUNICATION_FAILED
+# What vLLM 0.26 to 0.33, torch, NCCL and CUDA say.
 SEEN = [
     ("start (2) + length (1) exceeds dimension size (2).", INVALID),
     ("Total number of attention heads (8) must be divisible by tensor parallel size (3).", INVALID),
@@ -49,10 +51,34 @@ SEEN = [
     ("Following weights were not initialized from checkpoint: {'model.norm.weight'}", Reason.SOURCE_INCOMPLETE),
     ("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has", Reason.OUT_OF_DEVICE_MEMORY),
     ("Failed to load model - not enough GPU memory.", Reason.OUT_OF_DEVICE_MEMORY),
-    ("Free memory on device 0 (1/80 GiB) is less than desired GPU memory utilization", Reason.OUT_OF_DEVICE_MEMORY),
-    ("NCCL error: unhandled system error", Reason.COMMUNICATION_FAILED),
-    ("Failed to infer device type", Reason.DEVICE_UNAVAILABLE),
-    ("World size (4) is larger than the number of available GPUs (2)", Reason.DEVICE_UNAVAILABLE),
+    ("Free memory on device cuda:0 (0.5/79.2 GiB) on startup is less than desired GPU memory utilization", DEVICE),
+    ("NCCL error: unhandled system error", LINK),
+    ("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection reset by peer [127.0.0.1]:23456", LINK),
+    ("[/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 1800000ms for recv", LINK),
+    ("Timed out after 601 seconds waiting for clients. 1/2 clients joined.", LINK),
+    ("wait timeout after 2000ms, keys: /x", LINK),
+    ("The client socket has failed to connect to any network address of (10.0.0.3, 29500).", LINK),
+    ("The client socket has timed out after 600000ms while trying to connect to (10.0.0.3, 29500).", LINK),
+    ("The server socket has failed to listen on any local network address. port: 36159, useIpv6: false, code: -98, "
+     "name: EADDRINUSE, message: address already in use", LINK),
+    ("Failed to recv, got 0 bytes. Connection was likely closed. Did the remote server shutdown or crash?", LINK),
+    ("Failed to infer device type", DEVICE),
+    ("CUDA error: CUDA-capable device(s) is/are busy or unavailable\nCUDA kernel errors might be", DEVICE),
+    ("Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before calling NumCudaDevices() that "
+     "might have already set an error? Error 802: system not yet initialized", DEVICE),
+    ("NCCL error in: ProcessGroupNCCL.cpp:3353, unhandled cuda error (run with NCCL_DEBUG=INFO for details)\n"
+     "Last error:\nCuda failure 802 'system not yet initialized'", DEVICE),
+    ("CUDA unknown error - this may be due to an incorrectly set up environment, e.g. changing env variable", DEVICE),
+    ("GPU is lost", DEVICE),
+    ("Driver/library version mismatch", DEVICE),
+    ("No valid attention backend found for cuda with AttentionSelectorConfig(head_size=200, dtype=torch.bfloat16, "
+     "kv_cache_dtype=auto, block_size=None, use_mla=False). Reasons: {FLASH_ATTN: [head_size not supported], "
+     "TRITON_ATTN: [block_size not supported]}.", Reason.UNSUPPORTED_MODEL),
+    ("The quantization method fp8 is not supported for the current GPU. Minimum capability: 89.", QUANTIZATION),
+    ("Group size (96) not supported by Marlin, supported group sizes are: [32, 64, 128]", QUANTIZATION),
+    ("Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4 GPU has", INVALID),
+    ("Pipeline parallelism is not supported for this model. Supported models implement the `SupportsPP`", INVALID),
+    ("World size (4) is larger than the number of available GPUs (2)", DEVICE),
     ("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory", Reason.OUT_OF_MEMORY),
 ]  # fmt: skip
 
@@ -69,6 +95,18 @@ def test_words_that_were_seen_have_their_reason(words: str, reason: Reason, rank
     assert words[:40] in failure.message
 
 
+@pytest.mark.parametrize("kind", ["DistBackendError", "DistNetworkError", "DistStoreError"])
+def test_what_torch_calls_an_error_of_the_ranks_is_one(kind: str) -> None:
+    error = type(kind, (RuntimeError,), {})("unheard of")
+    assert classify(error, Reason.VERIFICATION_FAILED, SIDES).reason is LINK
+
+
+def test_no_words_are_found_across_sentences() -> None:
+    said = "The block size is 16. Flummi is not supported. World size (4) is odd.\nIt is larger than the number of"
+    said += " available GPUs"
+    assert classify(ValueError(said), Reason.UNEXPECTED_ERROR, SIDES).reason is Reason.UNEXPECTED_ERROR
+
+
 def test_words_that_nobody_has_seen_are_told_as_they_are() -> None:
     failure = classify_rank(2, tell(KeyError("model.flummi")), Reason.UNEXPECTED_ERROR, SIDES)
     assert failure.reason is Reason.UNEXPECTED_ERROR
@@ -81,6 +119,9 @@ def test_words_that_nobody_has_seen_are_told_as_they_are() -> None:
     [
         (errno.EIO, Reason.VOLUME_UNAVAILABLE, Reason.VOLUME_UNAVAILABLE),
         (errno.ESTALE, Reason.VOLUME_UNAVAILABLE, Reason.VOLUME_UNAVAILABLE),
+        (errno.ENOTCONN, Reason.VOLUME_UNAVAILABLE, Reason.VOLUME_UNAVAILABLE),
+        (errno.ETIMEDOUT, Reason.VOLUME_UNAVAILABLE, Reason.VOLUME_UNAVAILABLE),
+        (errno.ESHUTDOWN, Reason.VOLUME_UNAVAILABLE, Reason.VOLUME_UNAVAILABLE),
         (errno.EACCES, Reason.SOURCE_UNREADABLE, Reason.VOLUME_NOT_WRITABLE),
         (errno.EPERM, Reason.SOURCE_UNREADABLE, Reason.VOLUME_NOT_WRITABLE),
         (errno.EROFS, Reason.SOURCE_UNREADABLE, Reason.VOLUME_NOT_WRITABLE),
@@ -100,13 +141,25 @@ def test_the_side_of_an_error_is_told_by_its_file(number: int, on_source: Reason
             assert path in failure.message
 
 
-@pytest.mark.parametrize(("number", "reason"), [(5, Reason.VOLUME_UNAVAILABLE), (13, Reason.SOURCE_UNREADABLE)])
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(5, Reason.VOLUME_UNAVAILABLE), (107, Reason.VOLUME_UNAVAILABLE), (13, Reason.SOURCE_UNREADABLE)],
+)
 def test_a_reader_that_names_no_file_means_what_it_loads(number: int, reason: Reason) -> None:
     error = RuntimeError(f"Error while reading: something (os error {number})")
     assert classify(error, Reason.UNEXPECTED_ERROR, SIDES).reason is reason
-    proving = Sides(output=SIDES.output)
-    expected = Reason.VOLUME_UNAVAILABLE if number == 5 else Reason.VOLUME_NOT_WRITABLE
-    assert classify(error, Reason.VERIFICATION_FAILED, proving).reason is expected
+    expected = reason if number != 13 else Reason.VOLUME_NOT_WRITABLE
+    assert classify(error, Reason.VERIFICATION_FAILED, PROVING).reason is expected
+
+
+def test_a_file_of_the_source_that_is_none_is_the_source(tmp_path: Path) -> None:
+    """A folder, or links in a circle. Of an error that names neither side, nothing is known."""
+    for number in (errno.EISDIR, errno.ELOOP):
+        sides = Sides(source=tmp_path)
+        named = OSError(number, os.strerror(number), str(tmp_path / "model.safetensors"))
+        assert classify(named, Reason.SOURCE_CORRUPT, sides).reason is Reason.SOURCE_CORRUPT
+        nameless = OSError(number, os.strerror(number))
+        assert classify(nameless, Reason.SOURCE_CORRUPT, sides).reason is Reason.UNEXPECTED_ERROR
 
 
 def test_what_safetensors_calls_missing_is_looked_at(tmp_path: Path) -> None:
@@ -121,12 +174,40 @@ def test_what_safetensors_calls_missing_is_looked_at(tmp_path: Path) -> None:
         assert failure.reason is expected, failure.message
 
 
-def test_full_shared_memory_is_no_full_volume() -> None:
-    failure = classify(
-        OSError(errno.ENOSPC, "No space left on device", "/dev/shm/psm_1"), Reason.UNEXPECTED_ERROR, SIDES
-    )
+FULL_SHARED_MEMORY: list[Exception] = [
+    OSError(errno.ENOSPC, "No space left on device", "/dev/shm/psm_1"),
+    OSError(errno.ENOSPC, "No space left on device", "/psm_3f2a91c0"),
+    RuntimeError("unable to write to file </torch_812_2937_0>: No space left on device (28)"),
+    RuntimeError(
+        "NCCL error in: /pytorch/torch/csrc/distributed/c10d/ProcessGroupNCCL.cpp:3353, unhandled system error (run "
+        "with NCCL_DEBUG=INFO for details), NCCL version 2.27.5\nLast error:\nError while creating shared memory "
+        "segment /dev/shm/nccl-G2nR1q (size 33030528), error: No space left on device (28)"
+    ),
+]
+
+
+@pytest.mark.parametrize("error", FULL_SHARED_MEMORY, ids=["file", "segment", "torch", "NCCL"])
+def test_full_shared_memory_is_no_full_volume(error: Exception) -> None:
+    failure = classify(error, Reason.UNEXPECTED_ERROR, SIDES)
     assert failure.reason is Reason.OUT_OF_MEMORY
     assert "/dev/shm is full" in failure.message
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_of_the_pod_is_no_full_volume(number: int) -> None:
+    path = "/root/.triton/cache/abc/x.so"
+    failure = classify(OSError(number, os.strerror(number), path), Reason.VERIFICATION_FAILED, SIDES)
+    assert failure.reason is Reason.UNEXPECTED_ERROR
+    assert path in failure.message
+
+
+@pytest.mark.parametrize("said", ["[Errno 28] No space left on device", "No space left on device (os error 28)"])
+def test_a_full_disk_that_nobody_names_is_the_output(said: str) -> None:
+    """Where one is written; a proof writes none."""
+    for sides, reason in ((SIDES, Reason.INSUFFICIENT_SPACE), (PROVING, Reason.UNEXPECTED_ERROR)):
+        failure = classify(RuntimeError(said), Reason.UNEXPECTED_ERROR, sides)
+        assert failure.reason is reason
+        assert str(SIDES.source) not in failure.message
 
 
 def _fail(scratch: Path, rank: int, time: float, error: Exception) -> None:

@@ -9,18 +9,12 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.failures import classify_rank
+from shardwright_worker.shard.felt import FELT
 from shardwright_worker.shard.rank import heard
 from shardwright_worker.shard.sides import Sides
 
 KILLED = "was killed by SIGKILL"
 _LONGEST = 4000  # characters of a message that are looked at
-# What happens to a process because another one ended; it hides nothing that happened before.
-_CONSEQUENCE = re.compile(
-    r"Connection (closed|reset|refused|aborted)|ConnectionError|Broken ?pipe|\bcancell?ed\b|Cancell?edError|EOFError"
-    r"|BrokenProcessPool|process pool|died unexpectedly|initialization failed|Executor failed|EngineDead|SystemExit"
-    r"|Timed? ?out|barrier|remote process|peer",
-    re.I,
-)
 _HINTS = {
     signal.SIGBUS: "a file that it had mapped could not be read, or /dev/shm is full",
     signal.SIGILL: "this CPU lacks an instruction that the build of vLLM or torch uses",
@@ -56,4 +50,4 @@ def death(who: str, code: int, rank: int | None = None) -> WorkerFailure:
 def _is_felt(said: Mapping[str, Any], died: bool) -> bool:
     if died or said["reason"]:
         return False
-    return _CONSEQUENCE.search(f"{said['type']}: {said['message'][:_LONGEST]}") is not None
+    return re.search(FELT, f"{said['type']}: {said['message'][:_LONGEST]}", re.I) is not None

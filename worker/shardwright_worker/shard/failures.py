@@ -6,26 +6,32 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.sides import Sides, judge_system_error, system_number
+from shardwright_worker.shard.felt import FELT
+from shardwright_worker.shard.sides import Sides, judge_system_error, system_number, tells_of_files
 
 _HEAD, _TAIL = 4000, 2000  # characters of a long message that are looked at
-# (words of the message, reason); the first that matches wins. Facts: research on vLLM 0.26 to 0.33.
+# (words of one sentence of the message, reason); the first that matches wins, so that what is special stands above what
+# is general. Facts: research on vLLM 0.26 to 0.33.
 _WORDS: tuple[tuple[str, Reason], ...] = (
-    (r"No space left on device|Disk quota exceeded", Reason.INSUFFICIENT_SPACE),
     (
         r"out of memory.*\b(CUDA|HIP|GPU)|\b(CUDA|HIP)\b.*out of memory|not enough GPU memory",
         Reason.OUT_OF_DEVICE_MEMORY,
     ),
-    (r"Free memory on device .* is less than desired|No available memory for the cache", Reason.OUT_OF_DEVICE_MEMORY),
-    (r"CUBLAS_STATUS_ALLOC_FAILED|To serve at least one request", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"No available memory for the cache|To serve at least one request", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"CUBLAS_STATUS_ALLOC_FAILED", Reason.OUT_OF_DEVICE_MEMORY),
     (r"DefaultCPUAllocator|can't allocate memory|Cannot allocate memory|bad_alloc", Reason.OUT_OF_MEMORY),
-    (r"NCCL error|DistBackendError|Connection closed by peer|Gloo.*(timeout|closed)", Reason.COMMUNICATION_FAILED),
+    (r"unable to allocate shared memory", Reason.OUT_OF_MEMORY),
+    # We ask for so little of it that somebody else holds the rest, such as a rank that was just killed.
+    (r"Free memory on device .* is less than desired", Reason.DEVICE_UNAVAILABLE),
     (r"Failed to infer device type|No CUDA GPUs are available|no NVIDIA driver", Reason.DEVICE_UNAVAILABLE),
     (r"World size .* is larger than the number of available|invalid device ordinal", Reason.DEVICE_UNAVAILABLE),
-    (
-        r"uncorrectable ECC|CUDA driver version is insufficient|device.* is busy or unavailable",
-        Reason.DEVICE_UNAVAILABLE,
-    ),
+    (r"no CUDA-capable device|busy or unavailable|uncorrectable ECC|GPU is lost", Reason.DEVICE_UNAVAILABLE),
+    (r"system not yet initialized|CUDA unknown error|NVMLError", Reason.DEVICE_UNAVAILABLE),
+    (r"CUDA driver version is insufficient|Driver/library version mismatch", Reason.DEVICE_UNAVAILABLE),
+    (r"NCCL error|Dist(Backend|Network|Store)?Error|gloo/transport|Gloo connect", Reason.COMMUNICATION_FAILED),
+    (r"Connection (closed|reset) by peer|Address already in use", Reason.COMMUNICATION_FAILED),
+    (r"The (client|server) socket has (failed|timed out)|Failed to (recv|send), ", Reason.COMMUNICATION_FAILED),
+    (r"Timed out waiting \d+ms|seconds waiting for clients|Wait timeout", Reason.COMMUNICATION_FAILED),
     (r"incomplete metadata|header ?too ?(small|large)|invalid header|InvalidHeader", Reason.SOURCE_CORRUPT),
     (r"Metadata ?Incomplete ?Buffer|Error while deserializing|MetadataIncomplete", Reason.SOURCE_CORRUPT),
     (r"referenced in index but missing|Cannot find any model weights", Reason.SOURCE_INCOMPLETE),
@@ -35,6 +41,7 @@ _WORDS: tuple[tuple[str, Reason], ...] = (
     (r"Invalid repository ID or local directory", Reason.SOURCE_NOT_FOUND),
     (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),
     (r"not a valid JSON file", Reason.SOURCE_CORRUPT),
+    (r"No valid attention backend found", Reason.UNSUPPORTED_MODEL),
     (
         r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
         r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
@@ -45,6 +52,7 @@ _WORDS: tuple[tuple[str, Reason], ...] = (
         Reason.UNSUPPORTED_MODEL,
     ),
     (r"Model architectures .* (failed|not supported)|has no vLLM", Reason.UNSUPPORTED_MODEL),
+    (r"Bfloat16 is only supported on|Pipeline parallelism is not supported for", Reason.INVALID_ENGINE_ARGUMENTS),
     (r"trust_remote_code=True|trust[-_]remote[-_]code", Reason.INVALID_ENGINE_ARGUMENTS),
     (
         r"must be divisible by|not divisible by|divisible by|evenly divi|not a multiple of|not multiple of|must align"
@@ -56,10 +64,13 @@ _WORDS: tuple[tuple[str, Reason], ...] = (
     (r"start \(\d+\) \+ length \(\d+\) exceeds dimension size", Reason.INVALID_ENGINE_ARGUMENTS),
     (r"unrecognized arguments|invalid choice|Invalid (linear|moe)_backend", Reason.INVALID_ENGINE_ARGUMENTS),
 )
+# How the machine or another process was, and no more is known.
+_SYSTEM = rf"{FELT}|\b(CUDA|HIP|cuBLAS|cuDNN) error|AcceleratorError|CalledProcessError"
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n")  # what stands between them
 
 
 def classify(error: BaseException, otherwise: Reason, sides: Sides | None = None) -> WorkerFailure:
-    """The failure that an exception stands for; `otherwise` if nothing in it is known."""
+    """The failure that an exception stands for; `otherwise` if nothing in it is known, and it is not the system's."""
     if isinstance(error, WorkerFailure):
         return error
     if isinstance(error, MemoryError):
@@ -88,14 +99,26 @@ def classify_rank(rank: int, said: Mapping[str, Any], otherwise: Reason, sides: 
 
 def _failure(said: Mapping[str, Any], otherwise: Reason, sides: Sides, rank: int | None) -> WorkerFailure:
     kind, message = said["type"], _ends(said["message"])
-    number = system_number(kind, message, said["errno"])
-    if number and (judged := judge_system_error(number, message, said.get("files", ()), sides)):
+    number, files = system_number(kind, message, said["errno"]), said.get("files", ())
+    if number and (judged := judge_system_error(number, message, files, sides)):
         return WorkerFailure(judged.reason, judged.message, rank=rank, error_type=kind)
-    text = f"{kind}: {message}"
-    reason = next((reason for words, reason in _WORDS if re.search(words, text, re.I | re.S)), None)
-    if reason is None and otherwise is Reason.UNEXPECTED_ERROR:
-        return WorkerFailure(otherwise, f"{kind}: {_short(message)}".rstrip(": "), rank=rank, error_type=kind)
-    return WorkerFailure(reason or otherwise, _short(message) or kind, rank=rank, error_type=kind)
+    told = _short(message)
+    reason = _reason_of(f"{kind}: {message}")
+    if reason is None:
+        if number:
+            loaded = tells_of_files(number, message, files, sides)
+        else:
+            loaded = not re.search(_SYSTEM, f"{kind}: {told}", re.I)
+        reason = otherwise if loaded else Reason.UNEXPECTED_ERROR
+    if reason is Reason.UNEXPECTED_ERROR:
+        told = f"{kind}: {told}".rstrip(": ")
+    return WorkerFailure(reason, told or kind, rank=rank, error_type=kind)
+
+
+def _reason_of(text: str) -> Reason | None:
+    sentences = _SENTENCES.split(text)
+    found = (reason for words, reason in _WORDS if any(re.search(words, each, re.I) for each in sentences))
+    return next(found, None)
 
 
 def _ends(message: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # vLLM's message queues and CPU collectives, torch's and NCCL's segments; killed processes leave them behind.
-_SHARED = ("/dev/shm/psm_", "/dev/shm/vllm_dist_", "/dev/shm/-tp:", "/dev/shm/torch_", "/dev/shm/nccl-")  # noqa: S108
+SHARED_MEMORY = ("/dev/shm/psm_", "/dev/shm/vllm_dist_", "/dev/shm/-tp:", "/dev/shm/torch_", "/dev/shm/nccl-")  # noqa: S108
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 30.0  # seconds until a killed process must be gone; freeing much device memory takes a while
 _COUNTERS = (
@@ -50,7 +50,7 @@ def shared_memory_of(leader: int | None) -> set[str]:
         with contextlib.suppress(OSError):
             for line in (process / "maps").read_text().splitlines():
                 path = line.partition("/")[1] + line.partition("/")[2]
-                if path.startswith(_SHARED):
+                if path.startswith(SHARED_MEMORY):
                     found.add(path.removesuffix(" (deleted)"))
     return found
 

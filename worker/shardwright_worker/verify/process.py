@@ -8,6 +8,7 @@ from shardwright_worker.contract.engine import EngineSettings
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.shard.answer import JOB, Answer, answering
 from shardwright_worker.shard.engine import Engine, frugal
+from shardwright_worker.shard.failures import classify
 from shardwright_worker.shard.process import leave_without_rank
 from shardwright_worker.shard.rank import heard
 from shardwright_worker.shard.rank_deaths import watching_ranks
@@ -15,6 +16,7 @@ from shardwright_worker.shard.rank_failure import watch_log
 from shardwright_worker.shard.sides import Sides
 from shardwright_worker.verify.serving import serving_engine_arguments
 from shardwright_worker.verify.tokenizer import processor_facts, tokenizer_facts
+from shardwright_worker.verify.verdict import speaks_of_shards
 
 _EXTENSION = "shardwright_worker.verify.observer.Extension"
 
@@ -27,14 +29,14 @@ def main(folder: Path) -> None:
 
 
 def verify(job: dict[str, Any], settings: EngineSettings, answer: Answer) -> None:
-    """Load with the stock loader and a server's arguments; what goes wrong in it is a failed verification."""
+    """Load with the stock loader and a server's arguments; what nobody knows better is a failed verification."""
     artifact, scratch = Path(job["artifact"]), Path(job["scratch"])
     watch_log(scratch)
     failed = Reason.VERIFICATION_FAILED
     served = answer.guard(lambda: serving_engine_arguments(artifact, settings, job["file_pattern"]), failed)
     arguments = frugal(served, artifact, settings.world_size, _EXTENSION)
     config = answer.guard(arguments.create_engine_config, failed)
-    reader = _reader_facts(config.model_config, set(job["reader"]))
+    reader = _reader_facts(config.model_config, set(job["reader"]), Sides(output=artifact))
     with watching_ranks(scratch, lambda: leave_without_rank(answer, scratch)):
         engine = answer.guard(lambda: Engine(arguments, config, job["answers"]), failed, scratch)
         digests = answer.guard(engine.digests, failed, scratch)
@@ -43,8 +45,8 @@ def verify(job: dict[str, Any], settings: EngineSettings, answer: Answer) -> Non
     answer.finish({**found, "reader": reader})
 
 
-def _reader_facts(model_config: Any, wanted: set[str]) -> dict[str, Any]:
-    """The same facts that are known of the source's tokenizer and processor; or the error instead of them."""
+def _reader_facts(model_config: Any, wanted: set[str], sides: Sides) -> dict[str, Any]:
+    """The same facts that are known of the source's tokenizer and processor; or what is wrong with the artifact's."""
     facts: dict[str, Any] = {}
     try:
         if wanted:
@@ -52,5 +54,8 @@ def _reader_facts(model_config: Any, wanted: set[str]) -> dict[str, Any]:
         if "processor" in wanted:
             facts |= processor_facts(model_config)
     except Exception as error:
+        failure = classify(error, Reason.VERIFICATION_FAILED, sides)
+        if not speaks_of_shards(failure):
+            raise failure from error
         facts["error"] = f"{type(error).__name__}: {error}"[:2000]
     return facts

@@ -13,19 +13,10 @@ from shardwright_worker.shard.rank import RankPlan
 from shardwright_worker.shard.request import ShardRequest
 from shardwright_worker.verify.answers import difference, kept
 from shardwright_worker.verify.digests import verify_digests
+from shardwright_worker.verify.verdict import verdict
 from shardwright_worker.volume_errors import volume_errors
 
 _NAMED, _FILES = 5, 20  # tensors, and files, that a message names
-_NOT_THE_SHARDS = (
-    Reason.OUT_OF_MEMORY,
-    Reason.OUT_OF_DEVICE_MEMORY,
-    Reason.DEVICE_UNAVAILABLE,
-    Reason.COMMUNICATION_FAILED,
-    Reason.VOLUME_UNAVAILABLE,
-    Reason.VOLUME_NOT_WRITABLE,
-    Reason.INSUFFICIENT_SPACE,
-    Reason.UNEXPECTED_ERROR,
-)
 
 
 @dataclass(frozen=True)
@@ -88,7 +79,7 @@ def _load_stock(
     try:
         return child.wait(on_look)
     except WorkerFailure as failure:
-        raise _as_verification(failure) from failure
+        raise verdict(failure, artifact) from failure
 
 
 def compare_tensors(manifest: Manifest, found: dict[str, dict[str, str]], how: str) -> int:
@@ -130,15 +121,3 @@ def compare_readers(source: Sourced, found: dict[str, Any], artifact: Path) -> N
     else:
         message = f"The artifact's tokenizer differs from the source's in {', '.join(wrong)}{lacking}"
     raise WorkerFailure(Reason.VERIFICATION_FAILED, message)
-
-
-def _as_verification(failure: WorkerFailure) -> WorkerFailure:
-    """What the machine or the volume did to the proof says nothing about the shards; all else does.
-
-    With these settings the source was loaded a moment ago.
-    """
-    if failure.reason in _NOT_THE_SHARDS:
-        message = f"while the shards were proven: {failure.message}"
-        return WorkerFailure(failure.reason, message, rank=failure.rank, error_type=failure.error_type)
-    message = f"A stock vLLM cannot load the shards: {failure.message}"
-    return WorkerFailure(Reason.VERIFICATION_FAILED, message, rank=failure.rank, error_type=failure.error_type)
