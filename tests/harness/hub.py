@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -29,6 +30,7 @@ class Repository:
     private: bool = False
     gated: bool = False
     branches: tuple[str, ...] = ("main",)
+    calls_itself: str = ""  # what is stated as the commit instead
 
     @property
     def commit(self) -> str:
@@ -38,7 +40,12 @@ class Repository:
 
     def knows(self, revision: str) -> bool:
         """Whether there is such a branch or commit."""
-        return revision in (*self.branches, self.commit)
+        return revision in (*self.branches, self.commit, self.calls_itself)
+
+    @property
+    def sha(self) -> str:
+        """What it states as its commit."""
+        return self.calls_itself or self.commit
 
 
 class Request(NamedTuple):
@@ -58,7 +65,9 @@ class Faults:
     wrong: set[str] = field(default_factory=set)  # arrive with a changed byte
     omits: set[str] = field(
         default_factory=set
-    )  # what a mirror leaves out: sha, siblings, size, blobId, lfs, tree, head
+    )  # what a mirror leaves out: sha, siblings, size, blobId, lfs, tree, head, links (large files come from it, too)
+    etag: Callable[[bytes], str] | None = None  # of content, instead of Git's name for it
+    checksums: bool = False  # X-Checksum-Sha256 is stated
     sizes: dict[str, object] = field(default_factory=dict)  # what is stated instead of a file's size
     retry_after: str = ""  # header of failing answers
     failures: int = -1  # so many answers fail, then none; all do if negative
@@ -142,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._fail(404, "RevisionNotFound")
         faults = self.owner.faults
         siblings = [_sibling(file, data, faults) for file, data in repository.files.items()]
-        answer = {"id": name, "modelId": name, "sha": repository.commit, "private": False, "tags": []}
+        answer = {"id": name, "modelId": name, "sha": repository.sha, "private": False, "tags": []}
         answer = {**answer, "downloads": 0, "likes": 0, "siblings": siblings}
         return self._json({key: value for key, value in answer.items() if key not in faults.omits})
 
@@ -177,13 +186,14 @@ class _Handler(BaseHTTPRequestHandler):
         data = repository.files[file]
         if not body and "head" in self.owner.faults.omits:
             return self._fail(405, "")
-        if not file.endswith(_LARGE):
-            return self._content(
-                file, data, body, {"X-Repo-Commit": repository.commit, "ETag": f'"{_git_id(file, data)}"'}
-            )
+        faults = self.owner.faults
+        if not file.endswith(_LARGE) or "links" in faults.omits:
+            etag = faults.etag(data) if faults.etag else _git_id(file, data)
+            checksum = {"X-Checksum-Sha256": hashlib.sha256(data).hexdigest()} if faults.checksums else {}
+            return self._content(file, data, body, {"X-Repo-Commit": repository.sha, "ETag": f'"{etag}"', **checksum})
         self.send_response(302)
         self.send_header("Location", f"/storage/{name}|{file}?{SIGNATURE}")
-        self.send_header("X-Repo-Commit", repository.commit)
+        self.send_header("X-Repo-Commit", repository.sha)
         self.send_header("X-Linked-Size", str(len(data)))
         self.send_header("X-Linked-Etag", f'"{hashlib.sha256(data).hexdigest()}"')
         self.send_header("Content-Length", "0")

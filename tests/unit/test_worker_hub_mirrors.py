@@ -6,6 +6,7 @@ import email.utils
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,60 @@ def test_what_is_found_nowhere_is_named(hub: Hub, tmp_path: Path) -> None:
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.SOURCE_UNAVAILABLE
     assert "no list called siblings" in failed.message
+
+
+SILENT = {"size", "blobId", "lfs", "tree", "links"}
+ETAGS: dict[str, Callable[[bytes], str]] = {
+    "sha1": lambda data: hashlib.sha1(data).hexdigest(),
+    "anything": lambda data: hashlib.sha1(b"1760000000" + data).hexdigest(),
+    "short": lambda _data: "abc-1",
+}
+
+
+@pytest.mark.parametrize("etag", ETAGS.values(), ids=ETAGS)
+def test_an_etag_is_a_hint(hub: Hub, tmp_path: Path, etag: Callable[[bytes], str]) -> None:
+    hub.faults.omits, hub.faults.etag = SILENT, etag
+    first = prepare(hub, tmp_path)
+    assert (first.folder / SECOND).read_bytes() == model_files()[SECOND]
+    hub.faults.etag = lambda data: hashlib.sha1(data[::-1]).hexdigest()
+    assert prepare(hub, tmp_path).key == first.key
+
+
+def test_what_an_etag_does_not_confirm_is_not_gone_on_from(hub: Hub, tmp_path: Path) -> None:
+    hub.faults.omits, hub.faults.etag = SILENT, ETAGS["sha1"]
+    hub.faults.cuts[SECOND] = [50] * 9
+    failure(hub, tmp_path)
+    hub.faults.cuts.clear()
+    (partial,) = (tmp_path / ".sources").glob("*.partial")
+    (partial / SECOND).write_bytes(b"bad" + model_files()[SECOND][3:50])
+    hub.requests.clear()
+    assert (prepare(hub, tmp_path).folder / SECOND).read_bytes() == model_files()[SECOND]
+    assert [request.start for request in hub.downloads(SECOND)] == [50, 0]
+
+
+def test_a_checksum_that_is_stated_is_held_to(hub: Hub, tmp_path: Path) -> None:
+    hub.faults.omits, hub.faults.etag, hub.faults.checksums = SILENT, ETAGS["sha1"], True
+    hub.faults.wrong = {SECOND}
+    assert failure(hub, tmp_path).reason == Reason.TRANSFER_FAILED
+    hub.faults.wrong = set()
+    assert prepare(hub, tmp_path).files
+
+
+@pytest.mark.parametrize("omits", [{"blobId", "lfs", "tree"}, {"blobId", "lfs", "tree", "head"}])
+def test_a_name_that_moves_is_no_commit_unless_contents_are_stated(hub: Hub, tmp_path: Path, omits: set[str]) -> None:
+    repository(hub).calls_itself = "latest-snapshot"
+    first = prepare(hub, tmp_path)
+    config = repository(hub).files["config.json"]
+    repository(hub).files["config.json"] = config + b"\n"
+    second = prepare(hub, tmp_path)
+    assert second.key != first.key
+    assert (second.folder / "config.json").read_bytes() == config + b"\n"
+    hub.faults.omits = omits
+    failed = failure(hub, tmp_path)
+    assert failed.reason == Reason.REVISION_NOT_FOUND
+    assert "'latest-snapshot', which is no commit" in failed.message
+    commit = repository(hub).commit
+    assert prepare(hub, tmp_path, revision=commit).source.revision == commit
 
 
 @pytest.mark.parametrize("size", [-5, 10**30, "many", None, True])

@@ -12,7 +12,7 @@ from shardwright_worker.prepare.hub_request import HubRequest
 from shardwright_worker.prepare.transfer import UNKNOWN, HubFile
 
 _COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{6,63}")
-_HEX = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LARGEST_SIZE = 1 << 50  # a pebibyte; larger is a slip
 _LARGEST_ANSWER = 16 * 1024**2
 _MOST_FILES, _MOST_PAGES = 100_000, 200
@@ -50,21 +50,27 @@ def with_head(request: HubRequest, commit: str, file: HubFile) -> HubFile:
     """The file with what the hub says when asked for it alone, where its lists are silent."""
     headers = _head(request, commit, file.name)
     size = _size(headers.get("x-linked-size") or headers.get("content-length"))
-    digest = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
-    known = digest if _HEX.fullmatch(digest) else ""
+    etag = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
     return HubFile(
         file.name,
         size if file.size == UNKNOWN else file.size,
-        file.sha256 or (known if len(known) == 64 else ""),
-        file.blob_id or (known if len(known) == 40 else ""),
+        file.sha256 or _hex(headers.get("x-checksum-sha256"), 64) or _hex(etag, 64),
+        file.blob_id,
+        _hex(etag, 40),
     )
 
 
+def is_hash(commit: str) -> bool:
+    """Whether this names one content for ever, as Git's commits do; mirrors may state a name that moves instead."""
+    return _HASH.fullmatch(commit) is not None
+
+
 def _commit(request: HubRequest, revision: str, stated: object) -> str:
-    if isinstance(stated, str) and _COMMIT.fullmatch(stated):
-        return stated
-    if re.fullmatch(r"[0-9a-f]{40}", revision):
+    named = stated if isinstance(stated, str) and _COMMIT.fullmatch(stated) else ""
+    if is_hash(revision) and not is_hash(named):
         return revision
+    if named:
+        return named
     found = _head(request, revision, "config.json").get("x-repo-commit", "")
     if _COMMIT.fullmatch(found):
         return found

@@ -8,7 +8,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import SOURCES_FOLDER, digest_of
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.hub_errors import hub_failures
-from shardwright_worker.prepare.hub_listing import describe, with_head
+from shardwright_worker.prepare.hub_listing import describe, is_hash, with_head
 from shardwright_worker.prepare.hub_patience import patiently
 from shardwright_worker.prepare.hub_request import DEFAULT_ENDPOINT, HubRequest
 from shardwright_worker.prepare.selection import chosen, weights_read
@@ -94,4 +94,18 @@ def _resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
         raise WorkerFailure(
             Reason.SOURCE_INCOMPLETE, f"{request.repo} has no file that is wanted: check include and exclude"
         )
-    return HubSource(request, described.commit, [asked.get(file.name, file) for file in files])
+    files = [asked.get(file.name, file) for file in files]
+    _refuse_moving(request, described.commit, files)
+    return HubSource(request, described.commit, files)
+
+
+def _refuse_moving(request: HubRequest, commit: str, files: list[HubFile]) -> None:
+    """A name that moves, of contents that nobody states, would stand for what was fetched first for ever."""
+    silent = [file.name for file in files if not (file.sha256 or file.blob_id)]
+    if silent and not is_hash(commit):
+        raise WorkerFailure(
+            Reason.REVISION_NOT_FOUND,
+            f"{request.address} calls {request.revision or 'main'!r} of {request.repo} {commit!r}, which is no commit, "
+            f"and says nothing of the content of {silent[0]}, so a change would go unseen; name a commit as revision, "
+            "or use another endpoint",
+        )

@@ -22,12 +22,16 @@ UNKNOWN = -1  # a size that the hub does not state
 
 
 class HubFile(NamedTuple):
-    """A file as the hub states it: SHA-256 for large files, Git's blob id for the others. Mirrors may leave out all."""
+    """A file as the hub states it: SHA-256 for large files, Git's blob id for the others. Mirrors may leave out all.
+
+    An ETag is a hint: it may name the content in some way, or be anything that changes as it likes.
+    """
 
     name: str
     size: int
     sha256: str
     blob_id: str
+    etag: str = ""
 
     def size_or(self, other: int) -> int:
         """The size, or another number if the hub states none."""
@@ -101,7 +105,7 @@ def fetch(
         path.unlink()  # without a stated size nobody can tell how much of it is missing
         there = 0
     digest = _fetch_into(url, headers, file, path, most, count)
-    if there and not as_stated(path, digest, file):
+    if there and not (as_stated(path, digest, file) and _as_hinted(path, digest, file)):
         # What an earlier run left may be bad: once more, from the start.
         path.unlink()
         digest = _fetch_into(url, headers, file, path, most, count)
@@ -125,9 +129,18 @@ def as_stated(path: Path, digest: FileDigest, file: HubFile, before: FileDigest 
     return before is None or before.sha256 == digest.sha256
 
 
+def _as_hinted(path: Path, digest: FileDigest, file: HubFile) -> bool:
+    """Whether nothing speaks for other content: repository managers answer with the SHA-1 of the content as ETag."""
+    return file.etag in ("", _pointer_id(digest)) or file.etag in (_blob_id(path, digest.size), _sha1(path))
+
+
 def _blob_id(path: Path, size: int) -> str:
     """Git's name for the content."""
-    hasher = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    return _sha1(path, b"blob %d\0" % size)
+
+
+def _sha1(path: Path, begun: bytes = b"") -> str:
+    hasher = hashlib.sha1(begun, usedforsecurity=False)
     with open_regular(path) as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
