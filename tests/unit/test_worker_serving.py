@@ -16,6 +16,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.decide.publication import serving_of
 from shardwright_worker.artifact.accelerator import same_family, visible_accelerators
 from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.own_quantization import own_quantization
 from shardwright_worker.artifact.serving import check_for_serving
 from shardwright_worker.artifact.show import show_artifact
 from shardwright_worker.contract.engine import EngineSettings
@@ -85,14 +86,14 @@ def test_an_artifact_is_shown(tmp_path: Path) -> None:
         assert words in shown
 
 
-def guard(manifest: Manifest, *words: str) -> list[str]:
+def guard(manifest: Manifest, *words: str, own: str = "") -> list[str]:
     line = read_server_line(list(words))
-    return check_for_serving(manifest, line.settings, "0.32.0", manifest.engine.accelerator, line.beside)
+    return check_for_serving(manifest, line.settings, "0.32.0", manifest.engine.accelerator, line.beside, own)
 
 
-def refusal(manifest: Manifest, *words: str) -> str:
+def refusal(manifest: Manifest, *words: str, own: str = "") -> str:
     with pytest.raises(WorkerFailure) as caught:
-        guard(manifest, *words)
+        guard(manifest, *words, own=own)
     assert caught.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
     return caught.value.message
 
@@ -116,6 +117,9 @@ def made(tmp_path: Path, pattern: str = "", **fields: Any) -> Manifest:
         "-tp 2 --model-loader-extra-config {} --hf-overrides {} --kernel-config {} --served-model-name a b c",
         "-tp 2 --unknown-flag --of-a.newer vllm -- --tensor-parallel-size 7",
         "-tp 2 --port --trust-remote-code --language-model-only=false --nnodes 1",
+        "-tp 2 -q fp8 --quantization None --hf-config-path None --quantization-config None --code-revision None",
+        '-tp 2 --hf-overrides {"rope_parameters":{"factor":4.0},"max_position_embeddings":9,"sliding_window":null}',
+        "-tp 2 --hf-overrides.text_config.rope_scaling.factor 4 --hf-overrides.rope_theta=1e6",
     ],
 )
 def test_any_command_line_of_a_server_that_fits_is_taken(tmp_path: Path, line: str) -> None:
@@ -138,6 +142,11 @@ def test_any_command_line_of_a_server_that_fits_is_taken(tmp_path: Path, line: s
         ("-tp 2 --hf-overrides.rope.theta=1e4", '--hf-overrides is {"rope": {"theta": 10000.0}}'),
         ('-tp 2 --hf-overrides {"a":1}', '--hf-overrides is {"a": 1}'),
         ("-tp 2 --hf-overrides.a+ x,y", '--hf-overrides is {"a": ["x", "y"]}'),
+        ('-tp 2 --hf-overrides {"rope_theta":1,"num_hidden_layers":1}', '--hf-overrides is {"num_hidden_layers": 1}'),
+        ('-tp 2 --hf-overrides {"vision_config":{"rope_theta":1}}', '--hf-overrides is {"vision_config"'),
+        ("-tp 2 --runner pooling", "--runner is pooling, the shards were made with default"),
+        ("-tp 2 --model-impl transformers", "--model-impl is transformers"),
+        ("-tp 2 --config-format mistral", "--config-format is mistral"),
         ("-tp 2 --load-format auto", "--load-format is auto, shards are read with sharded_state"),
         ('-tp 2 --model-loader-extra-config {"pattern":"x-{part}.safetensors"}', "pattern is x-{part}.safetensors"),
         ("-tp 2 --model-loader-extra-config.pattern=y-{part}.safetensors", "pattern is y-{part}.safetensors"),
@@ -161,6 +170,53 @@ def test_any_command_line_of_a_server_that_fits_is_taken(tmp_path: Path, line: s
 )
 def test_what_decides_shards_is_refused_by_name(tmp_path: Path, line: str, words: str) -> None:
     assert words in refusal(made(tmp_path), *line.split())
+
+
+@pytest.mark.parametrize("line", ["--runner generate", "--convert none", "--model-impl vllm", "--config-format hf"])
+def test_what_auto_may_have_become_is_said_and_not_refused(tmp_path: Path, line: str) -> None:
+    flag, value = line.split()
+    name = flag[2:].replace("-", "_")
+    served = ("-tp", "2", "--load-format", "sharded_state")
+    (note,) = guard(made(tmp_path), *served, flag, value)
+    assert note.startswith(f"{flag} is {value}, the shards were made with default")
+    (note,) = guard(made(tmp_path, extra_args={name: value}), *served)
+    assert note.startswith(f"{flag} is default, the shards were made with {value}")
+    assert guard(made(tmp_path, extra_args={name: value}), *served, flag, value) == []
+    assert f"{flag} is {value}" in refusal(made(tmp_path, extra_args={name: "other"}), *served, flag, value)
+
+
+def test_a_quantization_that_was_asked_for_is_asked_of_the_server_too(tmp_path: Path) -> None:
+    manifest = made(tmp_path, quantization="moe_wna16")
+    for line in ("-tp 2", "-tp 2 -q None"):
+        assert "--quantization is not given, the shards were made with moe_wna16" in refusal(manifest, *line.split())
+    assert "--quantization is not given" in refusal(manifest, "-tp", "2", own="gptq")
+    guard(manifest, "-tp", "2", own="moe_wna16")
+    guard(manifest, "-tp", "2", "-q", "moe_wna16")
+
+
+def test_the_quantization_that_a_configuration_names(tmp_path: Path) -> None:
+    assert own_quantization(tmp_path) == ""
+    config = tmp_path / "config.json"
+    for text, named in (
+        ('{"quantization_config": {"quant_method": "AWQ"}}', "awq"),
+        ("{}", ""),
+        ("[]", ""),
+        ("{", ""),
+        ("[" * 10**5, ""),
+    ):
+        config.write_text(text)
+        assert own_quantization(tmp_path) == named
+
+
+def test_a_model_that_learned_its_positions_has_a_table_of_them(tmp_path: Path) -> None:
+    line = ("-tp", "2", "--hf-overrides", '{"max_position_embeddings": 9}')
+    guard(made(tmp_path), *line)
+    for name in (
+        "transformer.wpe.weight",
+        "model.decoder.embed_positions.weight",
+        "embeddings.position_embeddings.weight",
+    ):
+        assert '--hf-overrides is {"max_position_embeddings": 9}' in refusal(with_tensor(made(tmp_path), name), *line)
 
 
 def with_tensor(manifest: Manifest, name: str) -> Manifest:
@@ -190,6 +246,8 @@ def test_flags_in_a_file_are_read_as_vllm_reads_them(tmp_path: Path) -> None:
     file.write_text("tensor-parallel-size: 2\nport: 1\nenable-expert-parallel: false\nlora-modules: [a, b]\n")
     guard(manifest, "/models/x", "--config", str(file))
     assert "--tensor-parallel-size is 4" in refusal(manifest, "--config", str(file), "-tp", "4")
+    file.write_text("tensor-parallel-size: 2\nquantization: null\nhf-config-path:\n")
+    guard(manifest, "--config", str(file))
     file.write_text("tensor_parallel_size: 2\nhf-overrides: {a: 1}\n")
     assert "--hf-overrides is" in refusal(manifest, "--config", str(file))
 

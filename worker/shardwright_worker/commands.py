@@ -161,6 +161,7 @@ def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """That the artifact fits the server, in words, and what could not be compared."""
     from shardwright_worker.artifact.accelerator import visible_accelerators
     from shardwright_worker.artifact.find import read_manifest
+    from shardwright_worker.artifact.own_quantization import own_quantization
     from shardwright_worker.artifact.serving import check_for_serving, installed_vllm
     from shardwright_worker.server_line import read_server_line
 
@@ -170,7 +171,8 @@ def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
     accelerators = [arguments.serving_accelerator] if arguments.serving_accelerator else visible_accelerators()
     if accelerators == ["cpu"] and not arguments.serving_accelerator and manifest.engine.accelerator != "cpu":
         accelerators = []  # none is to be seen, which is no word about the server
-    notes = check_for_serving(manifest, line.settings, vllm, accelerators, line.beside)
+    own = own_quantization(folder)
+    notes = check_for_serving(manifest, line.settings, vllm, accelerators, line.beside, own)
     seen = [] if arguments.serving_vllm or not vllm else [f"vLLM {clean(vllm, 100)}"]
     seen += [] if arguments.serving_accelerator else [clean(name, 100) for name in accelerators]
     if seen:

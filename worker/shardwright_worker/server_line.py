@@ -30,6 +30,7 @@ _OBJECTS = (
     "quantization-config",
 )
 _WORDS = ("dtype", "quantization", "load-format", "hf-config-path", "expert-placement-strategy", "mm-encoder-tp-mode")
+_OPTIONAL = ("quantization", "quantization-config", "hf-config-path", "code-revision")  # vLLM takes None for these
 _ON_OFF = ("enable-expert-parallel", "trust-remote-code", "mm-encoder-only")
 _SHORT = {
     "-tp": "tensor-parallel-size",
@@ -63,6 +64,7 @@ def read_server_line(words: list[str]) -> ServerLine:
             _merge(dotted.setdefault(name, {}), path, _loose(value))
         else:
             given[name] = _converted(name, value)
+    given = {name: value for name, value in given.items() if value is not None}
     given |= dotted  # vLLM appends them as one object, and the last one counts
     return ServerLine(_settings(given), {name: given[name] for name in given if name not in _EXTRA})
 
@@ -132,6 +134,8 @@ def _needed(name: str, value: str | None) -> str:
 
 
 def _converted(name: str, value: str) -> Any:
+    if name in _OPTIONAL and value in ("", "None"):
+        return None
     if name in _NUMBERS:
         if not re.fullmatch(r"\s*[+-]?\d{1,9}\s*", value):
             raise _wrong(name, f"must be a number, not {clean(value, 40)!r}")

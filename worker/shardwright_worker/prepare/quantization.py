@@ -15,7 +15,7 @@ from shardwright_worker.prepare.model_limits import text_config, with_overrides
 def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listing: Listing) -> None:
     """UnsupportedQuantization for what cannot be saved, InvalidEngineArguments for a method that the files lack."""
     config = with_overrides(config, engine.hf_overrides)
-    found = _found(config)
+    found = method_of(config)
     if found in UNSAVABLE:
         raise _unsupported(f"the model is quantized with {found}, which cannot be saved as shards: {UNSAVABLE[found]}")
     asked = engine.quantization
@@ -41,10 +41,10 @@ def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listin
 
 def is_quantized(config: Mapping[str, Any]) -> bool:
     """Whether the configuration says that the weights are quantised."""
-    return bool(_found(config))
+    return bool(method_of(config))
 
 
-def _found(config: Mapping[str, Any]) -> str:
+def method_of(config: Mapping[str, Any]) -> str:
     """The method that the configuration names; `unnamed` if there is a quantisation without a name."""
     for place in (config, text_config(config)):
         for name in ("quantization_config", "compression_config", "quantization"):
