@@ -130,6 +130,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_job(env=[{"name": "PYTHONPATH", "value": "/source"}]), "put what has to run into the image of spec.engine.image"),
     (_job(env=[{"name": "LD_PRELOAD", "value": "/source/x"}]), "this name decides which code runs in the worker"),
     (_job(env=[{"name": "VLLM_PLUGINS", "value": "x"}]), "this name decides which code runs in the worker"),
+    (_job(env=[{"name": "VLLM_PP_LAYER_PARTITION", "value": "20,12"}]), "this name may decide what the shards hold"),
     (_job(env=[{"name": "HF_HUB_OFFLINE", "value": "0"}]), "the operator, the worker or the device plugin sets this"),
     (_job(env=[{"name": "SHARDWRIGHT_X"}]), "leave it out of env"),
     (_job(env=[{"name": "HF_ENDPOINT", "value": "http://x"}]), "use spec.source.huggingFace.endpoint"),

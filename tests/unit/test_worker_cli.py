@@ -114,6 +114,19 @@ def test_what_nobody_foresaw_is_a_report_too(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("cannot write")
 
 
+def test_a_servers_environment_that_may_decide_shards_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_artifact(tmp_path)
+    monkeypatch.setenv("VLLM_PP_LAYER_PARTITION", "20,12")
+    monkeypatch.setenv("VLLM_MLA_DISABLE", "")
+    monkeypatch.setenv("VLLM_ROCM_USE_AITER", "1")
+    assert main(["check", str(tmp_path), "--for-serving", "-tp=2"]) == 0
+    message = last_report(capsys.readouterr().out).message
+    assert "VLLM_PP_LAYER_PARTITION is set here and may decide what a rank holds" in message
+    assert message.count("is set here") == 1
+
+
 def test_check_and_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = write_artifact(tmp_path)
     assert main(["check", str(tmp_path), "--for-serving", "--tensor-parallel-size", "2"]) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.layout_env import layout_names
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 from shardwright_worker.contract.report import Report
@@ -173,6 +174,11 @@ def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
         accelerators = []  # none is to be seen, which is no word about the server
     own = own_quantization(folder)
     notes = check_for_serving(manifest, line.settings, vllm, accelerators, line.beside, own)
+    notes += [
+        f"{clean(name, 100)} is set here and may decide what a rank holds: whether the shards were made with it could "
+        "not be compared"
+        for name in layout_names(os.environ)
+    ]
     seen = [] if arguments.serving_vllm or not vllm else [f"vLLM {clean(vllm, 100)}"]
     seen += [] if arguments.serving_accelerator else [clean(name, 100) for name in accelerators]
     if seen:

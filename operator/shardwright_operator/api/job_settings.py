@@ -100,8 +100,8 @@ class JobSettings(Api):
     )
     env: Annotated[list[EnvVar], Field(max_length=32, json_schema_extra=rules.BY_NAME)] = Field(
         [],
-        description="Environment of the workers, such as the address of a proxy. Names that decide which code runs, or"
-        " that the operator sets itself, are refused.",
+        description="Environment of the workers, such as the address of a proxy. Names that decide which code runs or"
+        " what the shards hold, or that the operator sets itself, are refused.",
     )
     pod_security_context: PodSecurityContext = PodSecurityContext()
     deadline: Duration = Field("2h", description="How long each Job may take, time spent waiting for a node included.")

@@ -1,7 +1,9 @@
-"""Names that spec.job.env may not set: they decide which code runs in the pod, or are the operator's own settings."""
+"""Names that spec.job.env may not set: they decide which code runs or what shards hold, or are the operator's own."""
 
 import re
 from typing import NamedTuple
+
+from shardwright_worker.contract.layout_env import LAYOUT
 
 
 class Refused(NamedTuple):
@@ -38,6 +40,7 @@ REFUSED = (
         "|VLLM_ALLOW_.*|VLLM_RAY_.*|RAY_.*|VLLM_.*_MODULE|HF_MODULES_.*|NUMBA_.*|CUPY_.*|JAX_.*|XLA_.*",
         "this name decides which code runs in the worker; put what has to run into the image of spec.engine.image",
     ),
+    Refused(LAYOUT, "this name may decide what the shards hold, and a server would need it too; leave it out of env"),
 )
 
 
