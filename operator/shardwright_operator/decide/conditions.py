@@ -112,7 +112,7 @@ def _verified(artifact: Artifact) -> Shown:
     if satisfies(artifact.verified_by, "Load"):
         return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
     if satisfies(artifact.verified_by, "Digests"):
-        return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as they were written; no vLLM has loaded them (Digests)"
+        return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as written; that they load is not proven (Digests)"
     return "Unknown", Reason.PROGRESSING, "How it was proven is not known"
 
 

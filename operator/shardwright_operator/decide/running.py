@@ -2,7 +2,6 @@
 
 from shardwright_operator.api.status import Failure
 from shardwright_operator.build.job import TEMPLATE, template_of
-from shardwright_operator.build.labels import QUEUE
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_pods
 from shardwright_operator.decide.case import Case, Step
@@ -51,7 +50,7 @@ def _before_start(case: Case, job: Job) -> Step | None:
     if job.labels.get(TEMPLATE) != template_of(spec):
         message = f"Replacing Job {job.name}, which has not started, since spec.job or spec.verification has changed"
         return Step(without, working(message), (DeleteJob(job.name, job.uid),))
-    if spec.suspend and (is_held(job) or spec.job.queue_name or QUEUE in job.labels or _was_let_go(job)):
+    if spec.suspend and (is_held(job) or spec.job.queue_name or _was_let_go(job)):
         # The queue decides when it runs, and would let it go again if we held it.
         return Step(without, suspended(), (DeleteJob(job.name, job.uid),))
     if is_held(job):

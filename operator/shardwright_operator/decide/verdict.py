@@ -59,7 +59,7 @@ def describe(artifact: Artifact) -> str:
     """What is known of a published artifact, and no more than that."""
     if satisfies(artifact.verified_by, "Load"):
         return f"Artifact {artifact.path} is published and proven ({artifact.verified_by})"
-    return f"Artifact {artifact.path} is published; its bytes were read again, and no vLLM has loaded it (Digests)"
+    return f"Artifact {artifact.path} is published; its bytes were read again, and nothing else (Digests)"
 
 
 def suspended() -> Verdict:

@@ -113,7 +113,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.DISRUPTED: Meaning("The pod was evicted, preempted or lost with its node.", "Nothing: it starts again and the attempt does not count.", True, 70),
     Reason.NODE_UNREACHABLE: Meaning("The node of the pod has stopped reporting.", "Wait, or remove the node; the pod is replaced once Kubernetes gives it up.", True),
     Reason.ATTEMPTS_EXHAUSTED: Meaning("The last of spec.job.maxAttempts attempts failed.", "Mend what status.lastFailure says, then set the annotation reconcile.fluxcd.io/requestedAt.", False),
-    Reason.DIGESTS_ONLY: Meaning("The bytes were read again, and no vLLM has loaded them.", "Set spec.verification to Load or Generate for the proof.", False),
+    Reason.DIGESTS_ONLY: Meaning("The bytes were read again; that a vLLM loads them is not proven.", "Set spec.verification to Load or Generate for the proof.", False),
     Reason.VERIFICATION_FAILED: Meaning("The saved shards do not load to the same weights.", "Report it with the message. Nothing was published; what had been published with less proof stays on the volume and is not offered.", False, 60),
     Reason.ARTIFACT_DAMAGED: Meaning("The published artifact is incomplete or changed.", "Restore it, and the next recheck sees it; or let it be built anew with the annotation reconcile.fluxcd.io/requestedAt.", False, 61),
     Reason.WORKER_PROTOCOL_ERROR: Meaning("The worker ended without a report that can be read.", "Read the pod's log; it is tried again.", True, 80, shard_attempts=2),
