@@ -256,6 +256,29 @@ def test_the_last_attempt_that_has_not_published_is_the_last() -> None:
     assert not world.live()
 
 
+def test_an_image_that_cannot_be_pulled_does_not_hold_accelerators_for_ever() -> None:
+    world = Imagined(job={"maxAttempts": 2})
+    world.settle()
+    world.succeed()
+    world.settle()
+    for _ in range(2):
+        (job,) = world.live()
+        waiting = ("ImagePullBackOff", 'Back-off pulling image "registry/typo:1"')
+        world.running()
+        world.pods[job.name] = replace(world.pods[job.name], phase="Pending", started_at=None, waiting=waiting)
+        world.settle()
+        assert world.ready() == ("False", Reason.IMAGE_PULL_FAILED)
+        world.later(7200)
+        world.pods.pop(job.name)  # as the Job controller deletes it
+        world.jobs[job.name] = replace(job, failed=("DeadlineExceeded", ""), finished_at=world.now)
+        world.settle()
+        world.later(1000)
+        world.settle()
+    assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+    assert "typo:1" in world.message()
+    assert not world.live()
+
+
 def adopted() -> Imagined:
     """A resource that has found the artifact of an earlier one, and has fetched nothing."""
     earlier = Imagined(source=HUB)

@@ -178,6 +178,10 @@ def test_a_container_that_is_tried_again_for_ever_without_the_worker_is_given_up
     [
         ("nvidia-container-cli: initialization error: driver rpc error", Reason.DEVICE_UNAVAILABLE),
         (
+            'error running hook #0: exec: "nvidia-container-runtime-hook": executable file not found in $PATH: unknown',
+            Reason.DEVICE_UNAVAILABLE,
+        ),
+        (
             'error mounting "/var/lib/kubelet/x" to rootfs at "/source": no such file or directory',
             Reason.POD_NOT_CREATED,
         ),

@@ -184,9 +184,9 @@ def _deadline(observed: Observed, spec: Spec, job: Job, attempt: JobStatus) -> _
     ready = status.condition("Ready")
     waited = ready.message if ready and ready.reason not in (Reason.PROGRESSING, Reason.SUCCEEDED) else ""
     never = f"Job {job.name} waited longer than spec.job.deadline ({spec.job.deadline}) and its pod never ran"
-    # A pod that a node has taken holds its accelerators, and something is wrong with it.
-    placed = any(pod.node for pod in pods)
-    return _Cause(Reason.DEADLINE_EXCEEDED, sentences(f"{never}: {waited}" if waited else never), placed, ran=False)
+    # Whose image cannot be pulled has a node, and holds its accelerators: that is no waiting for room.
+    held = ready is not None and ready.reason == Reason.IMAGE_PULL_FAILED
+    return _Cause(Reason.DEADLINE_EXCEEDED, sentences(f"{never}: {waited}" if waited else never), held, ran=False)
 
 
 def _last_seen(status: Status, attempt: JobStatus, pod: Pod | None) -> str:
