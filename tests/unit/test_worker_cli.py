@@ -169,7 +169,7 @@ def test_nothing_is_pruned_while_the_published_artifact_is_not_whole(
     model: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    write_artifact(output / ("b" * 16), key="b" * 16)
+    write_artifact(output / ("b" * 16), key="b" * 16, created_at="2025-01-01T00:00:00Z")
     write_artifact(output / KEY)
     next((output / KEY).glob("*.safetensors")).unlink()
     words = ["prepare", "--source", str(model), "--output", str(output), "--keep", "1", "--published", KEY]
