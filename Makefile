@@ -8,8 +8,8 @@ N ?= 1000
 ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 # A path to uv, installed into a private folder on a machine without one; asked for once, when first needed.
-UV = $(eval UV := $(or $(shell tests/cluster/bootstrap.sh),false))$(UV)
-CLUSTER_CLI := python3 -m tests.cluster
+UV = $(eval UV := $(or $(shell tools/cluster/bootstrap.sh),false))$(UV)
+CLUSTER_CLI := python3 -m tools.cluster
 LIGHT := .venv/bin/python
 ENGINE := .venv-engine/bin/python
 PROJECTS := uv.lock pyproject.toml operator/pyproject.toml worker/pyproject.toml
@@ -22,7 +22,7 @@ help: ## List the targets
 
 .PHONY: demo demo-down
 demo: .venv/.synced ## Cluster, images, operator, a small model: from kubectl apply to answers from the shards
-	@$(LIGHT) -m tests.demo
+	@$(LIGHT) -m tools.demo
 demo-down: ## Take the demo's cluster down (programs and images stay in the cache)
 	@$(CLUSTER_CLI) down
 
@@ -55,7 +55,7 @@ test-faults: .venv/.synced ## Long: the operator behind a faulty API server, cra
 test-crashes: .venv-engine/.synced ## Long: the worker with vLLM, killed at every named point
 	@$(ENGINE) -m pytest -q -m long tests/engine $(ARGS)
 test-models: .venv-engine/.synced ## Long: every kind of model there and back, with vLLM's CPU build
-	@$(ENGINE) -m tests.kinds $(ARGS)
+	@$(ENGINE) -m tools.model_matrix $(ARGS)
 
 ##@ Change it
 
@@ -65,15 +65,15 @@ lint: .venv/.synced ## Style, types, layering, the chart, and whether generated 
 	@$(LIGHT) -m ruff format --check .
 	@$(LIGHT) -m mypy
 	@.venv/bin/lint-imports
-	@$(LIGHT) -m tests.chart lint
+	@$(LIGHT) -m tools.chart lint
 	@$(LIGHT) -m shardwright_operator.api.generate --check
-	@$(LIGHT) -m tests.docs --check
+	@$(LIGHT) -m tools.docs --check
 format: .venv/.synced ## Put the style right
 	@$(LIGHT) -m ruff check --fix .
 	@$(LIGHT) -m ruff format .
 generate: .venv/.synced ## Write the CRD, its reference page and the table of reasons from the types
 	@$(LIGHT) -m shardwright_operator.api.generate
-	@$(LIGHT) -m tests.docs
+	@$(LIGHT) -m tools.docs
 images: ## Build the operator's and the worker's images with buildah
 	@$(CLUSTER_CLI) images
 
@@ -91,11 +91,11 @@ kubeconfig: ## Print the path of its kubeconfig
 
 .PHONY: bench-operator bench-worker bench-gpu
 bench-operator: .venv/.synced ## The operator with N=1000 resources beside a bare client
-	@$(LIGHT) -m tests.scale $(N) $(ARGS)
+	@$(LIGHT) -m benchmarks.operator $(N) $(ARGS)
 bench-worker: .venv-engine/.synced ## Writer and whole process on this machine, beside vLLM's own
-	@$(ENGINE) -m tests.bench $(ARGS)
+	@$(ENGINE) -m benchmarks.worker $(ARGS)
 bench-gpu: ## Print what to run on a machine with GPUs
-	@python3 -m tests.bench --print-gpu
+	@python3 -m benchmarks.worker --print-gpu
 
 .venv/.synced: $(PROJECTS)
 	@echo "preparing .venv (tools and the operator, no vLLM)" >&2

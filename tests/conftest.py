@@ -1,5 +1,5 @@
 """Fixtures that tests of several areas share."""
 
-from tests.plane.fixtures import plane
+from tools.control_plane.fixtures import plane
 
 __all__ = ["plane"]

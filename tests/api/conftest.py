@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.world import World, install_crd
-from tests.plane.plane import Plane
+from tools.control_plane.plane import Plane
+from tools.testing.world import World, install_crd
 
 
 @pytest.fixture(scope="session")

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import NAMESPACE, Object, of_kind, render
-from tests.cluster.api import Api, wait_until
-from tests.harness.calls import Record
-from tests.harness.faults import Lost, Rule
-from tests.harness.kubelet import STAGE, Kubelet
-from tests.harness.operator import Operator
-from tests.harness.pods import RUNNING, SUCCESS, Outcome, waiting
-from tests.harness.proxy import Proxy
-from tests.harness.witness import LABEL
-from tests.harness.world import World, install_crd
-from tests.plane.plane import Plane
+from tools.chart.rendering import NAMESPACE, Object, of_kind, render
+from tools.cluster.api import Api, wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.calls import Record
+from tools.testing.faults import Lost, Rule
+from tools.testing.kubelet import STAGE, Kubelet
+from tools.testing.operator import Operator
+from tools.testing.pods import RUNNING, SUCCESS, Outcome, waiting
+from tools.testing.proxy import Proxy
+from tools.testing.witness import LABEL
+from tools.testing.world import World, install_crd
 
 Permission = tuple[str, str, str]  # API group, resource, verb
 # Never asked for by a call of the operator's own, and why it is granted all the same.

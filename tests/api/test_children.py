@@ -8,15 +8,15 @@ import pytest
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.build.claim import build_claim
-from shardwright_operator.build.job import JobFacts
-from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
-from shardwright_operator.build.shard_job import build_shard_job
+from shardwright_operator.manifests.job_template import JobFacts
+from shardwright_operator.manifests.output_claim import build_claim
+from shardwright_operator.manifests.prepare_job import Pruning, build_prepare_job
+from shardwright_operator.manifests.shard_job import build_shard_job
 from tests.api.conftest import refusal
 from tests.api.test_crd import RIGHT
-from tests.harness.checkpoints import manifest
-from tests.harness.world import World
-from tests.plane.plane import Plane
+from tools.control_plane.plane import Plane
+from tools.testing.checkpoints import manifest
+from tools.testing.world import World
 
 SOURCE = ResolvedSource(digest="d1", revision="r1", path=".sources/d1", volume="output", key="0123456789abcdef")
 SPECS = pytest.mark.parametrize("parts", RIGHT, ids=lambda parts: " ".join(parts) or "plain")

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from shardwright_operator.api.crd import custom_resource_definition
-from shardwright_worker.contract.part_pattern import problems
+from shardwright_worker.contract.file_pattern import problems
 from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
 from tests.api.conftest import refusal
-from tests.harness.checkpoints import manifest
-from tests.harness.part_patterns import patterns
-from tests.harness.world import CRD, World
-from tests.plane.plane import Plane
+from tools.control_plane.plane import Plane
+from tools.testing.checkpoints import manifest
+from tools.testing.part_patterns import patterns
+from tools.testing.world import CRD, World
 
 HUB = {"huggingFace": {"repo": "org/model"}}
 OUTPUT = {"persistentVolumeClaim": {"claimName": "shards"}}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import CHART, NAMESPACE, helm, sets
-from tests.cluster.api import wait_until
-from tests.harness.kubelet import Kubelet
-from tests.harness.operator import Operator
-from tests.harness.world import World
-from tests.plane.plane import Plane
+from tools.chart.rendering import CHART, NAMESPACE, helm, sets
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.kubelet import Kubelet
+from tools.testing.operator import Operator
+from tools.testing.world import World
 
 _RELEASE = "shardwright"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{_RELEASE}"

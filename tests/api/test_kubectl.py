@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import wait_until
-from tests.harness.checkpoints import KIND, LABEL, condition, holds, manifest
-from tests.harness.kubectl import Kubectl, KubectlError
-from tests.harness.kubelet import Kubelet
-from tests.harness.operator import Operator
-from tests.harness.pods import RUNNING, SUCCESS
-from tests.harness.world import World
-from tests.plane.plane import Plane
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.checkpoints import KIND, LABEL, condition, holds, manifest
+from tools.testing.kubectl import Kubectl, KubectlError
+from tools.testing.kubelet import Kubelet
+from tools.testing.operator import Operator
+from tools.testing.pods import RUNNING, SUCCESS
+from tools.testing.world import World
 
 
 @dataclass(frozen=True)

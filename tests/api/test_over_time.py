@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import wait_until
-from tests.harness.checkpoints import LABEL, condition
-from tests.harness.kubelet import Kubelet
-from tests.harness.operator import Operator
-from tests.harness.pods import SUCCESS, Outcome, unscheduled
-from tests.harness.world import World
-from tests.plane.plane import Plane
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.checkpoints import LABEL, condition
+from tools.testing.kubelet import Kubelet
+from tools.testing.operator import Operator
+from tools.testing.pods import SUCCESS, Outcome, unscheduled
+from tools.testing.world import World
 
 _MERGE = "application/merge-patch+json"
 

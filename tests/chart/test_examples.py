@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.api import wait_until
-from tests.cluster.binaries import binary
-from tests.cluster.places import ROOT
-from tests.plane.plane import Plane
+from tools.cluster.api import wait_until
+from tools.cluster.binaries import binary
+from tools.cluster.places import ROOT
+from tools.control_plane.plane import Plane
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 _ELSEWHERE = ("kustomize.toolkit.fluxcd.io/",)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import MODES, NAMESPACE, Object, Refused, of_kind, only, render
-from tests.cluster.binaries import binary
-from tests.cluster.places import ROOT
-from tests.plane.plane import Plane
+from tools.chart.rendering import MODES, NAMESPACE, Object, Refused, of_kind, only, render
+from tools.cluster.binaries import binary
+from tools.cluster.places import ROOT
+from tools.control_plane.plane import Plane
 
 EXPECTED_KINDS = {
     "cluster-wide": {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.chart.rendering import NAMESPACE, Object, of_kind, render
-from tests.cluster.places import ROOT
+from tools.chart.rendering import NAMESPACE, Object, of_kind, render
+from tools.cluster.places import ROOT
 
 Row = tuple[str, str, str, str]
 _ROW = re.compile(

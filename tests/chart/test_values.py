@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.rendering import Refused, render
+from tools.chart.rendering import Refused, render
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from shardwright_worker.contract.reasons import Reason
-from tests.cluster.places import ROOT
-from tests.docs.__main__ import PAGES
+from tools.cluster.places import ROOT
+from tools.docs.__main__ import PAGES
 
 PAPERS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 _LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.description import Description
-from tests.cluster.places import DESCRIPTION, STATE
-from tests.harness import release
-from tests.harness.checkpoints import Checkpoint, manifest
-from tests.harness.kubectl import Kubectl, KubectlError
-from tests.harness.models import put_models
-from tests.harness.pod_shape import claim
-from tests.harness.tiny_llama import DAMAGES
+from tools.cluster.description import Description
+from tools.cluster.places import DESCRIPTION, STATE
+from tools.testing import release
+from tools.testing.checkpoints import Checkpoint, manifest
+from tools.testing.kubectl import Kubectl, KubectlError
+from tools.testing.models import put_models
+from tools.testing.pod_shape import claim
+from tools.testing.tiny_llama import DAMAGES
 
 NAMESPACE = "shardwright-e2e"
 _NOTES = STATE / "e2e"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.description import Description
-from tests.harness import release
-from tests.harness.checkpoints import Checkpoint, manifest
-from tests.harness.kubectl import Kubectl, Object, wait_for
-from tests.harness.pod_shape import claim
-from tests.harness.silent_hub import SOURCE as HANGS
-from tests.harness.silent_hub import silent_hub
+from tools.cluster.description import Description
+from tools.testing import release
+from tools.testing.checkpoints import Checkpoint, manifest
+from tools.testing.kubectl import Kubectl, Object, wait_for
+from tools.testing.pod_shape import claim
+from tools.testing.silent_hub import SOURCE as HANGS
+from tools.testing.silent_hub import silent_hub
 
 
 def _running(checkpoint: Checkpoint, stage: str) -> Object:

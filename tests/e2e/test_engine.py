@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.checkpoints import Checkpoint, holds
-from tests.harness.kubectl import Kubectl
+from tools.testing.checkpoints import Checkpoint, holds
+from tools.testing.kubectl import Kubectl
 
 
 @pytest.mark.begins(tensor_parallel_size=3)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.description import Description
-from tests.harness.checkpoints import KIND, Checkpoint, condition, manifest
-from tests.harness.kubectl import Kubectl, Object, wait_for
-from tests.harness.models import put_models, run_to_end
-from tests.harness.pod_shape import claim_volume, pod
+from tools.cluster.description import Description
+from tools.testing.checkpoints import KIND, Checkpoint, condition, manifest
+from tools.testing.kubectl import Kubectl, Object, wait_for
+from tools.testing.models import put_models, run_to_end
+from tools.testing.pod_shape import claim_volume, pod
 
 _LIE = {
     "stage": "Shard",

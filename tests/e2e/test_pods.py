@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.description import Description
-from tests.harness.checkpoints import Checkpoint, holds, manifest
-from tests.harness.kubectl import Kubectl
+from tools.cluster.description import Description
+from tools.testing.checkpoints import Checkpoint, holds, manifest
+from tools.testing.kubectl import Kubectl
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from tests.cluster.description import Description
-from tests.harness.checkpoints import KIND, Checkpoint, condition, holds, manifest
-from tests.harness.kubectl import Kubectl, KubectlError, Object
-from tests.harness.models import run_to_end
-from tests.harness.pod_shape import claim_volume, pod
-from tests.harness.server import ask, server_pod, wait_serving
-from tests.harness.tiny_llama import STORY
+from tools.cluster.description import Description
+from tools.testing.checkpoints import KIND, Checkpoint, condition, holds, manifest
+from tools.testing.kubectl import Kubectl, KubectlError, Object
+from tools.testing.models import run_to_end
+from tools.testing.pod_shape import claim_volume, pod
+from tools.testing.server import ask, server_pod, wait_serving
+from tools.testing.tiny_llama import STORY
 
 NAME = "ready"
 pytestmark = pytest.mark.begins(name=NAME)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.checkpoints import Checkpoint, holds
-from tests.harness.tiny_llama import FILES
+from tools.testing.checkpoints import Checkpoint, holds
+from tools.testing.tiny_llama import FILES
 
 
 def _refused(checkpoint: Checkpoint, reason: str, *words: str) -> None:

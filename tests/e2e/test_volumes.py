@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.description import Description
-from tests.harness.checkpoints import Checkpoint, condition, holds, manifest
-from tests.harness.kubectl import Kubectl, Object, wait_for
-from tests.harness.models import run_to_end
-from tests.harness.pod_shape import claim, claim_volume, pod
+from tools.cluster.description import Description
+from tools.testing.checkpoints import Checkpoint, condition, holds, manifest
+from tools.testing.kubectl import Kubectl, Object, wait_for
+from tools.testing.models import run_to_end
+from tools.testing.pod_shape import claim, claim_volume, pod
 
 
 def _output(name: str) -> Object:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.progress import Progress
+from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.prepare.digests import digest_files, source_digest
-from shardwright_worker.prepare.fingerprint import fingerprint
-from shardwright_worker.prepare.listing import list_source
-from shardwright_worker.prepare.run import Layout
-from shardwright_worker.shard.request import ShardRequest
-from shardwright_worker.shard.run import shard
-from shardwright_worker.terminal import silent
+from shardwright_worker.prepare.prepare_stage import Layout
+from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.shard.shard_request import ShardRequest
+from shardwright_worker.shard.shard_stage import shard
+from shardwright_worker.source.file_digests import digest_files, source_digest
+from shardwright_worker.source.listing import list_source
+from shardwright_worker.source.source_fingerprint import fingerprint
 
 Watch = Callable[[Progress], None]
 Make = Callable[..., ArtifactReport]

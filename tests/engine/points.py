@@ -83,7 +83,7 @@ def start(
     source: Path, output: Path, attempt: str, *flags: str, point: Point | None = None, number: int = signal.SIGKILL
 ) -> subprocess.Popen[str]:
     """The worker's shard stage as a process, of two ranks; stopped at the point if one is given."""
-    command = [sys.executable, "-m", "shardwright_worker.cli", "shard", "--source", str(source)]
+    command = [sys.executable, "-m", "shardwright_worker", "shard", "--source", str(source)]
     command += ["--output", str(output), "--tensor-parallel-size", "2", "--attempt", attempt, *flags]
     environment = dict(os.environ)
     if point:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from shardwright_worker.artifact.find import read_manifest
-from tests import models
 from tests.engine.conftest import Make
+from tools.models import language
 
 
 def test_a_model_that_writes(make: Make, output: Path, tmp_path: Path) -> None:
-    proof = read_manifest(output / make(models.llama(tmp_path / "source"), "generate").key).verification
+    proof = read_manifest(output / make(language.llama(tmp_path / "source"), "generate").key).verification
     assert [len(line) for line in proof.tokens] == [16, 16]
     assert all(number <= 0 for line in proof.logprobs for number in line)
     assert [len(line) for line in proof.logprobs] == [64, 64]
@@ -18,7 +18,7 @@ def test_a_model_that_writes(make: Make, output: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_that_pools(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.add_tokenizer(models.llama(tmp_path / "source"))
+    source = language.add_tokenizer(language.llama(tmp_path / "source"))
     report = make(source, "generate", extra_args={"runner": "pooling", "convert": "embed"})
     proof = read_manifest(output / report.key).verification
     assert proof.tokens == []
@@ -27,5 +27,5 @@ def test_a_model_that_pools(make: Make, output: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_that_pools_and_projects(make: Make, output: Path, tmp_path: Path) -> None:
-    proof = read_manifest(output / make(models.embedder(tmp_path / "source"), "generate").key).verification
+    proof = read_manifest(output / make(language.embedder(tmp_path / "source"), "generate").key).verification
     assert [len(line) for line in proof.vectors] == [32, 32]

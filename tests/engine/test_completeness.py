@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from shardwright_worker.shard.completeness import Marking
-from shardwright_worker.shard.missing import find_missing
+from shardwright_worker.shard.missing_tensors import find_missing
 
 TYPES = (
     torch.bfloat16,

@@ -18,8 +18,8 @@ import pytest
 from shardwright_worker.artifact.find import read_manifest
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.publish.staging import Staging
-from tests import models
 from tests.engine.points import Point, reached, start
+from tools.models import language
 
 WORKER = "shardwright_worker."
 LOADER = "vllm.model_executor.model_loader.sharded_state_loader"
@@ -39,7 +39,7 @@ SERVER = Point(WORKER + "shard.child", "Child.wait", whom="fork server")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return models.llama(tmp_path_factory.mktemp("crash") / "source")
+    return language.llama(tmp_path_factory.mktemp("crash") / "source")
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests import models
 from tests.engine.conftest import Make
+from tools.models import language
 
 Damage = Callable[[Path], None]
 
@@ -55,7 +55,7 @@ def _at_verifying(output: Path, damage: Damage) -> Callable[[Progress], None]:
 @pytest.mark.parametrize("level", ["load", "digests"])
 @pytest.mark.parametrize("damage", [_flip_a_byte, _remove, _swap_two_tensors])
 def test_damage_in_staging_is_found(make: Make, output: Path, tmp_path: Path, damage: Damage, level: str) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     with pytest.raises(WorkerFailure) as failed:
         make(source, level, _at_verifying(output, damage))
     assert failed.value.reason == Reason.VERIFICATION_FAILED
@@ -64,7 +64,7 @@ def test_damage_in_staging_is_found(make: Make, output: Path, tmp_path: Path, da
 
 
 def test_shards_of_another_tensor_parallel_size_are_not_proven(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     two = make(source, "digests", tensor_parallel_size=2)
     published = output / two.key
 

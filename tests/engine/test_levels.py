@@ -9,10 +9,10 @@ import pytest
 from shardwright_worker.artifact.find import read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests import models
 from tests.engine.conftest import Make
+from tools.models import language
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
@@ -22,7 +22,7 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_a_higher_level_is_proven_in_place(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.add_tokenizer(models.llama(tmp_path / "source"))
+    source = language.add_tokenizer(language.llama(tmp_path / "source"))
     first = make(source, "digests", tensor_parallel_size=2)
     folder = output / first.key
     files, before = _stamps(folder), read_manifest(folder)
@@ -46,7 +46,7 @@ def test_a_higher_level_is_proven_in_place(make: Make, output: Path, tmp_path: P
 
 
 def test_an_artifact_that_does_not_pass_stays_as_it_is(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     folder = output / make(source, "digests").key
     manifest = (folder / MANIFEST_NAME).read_bytes()
     part = next(folder.glob("*.safetensors"))
@@ -63,8 +63,8 @@ def test_an_artifact_that_does_not_pass_stays_as_it_is(make: Make, output: Path,
 
 def test_an_artifact_of_another_source_does_not_pass(make: Make, output: Path, tmp_path: Path) -> None:
     """What lies under the key was made of other weights; it is whole, and loads."""
-    source = models.llama(tmp_path / "source")
-    other = models.llama(tmp_path / "other", lambda tensors: tensors["model.norm.weight"].mul_(2).sum())
+    source = language.llama(tmp_path / "source")
+    other = language.llama(tmp_path / "other", lambda tensors: tensors["model.norm.weight"].mul_(2).sum())
     right, wrong = make(source, "digests"), make(other, "digests")
     ours, theirs = read_manifest(output / right.key), read_manifest(output / wrong.key)
     for file in (output / wrong.key).iterdir():

@@ -9,9 +9,9 @@ import pytest
 from shardwright_worker.artifact.find import read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from tests import models
 from tests.engine.conftest import Make
-from tests.quantized_models import INT8
+from tools.models import language
+from tools.models.quantized import INT8
 
 
 def test_weights_of_eight_bits(make: Make, output: Path, tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_weights_of_eight_bits(make: Make, output: Path, tmp_path: Path) -> None
 def test_a_missing_weight_of_eight_bits_is_named(make: Make, tmp_path: Path) -> None:
     missing = "model.layers.1.self_attn.v_proj.weight"
 
-    def change(tensors: models.Tensors) -> None:
+    def change(tensors: language.Tensors) -> None:
         del tensors[missing]
 
     with pytest.raises(WorkerFailure) as refused:

@@ -9,8 +9,8 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from tests import models
 from tests.engine.conftest import Make
+from tools.models import language
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def refused(make: Make, output: Path) -> Callable[..., WorkerFailure]:
     return run
 
 
-def _without(*names: str) -> Callable[[models.Tensors], None]:
-    def change(tensors: models.Tensors) -> None:
+def _without(*names: str) -> Callable[[language.Tensors], None]:
+    def change(tensors: language.Tensors) -> None:
         for name in names:
             del tensors[name]
 
@@ -36,7 +36,7 @@ def _without(*names: str) -> Callable[[models.Tensors], None]:
 
 def test_a_missing_linear_weight_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
     gone = ["model.layers.0.self_attn.k_proj.weight", "model.layers.1.mlp.down_proj.weight"]
-    failure = refused(models.llama(tmp_path / "source", _without(*gone)))
+    failure = refused(language.llama(tmp_path / "source", _without(*gone)))
     assert failure.reason is Reason.SOURCE_INCOMPLETE
     assert failure.rank == 0
     assert all(name in failure.message for name in gone)
@@ -44,7 +44,7 @@ def test_a_missing_linear_weight_is_named(refused: Callable[..., WorkerFailure],
 
 
 def test_a_missing_linear_weight_is_named_by_a_rank(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source", _without("model.layers.0.mlp.up_proj.weight"))
+    source = language.llama(tmp_path / "source", _without("model.layers.0.mlp.up_proj.weight"))
     failure = refused(source, tensor_parallel_size=2)
     assert (failure.reason, failure.error_type) == (Reason.SOURCE_INCOMPLETE, "WorkerFailure")
     assert failure.rank in (0, 1)
@@ -52,7 +52,7 @@ def test_a_missing_linear_weight_is_named_by_a_rank(refused: Callable[..., Worke
 
 
 def test_a_missing_norm_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
-    failure = refused(models.llama(tmp_path / "source", _without("model.norm.weight")))
+    failure = refused(language.llama(tmp_path / "source", _without("model.norm.weight")))
     assert failure.reason is Reason.SOURCE_INCOMPLETE
     assert "model.norm.weight" in failure.message
 
@@ -60,7 +60,7 @@ def test_a_missing_norm_is_named(refused: Callable[..., WorkerFailure], tmp_path
 def test_a_missing_expert_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
     prefix = "model.layers.1.mlp.experts.2."
     gone = _without(*(f"{prefix}{one}_proj.weight" for one in ("gate", "up", "down")))
-    failure = refused(models.qwen3_moe(tmp_path / "source", change=gone))
+    failure = refused(language.qwen3_moe(tmp_path / "source", change=gone))
     assert failure.reason is Reason.SOURCE_INCOMPLETE
     assert "model.layers.1.mlp.experts" in failure.message
     assert "expert 2" in failure.message
@@ -91,14 +91,14 @@ def test_arguments_that_do_not_fit_the_model(
     reason: Reason,
     words: str,
 ) -> None:
-    failure = refused(models.llama(tmp_path / "source", **config), **settings)
+    failure = refused(language.llama(tmp_path / "source", **config), **settings)
     assert failure.reason is reason, failure.message
     assert words.lower() in failure.message.lower()
     assert "\n" not in failure.message
 
 
 def test_a_damaged_source_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     weights = source / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     assert refused(source).reason is Reason.SOURCE_CORRUPT

@@ -8,8 +8,8 @@ import torch
 from safetensors import safe_open
 
 from shardwright_worker.artifact.find import read_manifest
-from tests import models
 from tests.engine.conftest import Make
+from tools.models import language
 
 
 def _read(folder: Path, rank: int) -> dict[str, torch.Tensor]:
@@ -22,7 +22,7 @@ def _read(folder: Path, rank: int) -> dict[str, torch.Tensor]:
 
 
 def test_llama_with_the_same_tokens(make: Make, output: Path, tmp_path: Path) -> None:
-    report = make(models.llama(tmp_path / "source"), "generate", max_file_size=200_000)
+    report = make(language.llama(tmp_path / "source"), "generate", max_file_size=200_000)
     manifest = read_manifest(output / report.key)
     assert manifest.verification.level == report.verified_by == "Generate"
     assert len(manifest.verification.tokens) >= 2
@@ -37,7 +37,7 @@ def _manifest_size(output: Path) -> int:
 
 
 def test_tensor_parallel_ranks_hold_their_rows(make: Make, output: Path, tmp_path: Path) -> None:
-    report = make(models.llama(tmp_path / "source"), tensor_parallel_size=2)
+    report = make(language.llama(tmp_path / "source"), tensor_parallel_size=2)
     with safe_open(tmp_path / "source" / "model.safetensors", "pt") as file:
         source = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     prefix = "model.layers.1.self_attn."
@@ -54,7 +54,7 @@ def test_tensor_parallel_ranks_hold_their_rows(make: Make, output: Path, tmp_pat
 
 
 def test_pipeline_stages_hold_their_layers(make: Make, output: Path, tmp_path: Path) -> None:
-    report = make(models.llama(tmp_path / "source"), pipeline_parallel_size=2)
+    report = make(language.llama(tmp_path / "source"), pipeline_parallel_size=2)
     names = sorted(path.name for path in (output / report.key).glob("*.safetensors"))
     assert names == ["model-pp-0-tp-0-part-0.safetensors", "model-pp-1-tp-0-part-0.safetensors"]
     layers = [
@@ -63,21 +63,21 @@ def test_pipeline_stages_hold_their_layers(make: Make, output: Path, tmp_path: P
     assert layers == [{"0"}, {"1"}]
 
 
-@pytest.mark.parametrize("build", [models.qwen3_moe, models.deepseek_v2])
-def test_experts_and_latent_attention_with_the_same_tokens(make: Make, tmp_path: Path, build: "models.Build") -> None:
+@pytest.mark.parametrize("build", [language.qwen3_moe, language.deepseek_v2])
+def test_experts_and_latent_attention_with_the_same_tokens(make: Make, tmp_path: Path, build: language.Build) -> None:
     assert make(build(tmp_path / "source"), "generate").verified_by == "Generate"
 
 
 @pytest.mark.parametrize(("head", "tied"), [("none", True), ("same", True), ("other", False)])
 def test_tied_embeddings(make: Make, output: Path, tmp_path: Path, head: str, tied: bool) -> None:
-    report = make(models.tied_llama(tmp_path / "source", head))
+    report = make(language.tied_llama(tmp_path / "source", head))
     config = json.loads((output / report.key / "config.json").read_text())
     assert config["tie_word_embeddings"] is tied
     assert ("model.embed_tokens.weight" in _read(output / report.key, 0)) is not tied
 
 
 def test_a_published_artifact_is_found_again(make: Make, tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     first = make(source, "load")
     stages: list[str] = []
     for level in ("digests", "load"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.server_line import read_server_line
+from shardwright_worker.serving.command_line import read_server_line
 
 CHOICES: dict[str, list[str]] = {
     "--tensor-parallel-size": ["1", "2", "16"],

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests import models, multimodal_models
 from tests.engine.conftest import Make
+from tools.models import language, multimodal
 
 
 def _refused(call: Callable[[], object]) -> WorkerFailure:
@@ -26,7 +26,7 @@ def _refused(call: Callable[[], object]) -> WorkerFailure:
 )
 def test_arguments_that_a_server_refuses(make: Make, output: Path, tmp_path: Path, arguments: dict[str, str]) -> None:
     stages: list[str] = []
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     failure = _refused(
         lambda: make(source, "load", lambda progress: stages.append(progress.stage), extra_args=arguments)
     )
@@ -37,7 +37,7 @@ def test_arguments_that_a_server_refuses(make: Make, output: Path, tmp_path: Pat
 
 
 def test_a_pattern_of_ones_own_is_served(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     report = make(source, file_pattern="mine-{rank}-{part}.safetensors")
     assert (output / report.key / "mine-0-0.safetensors").is_file()
 
@@ -71,7 +71,7 @@ def _at_verifying(output: Path, change: Callable[[Path], object]) -> Callable[[P
 def test_an_artifact_without_its_tokenizer_is_not_proven(
     make: Make, output: Path, tmp_path: Path, change: Callable[[Path], object], named: str
 ) -> None:
-    source = models.add_tokenizer(models.llama(tmp_path / "source"))
+    source = language.add_tokenizer(language.llama(tmp_path / "source"))
     failure = _refused(lambda: make(source, "load", _at_verifying(output, change)))
     assert failure.reason is Reason.VERIFICATION_FAILED, failure.message
     assert named in failure.message
@@ -79,7 +79,7 @@ def test_an_artifact_without_its_tokenizer_is_not_proven(
 
 
 def test_a_model_that_sees_is_not_proven_without_its_processor(make: Make, output: Path, tmp_path: Path) -> None:
-    source = multimodal_models.qwen2_5_vl(tmp_path / "source")
+    source = multimodal.qwen2_5_vl(tmp_path / "source")
     unheard = '{"image_processor_type": "Unheard"}'
     change = _at_verifying(output, lambda staging: (staging / "preprocessor_config.json").write_text(unheard))
     failure = _refused(lambda: make(source, "load", change))
@@ -89,7 +89,7 @@ def test_a_model_that_sees_is_not_proven_without_its_processor(make: Make, outpu
 
 
 def test_a_tokenizer_that_does_not_load_stops_before_a_rank_starts(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.add_tokenizer(models.llama(tmp_path / "source"))
+    source = language.add_tokenizer(language.llama(tmp_path / "source"))
     (source / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "Unheard"}}')
     stages: list[str] = []
     failure = _refused(lambda: make(source, "load", lambda progress: stages.append(progress.stage)))
@@ -98,7 +98,7 @@ def test_a_tokenizer_that_does_not_load_stops_before_a_rank_starts(make: Make, o
 
 
 def test_a_source_that_changes_while_it_is_loaded(make: Make, output: Path, tmp_path: Path) -> None:
-    source = models.llama(tmp_path / "source")
+    source = language.llama(tmp_path / "source")
     weights = source / "model.safetensors"
 
     def change(_staging: Path) -> None:

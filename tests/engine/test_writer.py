@@ -13,10 +13,10 @@ import torch
 import xxhash
 from safetensors import safe_open
 
-from shardwright_worker.shard.tensors import DTYPES, digests_of, plan_tensor
-from shardwright_worker.shard.writer.buffers import BUFFER
-from shardwright_worker.shard.writer.plan import PAGE, SMALLEST, STREAMS, TensorPlan, plan_parts
-from shardwright_worker.shard.writer.write import WrittenPart, write_parts
+from shardwright_worker.writer.buffers import BUFFER
+from shardwright_worker.writer.part_plan import PAGE, SMALLEST, STREAMS, TensorPlan, plan_parts
+from shardwright_worker.writer.tensors import DTYPES, digests_of, plan_tensor
+from shardwright_worker.writer.write import WrittenPart, write_parts
 
 FOLDERS = ("disk", "memory")
 

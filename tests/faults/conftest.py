@@ -8,8 +8,8 @@ import pytest
 
 from tests.faults import stage as stages
 from tests.faults.stage import ALONE, Theatre, serving, stage
-from tests.harness.calls import Call
-from tests.harness.scenario import End
+from tools.testing.calls import Call
+from tools.testing.scenario import End
 
 
 @pytest.fixture(scope="session")

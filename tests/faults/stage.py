@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.api import wait_until
-from tests.harness.calls import Call
-from tests.harness.faults import Rule
-from tests.harness.kubelet import Kubelet
-from tests.harness.lies import find_lies
-from tests.harness.operator import Operator
-from tests.harness.proxy import Proxy
-from tests.harness.scenario import RESOURCES, End, outcome_of, play
-from tests.harness.witness import Witness
-from tests.harness.world import World, install_crd
-from tests.plane.plane import Plane
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.calls import Call
+from tools.testing.faults import Rule
+from tools.testing.kubelet import Kubelet
+from tools.testing.lies import find_lies
+from tools.testing.operator import Operator
+from tools.testing.proxy import Proxy
+from tools.testing.scenario import RESOURCES, End, outcome_of, play
+from tools.testing.witness import Witness
+from tools.testing.world import World, install_crd
 
 # Quick to try again, quick to list: a test need not wait as long as a cluster may.
 _HASTE = ("--retry-base=1", "--request-timeout=5", "--relist-interval=5", "--log-level=info")

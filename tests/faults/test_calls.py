@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.faults.stage import ALONE, Stage, Theatre, created_twice, perform, serving, stage
-from tests.harness.faults import Fault, Lost, Refusal, Rule, Slow
-from tests.harness.scenario import End
+from tools.testing.faults import Fault, Lost, Refusal, Rule, Slow
+from tools.testing.scenario import End
 
 _OURS = "(jobs|shardedcheckpoints|persistentvolumeclaims|pods)"
 _WRITES = ("create", "apply", "delete")

@@ -13,11 +13,11 @@ from typing import Self
 import pytest
 
 from tests.faults.stage import ALONE, Theatre, created_twice, perform, serving, stage
-from tests.harness.calls import Call, Record
-from tests.harness.faults import Crash, Rule
-from tests.harness.operator import Operator
-from tests.harness.scenario import RESOURCES, End
-from tests.harness.steps import step_of, steps
+from tools.testing.calls import Call, Record
+from tools.testing.faults import Crash, Rule
+from tools.testing.operator import Operator
+from tools.testing.scenario import RESOURCES, End
+from tools.testing.steps import step_of, steps
 
 # Every write that each of these must make on its way. Others tell how far things are, and may be left out.
 STEPS = {

@@ -9,8 +9,8 @@ import pytest
 
 from tests.faults.stage import ALONE, Stage, Theatre, created_twice, serving, stage
 from tests.faults.test_crashes import Reviver
-from tests.harness.faults import Crash, Cut, Drop, Duplicate, Fault, Lost, Refusal, Rule, Silence, Slow, StreamError
-from tests.harness.scenario import End
+from tools.testing.faults import Crash, Cut, Drop, Duplicate, Fault, Lost, Refusal, Rule, Silence, Slow, StreamError
+from tools.testing.scenario import End
 
 _OPTIONS = (ALONE, "--watch-silence=3", "--watch-timeout=10")
 _OURS = "/(jobs|shardedcheckpoints|persistentvolumeclaims|pods)"

@@ -7,8 +7,8 @@ from typing import Any
 
 from shardwright_operator.kube.kinds import WATCHED
 from tests.faults.stage import ALONE, Theatre, created_twice, serving, stage
-from tests.harness.faults import Odd, Rule
-from tests.harness.scenario import End
+from tools.testing.faults import Odd, Rule
+from tools.testing.scenario import End
 
 _EVERYTHING = "/(shardedcheckpoints|jobs|pods|persistentvolumeclaims|events)$"
 

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.harness.calls import read_call
-from tests.harness.faults import Crash, Cut, Drop, Duplicate, Fault, Lost, Refusal, Rule, Silence, Slow, StreamError
-from tests.harness.proxy import Proxy
+from tools.testing.calls import read_call
+from tools.testing.faults import Crash, Cut, Drop, Duplicate, Fault, Lost, Refusal, Rule, Silence, Slow, StreamError
+from tools.testing.proxy import Proxy
 
 JOBS = "/apis/batch/v1/namespaces/one/jobs"
 

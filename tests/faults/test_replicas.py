@@ -9,10 +9,10 @@ from os import kill
 
 import pytest
 
-from tests.cluster.api import wait_until
 from tests.faults.stage import ALONE, Stage, Theatre, created_twice, serving, stage
-from tests.harness.operator import Operator
-from tests.harness.scenario import End
+from tools.cluster.api import wait_until
+from tools.testing.operator import Operator
+from tools.testing.scenario import End
 
 _ELECTION = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.cluster.api import wait_until
 from tests.faults.stage import ALONE, Theatre, created_twice, serving, stage
-from tests.harness.scenario import RESOURCES, End
+from tools.cluster.api import wait_until
+from tools.testing.scenario import RESOURCES, End
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
-from tests.cluster.api import wait_until
 from tests.faults.stage import ALONE, Theatre, serving, stage
-from tests.harness.calls import Call
-from tests.harness.pods import RUNNING, Outcome
-from tests.harness.scenario import outcome_of
-from tests.harness.witness import LABEL
-from tests.harness.world import World
+from tools.cluster.api import wait_until
+from tools.testing.calls import Call
+from tools.testing.pods import RUNNING, Outcome
+from tools.testing.scenario import outcome_of
+from tools.testing.witness import LABEL
+from tools.testing.world import World
 
 HELD = "held"
 KEY = "e" * 16

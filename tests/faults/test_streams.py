@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.faults.stage import ALONE, Theatre, created_twice, serving, stage
-from tests.harness.faults import Cut, Drop, Duplicate, Fault, Refusal, Rule, Silence, StreamError
-from tests.harness.scenario import End
+from tools.testing.faults import Cut, Drop, Duplicate, Fault, Refusal, Rule, Silence, StreamError
+from tools.testing.scenario import End
 
 _STREAMS = "/(shardedcheckpoints|jobs|pods)$"
 _AT_ONCE = 4

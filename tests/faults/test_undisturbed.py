@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.harness.scenario import End
+from tools.testing.scenario import End
 
 PREPARE, SHARD = "prepare", "shard"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.plane.plane import Plane
+from tools.control_plane.plane import Plane
 
 
 @pytest.fixture(scope="module")

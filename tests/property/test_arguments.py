@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.build.job import JobFacts
-from shardwright_operator.build.prepare_job import Pruning, build_prepare_job
-from shardwright_operator.build.shard_job import build_shard_job
-from shardwright_worker.arguments import build_parser
-from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_operator.manifests.job_template import JobFacts
+from shardwright_operator.manifests.prepare_job import Pruning, build_prepare_job
+from shardwright_operator.manifests.shard_job import build_shard_job
+from shardwright_worker.cli.arguments import build_parser
+from shardwright_worker.cli.engine_flags import engine_settings
+from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.quantization import UNSAVABLE
-from shardwright_worker.engine_flags import engine_settings
-from shardwright_worker.sizes import read_size
+from shardwright_worker.files.sizes import read_size
 
 FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs")
 FLAGS = ["--help", "-h", "--version", "--keep=100", "--token-file=/x", "--", "-", "-1", "--trust-remote-code", "-tp"]

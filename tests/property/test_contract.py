@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
-from shardwright_worker.contract.levels import LEVELS
+from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.naming import artifact_key, is_key, stays_inside
-from shardwright_worker.contract.progress import Progress, Stage, read_progress
+from shardwright_worker.contract.progress_line import Progress, Stage, read_progress
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import LIMIT, ArtifactReport, Report, SourceReport, read_report
 from shardwright_worker.contract.text import is_clean
-from shardwright_worker.redaction import HIDDEN, redact
+from shardwright_worker.contract.verification_levels import LEVELS
+from shardwright_worker.reporting.redaction import HIDDEN, redact
 
 ANYTHING = st.text(st.characters(codec=None), max_size=6000)
 COUNTS = st.integers(0, 2**53)

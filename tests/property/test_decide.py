@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shardwright_operator.api.status import Status
-from shardwright_operator.build.labels import SUSPENDED
+from shardwright_operator.decide.observed import Job, Neighbor, Observed
 from shardwright_operator.decide.plan import SuspendJob
-from shardwright_operator.decide.world import Job, Neighbor, Observed
-from shardwright_worker.contract.levels import satisfies
+from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from tests.harness.imagined import START, Imagined, claim
+from shardwright_worker.contract.verification_levels import satisfies
+from tools.testing.imagined import START, Imagined, claim
 
 WORKERS = st.sampled_from([reason for reason, meaning in MEANINGS.items() if meaning.exit_code])
 ENDS: list[tuple[int, tuple[str, str], dict[str, Any]]] = [

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus, ResolvedSource, Retry, Status
 from shardwright_operator.decide import decide
+from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Resource, Warning
 from shardwright_operator.decide.plan import CreateJob, DeleteJob
-from shardwright_operator.decide.world import Claim, Job, Observed, Pod, Resource, Warning
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import CONFIG, START, Imagined, spec_of
+from tools.testing.imagined import CONFIG, START, Imagined, spec_of
 
 TIMES = st.integers(-7200, 7200).map(lambda seconds: START + timedelta(seconds=seconds))
 MAYBE_TIMES = st.none() | TIMES

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright_operator.decide.words import clause, clean, last_lines, sentences
+from shardwright_operator.decide.sentences import clause, clean, last_lines, sentences
 from shardwright_worker.contract.text import is_clean
 
 WORDS = st.lists(st.sampled_from(["disk", "is", "full", "Set", "fsGroup", "3.5Gi", "v1.30", "/a/../b"]), max_size=5)

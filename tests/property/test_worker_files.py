@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardwright_worker.artifact.find import read_manifest
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.checks.model_limits import check_limits
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.prepare.model_limits import check_limits
-from shardwright_worker.safetensors_header import HeaderError, pickle_damage, read_header
-from tests.harness.tiny_files import safetensors
+from shardwright_worker.files.safetensors_header import HeaderError, pickle_damage, read_header
+from tools.testing.tiny_files import safetensors
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 20) | st.floats() | st.text(max_size=5),

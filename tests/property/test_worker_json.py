@@ -8,8 +8,8 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shardwright_worker import json_reader
-from shardwright_worker.json_reader import JsonError, JsonReader
+from shardwright_worker.files import json_reader
+from shardwright_worker.files.json_reader import JsonError, JsonReader
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

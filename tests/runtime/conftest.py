@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.login import log_in
-from tests.harness.world import World, install_crd
-from tests.plane.plane import Plane
+from shardwright_operator.kube.kubeconfig import log_in
+from tools.control_plane.plane import Plane
+from tools.testing.world import World, install_crd
 
 
 @pytest.fixture(scope="session")

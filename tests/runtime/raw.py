@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.harness.checkpoints import manifest
+from tools.testing.checkpoints import manifest
 
 UID = "11111111-1111-1111-1111-111111111111"
 

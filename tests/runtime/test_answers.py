@@ -13,19 +13,19 @@ from aiohttp import ClientError, web
 
 from shardwright_operator.decide.plan import Event
 from shardwright_operator.kube import convert
-from shardwright_operator.kube.answers import pause_of
-from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Unavailable
-from shardwright_operator.kube.events import Recorder
+from shardwright_operator.kube.event_recorder import Recorder
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS, LEASES, Kind
-from shardwright_operator.kube.login import Login
-from shardwright_operator.kube.parse import parse
+from shardwright_operator.kube.kubeconfig import Login
+from shardwright_operator.kube.observed_objects import parse
+from shardwright_operator.kube.responses import pause_of
 from shardwright_operator.runtime.election import Elector, Terms
-from shardwright_operator.runtime.preflight import Preflight
-from shardwright_operator.runtime.relist import Relister
-from shardwright_operator.runtime.stateless import Times
-from shardwright_operator.runtime.streams import Streams
+from shardwright_operator.runtime.kopf_settings import Times
+from shardwright_operator.runtime.permissions import Preflight
+from shardwright_operator.runtime.reflector import Streams
+from shardwright_operator.runtime.resync import Relister
 from tests.runtime import raw
 from tests.runtime.clock import Clock
 from tests.runtime.web import serving

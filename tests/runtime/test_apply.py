@@ -12,24 +12,24 @@ import pytest
 
 from shardwright_operator.api.status import Condition, Durations, JobStatus, ProgressStatus, Status
 from shardwright_operator.decide import decide
+from shardwright_operator.decide.observed import Config, Pod
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
-from shardwright_operator.decide.world import Config, Pod
 from shardwright_operator.kube import convert
-from shardwright_operator.kube.apply import Executor
-from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.entries import Key
 from shardwright_operator.kube.errors import Conflict, Invalid
-from shardwright_operator.kube.events import Recorder
+from shardwright_operator.kube.event_recorder import Recorder
+from shardwright_operator.kube.executor import Executor
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
-from shardwright_operator.kube.memory import Memory
-from shardwright_operator.kube.observe import Observer, Sight
+from shardwright_operator.kube.notes import Memory
+from shardwright_operator.kube.observer import Observer, Sight
+from shardwright_operator.runtime.controller import Workers
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.queue import WorkQueue
-from shardwright_operator.runtime.tally import Tally
-from shardwright_operator.runtime.worker import Workers
-from tests.cluster.api import wait_until
-from tests.harness.world import World
+from shardwright_operator.runtime.resource_metrics import Tally
+from tools.cluster.api import wait_until
+from tools.testing.world import World
 
 CONFIG = Config("engine:test", "prepare:test")
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, NotServed, Unavailable
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
-from shardwright_operator.kube.login import Login, LoginError, log_in
+from shardwright_operator.kube.kubeconfig import Login, LoginError, log_in
 
 
 class Server:
@@ -163,7 +163,7 @@ def test_a_kubeconfig_is_read_and_its_token_file_read_again(tmp_path: Path, monk
     (tmp_path / "token").write_text("second\n")
     assert login.token() == "first", "kept for a minute"
     clock = [10_000_000.0]
-    monkeypatch.setattr("shardwright_operator.kube.login.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("shardwright_operator.kube.kubeconfig.time.monotonic", lambda: clock[0])
     assert login.token() == "second"
 
 
@@ -182,7 +182,7 @@ def test_a_token_that_cannot_be_read_anew_is_used_on(tmp_path: Path, monkeypatch
     file, clock = tmp_path / "token", [10_000_000.0]
     file.write_text("first")
     login = logged_in(tmp_path, {"tokenFile": "token"})
-    monkeypatch.setattr("shardwright_operator.kube.login.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("shardwright_operator.kube.kubeconfig.time.monotonic", lambda: clock[0])
     assert login.token() == "first"
     for content in (None, b"", b"\xff", b"two\r\nX-Header: lines"):
         file.unlink(missing_ok=True)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from shardwright_operator.kube import convert
-from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.fields import quantity
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.kube.parse import parse
-from shardwright_operator.kube.unreadable import UnreadableError
+from shardwright_operator.kube.malformed import UnreadableError
+from shardwright_operator.kube.observed_objects import parse
 from tests.runtime import raw
 
 ODD: tuple[Any, ...] = (

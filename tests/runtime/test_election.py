@@ -10,7 +10,7 @@ import pytest
 
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.kinds import LEASES
-from shardwright_operator.kube.login import Login
+from shardwright_operator.kube.kubeconfig import Login
 from shardwright_operator.runtime.election import Elector, Terms
 from tests.runtime.clock import Clock
 

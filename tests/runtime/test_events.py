@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.decide.observed import Resource
 from shardwright_operator.decide.plan import Event
-from shardwright_operator.decide.world import Resource
 from shardwright_operator.kube import convert
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.events import Bucket, Recorder
+from shardwright_operator.kube.event_recorder import Bucket, Recorder
 from shardwright_operator.kube.kinds import EVENTS
-from shardwright_operator.kube.login import Login
-from shardwright_operator.kube.parse import parse
-from tests.harness.world import World
+from shardwright_operator.kube.kubeconfig import Login
+from shardwright_operator.kube.observed_objects import parse
 from tests.runtime.clock import Clock
+from tools.testing.world import World
 
 FAILED = Event("Warning", "OutOfMemory", "the pod needed more memory")
 

@@ -8,12 +8,12 @@ import threading
 import pytest
 
 from shardwright_operator.kube import convert
-from shardwright_operator.kube.cache import Cache
-from shardwright_operator.kube.entries import AnyEntry, Key
+from shardwright_operator.kube.cached_objects import AnyEntry, Key
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.runtime.intake import Intake
+from shardwright_operator.runtime.deltas import Listed, Seen
+from shardwright_operator.runtime.informer import Intake
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.news import Listed, Seen
 from tests.runtime import raw
 from tests.runtime.clock import Clock
 

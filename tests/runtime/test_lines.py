@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.kube.cache import Cache
-from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.cached_objects import Key
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import JOBS
-from shardwright_operator.runtime.lines import Lines, Reader
-from shardwright_operator.runtime.news import Seen
+from shardwright_operator.runtime.deltas import Seen
+from shardwright_operator.runtime.watch_lines import Lines, Reader
 from tests.runtime import raw
 
 

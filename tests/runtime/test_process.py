@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tests.cluster.api import wait_until
-from tests.harness.kubelet import Kubelet, by_stage
-from tests.harness.operator import Operator
-from tests.harness.pods import RUNNING, Outcome, failure
-from tests.harness.world import World
-from tests.plane.plane import Plane
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.kubelet import Kubelet, by_stage
+from tools.testing.operator import Operator
+from tools.testing.pods import RUNNING, Outcome, failure
+from tools.testing.world import World
 
 WRITING = ('verb="create"', 'verb="apply"', 'verb="patch"', 'verb="delete"', 'verb="update"')
 

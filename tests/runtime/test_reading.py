@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.decide.world import Config, Pod
+from shardwright_operator.decide.observed import Config, Pod
 from shardwright_operator.kube import convert
-from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS
-from shardwright_operator.kube.memory import Memory, Notes
-from shardwright_operator.kube.mounts import mounted_path, read_claim_users
-from shardwright_operator.kube.observe import Observer
-from shardwright_operator.kube.reading import (
+from shardwright_operator.kube.live_reads import (
     PATIENCE,
     last_progress,
     read_progress_lines,
     read_warnings,
 )
-from shardwright_worker.contract.progress import Progress, Stage
-from tests.cluster.api import wait_until
-from tests.harness.checkpoints import manifest
-from tests.harness.kubelet import Kubelet, by_stage
-from tests.harness.operator import Operator
-from tests.harness.pods import waiting
-from tests.harness.world import World
-from tests.plane.plane import Plane
+from shardwright_operator.kube.mounts import mounted_path, read_claim_users
+from shardwright_operator.kube.notes import Memory, Notes
+from shardwright_operator.kube.observer import Observer
+from shardwright_worker.contract.progress_line import Progress, Stage
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.checkpoints import manifest
+from tools.testing.kubelet import Kubelet, by_stage
+from tools.testing.operator import Operator
+from tools.testing.pods import waiting
+from tools.testing.world import World
 
 OLD = datetime.now(UTC) - timedelta(hours=1)
 POD = Pod("model-x", "uid-x", "model", "Running", OLD, started_at=OLD)

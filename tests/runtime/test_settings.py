@@ -13,12 +13,12 @@ from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, JobStatus, Status
-from shardwright_operator.kube.entries import Key
+from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.runtime import logs, metrics, settings
 from shardwright_operator.runtime.health import Health
 from shardwright_operator.runtime.metrics import Metrics
+from shardwright_operator.runtime.resource_metrics import Tally
 from shardwright_operator.runtime.settings import read_settings
-from shardwright_operator.runtime.tally import Tally
 from shardwright_worker.contract.reasons import Reason
 
 IMAGES = ["--engine-image=e", "--prepare-image=p"]
@@ -55,7 +55,7 @@ def test_every_setting_has_a_row_with_help() -> None:
 
 
 def record(**fields: object) -> logging.LogRecord:
-    made = logging.LogRecord("shardwright_operator.runtime.worker", logging.INFO, "f", 1, "said %s", ("so",), None)
+    made = logging.LogRecord("shardwright_operator.runtime.controller", logging.INFO, "f", 1, "said %s", ("so",), None)
     made.fields = fields
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardwright_operator.kube.entries import Entry, Key
+from shardwright_operator.kube.cached_objects import Entry, Key
 from shardwright_operator.kube.store import Store
 from tests.runtime.clock import Clock
 

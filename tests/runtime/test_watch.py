@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.kube.login import Login
-from shardwright_operator.runtime.intake import Intake
+from shardwright_operator.kube.kubeconfig import Login
+from shardwright_operator.runtime.informer import Intake
+from shardwright_operator.runtime.kopf_settings import Times
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.preflight import Preflight
-from shardwright_operator.runtime.stateless import Times
-from shardwright_operator.runtime.watch import Watch
-from tests.cluster.api import wait_until
-from tests.harness.accounts import create_account, grant
-from tests.harness.kubelet import Kubelet
-from tests.harness.operator import Operator
-from tests.harness.world import World, install_crd, remove_crd
-from tests.plane.plane import Plane
+from shardwright_operator.runtime.permissions import Preflight
+from shardwright_operator.runtime.watch_supervisor import Watch
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+from tools.testing.accounts import create_account, grant
+from tools.testing.kubelet import Kubelet
+from tools.testing.operator import Operator
+from tools.testing.world import World, install_crd, remove_crd
 
 QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5", "--lease-namespace=default")
 RULES = [

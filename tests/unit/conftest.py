@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.hub import Hub, Repository
-from tests.harness.tiny_files import model_files
 from tests.unit.hub_cases import OTHERS
+from tools.testing.hub import Hub, Repository
+from tools.testing.tiny_files import model_files
 
 
 @pytest.fixture

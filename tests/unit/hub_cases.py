@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.prepare.hugging_face import HubRequest
-from shardwright_worker.prepare.run import Layout, Prepared, prepare_repository
-from shardwright_worker.terminal import silent
-from tests.harness.hub import Hub, Repository
+from shardwright_worker.hub.repository import HubRequest
+from shardwright_worker.prepare.prepare_stage import Layout, Prepared, prepare_repository
+from shardwright_worker.reporting.progress_bar import silent
+from tools.testing.hub import Hub, Repository
 
 OTHERS = {
     "README.md": b"hello",

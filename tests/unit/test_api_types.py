@@ -9,14 +9,14 @@ import pytest
 
 from shardwright_operator.api.crd import custom_resource_definition, schema_of
 from shardwright_operator.api.duration import seconds
+from shardwright_operator.api.field_types import Api
 from shardwright_operator.api.generate import ROOT, outputs
-from shardwright_operator.api.model import Api
 from shardwright_operator.api.reference import conditions_page, reference_page
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, Status
-from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.checkpoints import manifest
+from tools.testing.checkpoints import manifest
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

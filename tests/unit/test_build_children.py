@@ -8,13 +8,13 @@ import pytest
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.build.claim import build_claim
-from shardwright_operator.build.job import JobFacts, template_of
-from shardwright_operator.build.labels import SUSPENDED
-from shardwright_operator.build.prepare_job import Known, Pruning, build_prepare_job
-from shardwright_operator.build.shard_job import build_shard_job
-from shardwright_worker.arguments import build_parser
-from tests.harness.checkpoints import manifest
+from shardwright_operator.manifests.job_template import JobFacts, template_of
+from shardwright_operator.manifests.labels import SUSPENDED
+from shardwright_operator.manifests.output_claim import build_claim
+from shardwright_operator.manifests.prepare_job import Known, Pruning, build_prepare_job
+from shardwright_operator.manifests.shard_job import build_shard_job
+from shardwright_worker.cli.arguments import build_parser
+from tools.testing.checkpoints import manifest
 
 SOURCE = ResolvedSource(digest="d1", revision="r1", path=".sources/d1", volume="output", key="0123456789abcdef")
 HUB = {

@@ -21,9 +21,10 @@ def loaded(statement: str) -> set[str]:
     "statement",
     [
         "import shardwright_worker.contract.manifest, shardwright_worker.contract.report, "
-        "shardwright_worker.contract.naming, shardwright_worker.contract.failure, shardwright_worker.contract.progress",
-        "import shardwright_worker.cli",
-        "import shardwright_worker.prepare.run",
+        "shardwright_worker.contract.naming, shardwright_worker.contract.failure, "
+        "shardwright_worker.contract.progress_line",
+        "import shardwright_worker.cli.main",
+        "import shardwright_worker.prepare.prepare_stage",
     ],
 )
 def test_importing_it_brings_nothing_heavy(statement: str) -> None:

@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from shardwright_operator.decide.world import Warning
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_operator.decide.observed import Warning
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import Report
-from tests.harness.imagined import Imagined, pod
+from tools.testing.imagined import Imagined, pod
 
 
 def test_a_job_that_was_deleted_while_it_ran_starts_again_and_counts() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from shardwright_operator.decide.plan import DeleteJob
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined, claim
+from tools.testing.imagined import Imagined, claim
 
 
 def _deleted(world: Imagined) -> set[str]:

@@ -10,7 +10,7 @@ from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.conditions import conditions_of
 from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, suspended, waiting, working
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import START, Imagined
+from tools.testing.imagined import START, Imagined
 
 
 def _artifact() -> Artifact:

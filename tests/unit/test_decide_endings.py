@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.kube.parse import _status
+from shardwright_operator.kube.observed_objects import _status
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined
+from tools.testing.imagined import Imagined
 
 KEEP: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
 OLD = "0123456789abcdef"

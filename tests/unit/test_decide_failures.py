@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.decide.observed import Warning
 from shardwright_operator.decide.retry import backoff
-from shardwright_operator.decide.world import Warning
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from tests.harness.imagined import CONFIG, Imagined, claim, pod
+from tools.testing.imagined import CONFIG, Imagined, claim, pod
 
 WORKERS = [reason for reason, meaning in MEANINGS.items() if meaning.exit_code and reason != Reason.DISRUPTED]
 

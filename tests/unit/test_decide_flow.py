@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from shardwright_operator.api.status import Status
+from shardwright_operator.decide.observed import Job
 from shardwright_operator.decide.plan import CreateJob
-from shardwright_operator.decide.world import Job
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined, claim
+from tools.testing.imagined import Imagined, claim
 
 
 def test_two_jobs_lead_to_ready() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from shardwright_operator.api.status import Condition, Status
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined, claim
+from tools.testing.imagined import Imagined, claim
 
 
 def _ready() -> Imagined:

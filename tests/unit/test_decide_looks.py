@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined, claim
+from tools.testing.imagined import Imagined, claim
 
 HUB: dict[str, Any] = {"huggingFace": {"repo": "org/model", "revision": "main"}}
 HOURLY = {"interval": "1h"}

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shardwright_operator.decide.observed import Neighbor
 from shardwright_operator.decide.plan import CreateClaim
-from shardwright_operator.decide.world import Neighbor
-from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.folders import Folders
+from shardwright_operator.kube.cached_objects import Key
+from shardwright_operator.kube.folder_index import Folders
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import START, Imagined, claim
+from tools.testing.imagined import START, Imagined, claim
 
 CREATE = {"persistentVolumeClaim": {"claimName": "made", "create": {"size": "1Gi", "whenDeleted": "Delete"}}}
 

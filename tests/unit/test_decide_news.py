@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from shardwright_operator.api.status import JobStatus, Status
-from shardwright_operator.decide.news import events_of
+from shardwright_operator.decide.events import events_of
 from shardwright_operator.decide.plan import Event
-from shardwright_operator.decide.publication import CHANGED
+from shardwright_operator.decide.report_status import CHANGED
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined
+from tools.testing.imagined import Imagined
 
 
 def _told(world: Imagined) -> list[Event]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from shardwright_operator.api.status import Failure
-from shardwright_operator.decide.world import Job, Pod
+from shardwright_operator.decide.observed import Job, Pod
 from shardwright_operator.kube import convert
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
-from tests.harness.imagined import Imagined
+from tools.testing.imagined import Imagined
 
 STARTED = "2026-01-01T00:00:00Z"
 NOT_FOUND = (

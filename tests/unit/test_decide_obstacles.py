@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from shardwright_operator.decide.world import Warning
+from shardwright_operator.decide.observed import Warning
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined, claim, pod
+from tools.testing.imagined import Imagined, claim, pod
 
 
 def _pending() -> tuple[Imagined, str]:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from shardwright_worker.contract.progress import Progress, Stage
-from tests.harness.imagined import START, Imagined, pod
+from shardwright_worker.contract.progress_line import Progress, Stage
+from tools.testing.imagined import START, Imagined, pod
 
 
 def _running() -> tuple[Imagined, str]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shardwright_operator.decide.observed import Neighbor
 from shardwright_operator.decide.pruning import LOOK_AFTER, WINDOW, artifacts_in_use, is_inside, normalized
-from shardwright_operator.decide.world import Neighbor
-from tests.harness.imagined import START, Imagined
+from tools.testing.imagined import START, Imagined
 
 OLD = "0123456789abcdef"
 KEEP_ONE: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shardwright_operator.api.status import Artifact
-from shardwright_operator.decide.publication import size_text
-from tests.harness.imagined import START, Imagined, artifact
+from shardwright_operator.decide.report_status import size_text
+from tools.testing.imagined import START, Imagined, artifact
 
 
 def _published(completed_at: str) -> Artifact:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.build.labels import SUSPENDED
-from shardwright_operator.decide.world import Job, Warning
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_operator.decide.observed import Job, Warning
+from shardwright_operator.manifests.labels import SUSPENDED
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined, pod
+from tools.testing.imagined import Imagined, pod
 
 STAGES = pytest.mark.parametrize("stage", ["prepare", "shard"])
 

@@ -11,7 +11,7 @@ import pytest
 
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import read_report
-from tests.harness.imagined import Imagined
+from tools.testing.imagined import Imagined
 
 
 @pytest.mark.parametrize(

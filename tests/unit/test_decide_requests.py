@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shardwright_operator.kube.parse import is_settled
+from shardwright_operator.kube.observed_objects import is_settled
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined
+from tools.testing.imagined import Imagined
 
 
 def test_taking_the_annotation_away_is_no_request() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined
+from tools.testing.imagined import Imagined
 
 
 def _recheck(rebuild: bool) -> Imagined:

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from shardwright_worker.contract.levels import LEVELS, satisfies
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.imagined import Imagined
+from shardwright_worker.contract.verification_levels import LEVELS, satisfies
+from tools.testing.imagined import Imagined
 
 
 @pytest.mark.parametrize(("first", "then"), list(itertools.permutations(LEVELS, 2)))

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
+from shardwright_worker.artifact.final_name import MOVING, Standing, standing_of
 from shardwright_worker.artifact.find import damage_of, finished_artifact
-from shardwright_worker.artifact.standing import MOVING, Standing, standing_of
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import MANIFEST_LIMIT
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, MANIFEST_NAME, artifact_key
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.tiny_files import KEY, safetensors, write_artifact
+from tools.testing.tiny_files import KEY, safetensors, write_artifact
 
 PART, FIRST = "model-rank-1-part-0.safetensors", "model-rank-0-part-0.safetensors"
 Change = Callable[[dict[str, Any]], object]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.verify.answers import difference, distance, kept
+from shardwright_worker.engine.answers import difference, distance, kept
 
 WRITTEN: dict[str, Any] = {"tokens": [[1, 2]], "places": [[[1, 7], [2, 7]]], "logprobs": [[-0.5, -1.5]], "spread": 0.0}
 POOLED: dict[str, Any] = {"vectors": [[0.25, -0.5]], "spread": 0.0}

@@ -6,15 +6,15 @@ import fnmatch
 
 import pytest
 
-from shardwright_worker.arguments import build_parser
-from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.checks.pattern_check import check_pattern
+from shardwright_worker.cli.arguments import build_parser
+from shardwright_worker.cli.engine_flags import engine_settings
+from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.file_pattern import problems
 from shardwright_worker.contract.naming import default_file_pattern
-from shardwright_worker.contract.part_pattern import problems
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine_flags import engine_settings
-from shardwright_worker.part_pattern import check_pattern
-from tests.harness.part_patterns import patterns
+from tools.testing.part_patterns import patterns
 
 SHARD = ["shard", "--source", "/m", "--output", "/o"]
 

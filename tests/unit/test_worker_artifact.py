@@ -13,10 +13,10 @@ from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import finished_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.contract.progress import Progress
+from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import KEY, safetensors, write_artifact
+from shardwright_worker.reporting.progress_bar import silent
+from tools.testing.tiny_files import KEY, safetensors, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
 RIGHT = {"model.embed": b"\1\1" * 64, "lm_head": b"\1\2" * 32}

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.arguments import build_parser
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.cli.arguments import build_parser
+from shardwright_worker.cli.engine_flags import engine_settings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine_flags import engine_settings
-from shardwright_worker.prepare.digests import digest_files
-from shardwright_worker.prepare.listing import SourceFile, list_source
-from shardwright_worker.prepare.shipped_digests import check_shipped_digests
-from shardwright_worker.redaction import redact
-from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
+from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.reporting.redaction import redact
+from shardwright_worker.source.file_digests import digest_files
+from shardwright_worker.source.listing import SourceFile, list_source
+from shardwright_worker.source.shipped_digests import check_shipped_digests
 from tests.unit.test_worker_source import refusal
+from tools.testing.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
 
 SECONDS = 3.0  # a quadratic reading of these texts takes minutes
 

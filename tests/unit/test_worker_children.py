@@ -11,11 +11,11 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.child import Child, stop_all
+from shardwright_worker.engine.child import Child, stop_all
 
 
 def _run(folder: Path, **job: Any) -> Child:
-    return Child("tests.harness.child_job", folder / "child", job, {})
+    return Child("tools.testing.child_job", folder / "child", job, {})
 
 
 def _failure(child: Child, **watch: Any) -> WorkerFailure:

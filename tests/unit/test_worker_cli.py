@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.artifact.find import artifact_keys
-from shardwright_worker.cli import main
-from shardwright_worker.contract.progress import Stage, read_progress
+from shardwright_worker.cli.main import main
+from shardwright_worker.contract.progress_line import Stage, read_progress
 from shardwright_worker.contract.reasons import Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
-from tests.harness.tiny_files import FIRST, KEY, model_files, write_artifact, write_files
+from tools.testing.tiny_files import FIRST, KEY, model_files, write_artifact, write_files
 
-COMMAND = [sys.executable, "-m", "shardwright_worker.cli"]
+COMMAND = [sys.executable, "-m", "shardwright_worker"]
 LARGE = "large.safetensors"
 CHUNK = 10 * 1024 * 1024  # the hub client writes so many bytes at a time
 
@@ -103,7 +103,7 @@ def test_command_lines_that_cannot_be(
 def test_what_nobody_foresaw_is_a_report_too(tmp_path: Path) -> None:
     words = ["check", str(tmp_path), "--report", str(tmp_path / "no" / "folder" / "report")]
     breaking = "import sys, shardwright_worker.artifact.check as m\ndef broken(*_): raise KeyError('surprise')\n"
-    code = f"{breaking}m.check_artifact = broken\nfrom shardwright_worker.cli import main\nsys.exit(main({words}))"
+    code = f"{breaking}m.check_artifact = broken\nfrom shardwright_worker.cli.main import main\nsys.exit(main({words}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     report = last_report(done.stdout)
     assert report.reason == Reason.UNEXPECTED_ERROR

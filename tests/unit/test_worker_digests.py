@@ -9,11 +9,11 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.digests import digest_files, source_digest
-from shardwright_worker.prepare.listing import list_source
-from shardwright_worker.prepare.shipped_digests import check_shipped_digests
-from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import FIRST, model_files, write_files
+from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.source.file_digests import digest_files, source_digest
+from shardwright_worker.source.listing import list_source
+from shardwright_worker.source.shipped_digests import check_shipped_digests
+from tools.testing.tiny_files import FIRST, model_files, write_files
 
 Files = dict[str, bytes]
 

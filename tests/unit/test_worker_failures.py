@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.causes import cause_in, death
-from shardwright_worker.shard.child import _death, _failure
-from shardwright_worker.shard.failures import classify, classify_rank, tell
-from shardwright_worker.shard.rank import say
-from shardwright_worker.shard.sides import Sides
+from shardwright_worker.engine.child import _death, _failure
+from shardwright_worker.engine.classify import classify, classify_rank, tell
+from shardwright_worker.engine.io_errors import Sides
+from shardwright_worker.engine.ranks import say
+from shardwright_worker.engine.root_cause import cause_in, death
 
 SIDES = Sides(Path("/models/llama"), Path("/output/.staging/x"))
 PROVING = Sides(output=SIDES.output)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.listing import Listing, list_source
 from shardwright_worker.prepare.preflight import check_source
-from shardwright_worker.prepare.selection import LARGEST_FILE, chosen, is_metadata
-from tests.harness.nobody import as_nobody
-from tests.harness.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
+from shardwright_worker.source.listing import Listing, list_source
+from shardwright_worker.source.selection import LARGEST_FILE, chosen, is_metadata
+from tools.testing.nobody import as_nobody
+from tools.testing.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
 
 POOLING = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
 DENSE = {"path": "2_Projection", "type": "sentence_transformers.models.Dense"}
@@ -248,7 +248,7 @@ def test_many_tensors_and_files_take_little_memory(tmp_path: Path) -> None:
     files["tokenizer.json"] = json.dumps({"model": {"vocab": {f"t{each}": each for each in range(200_000)}}}).encode()
     write_files(tmp_path / "model", files)
     peak = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    script = f"import sys; from shardwright_worker.cli import run; assert run(sys.argv[1:]) == 0; {peak}"
+    script = f"import sys; from shardwright_worker.cli.main import run; assert run(sys.argv[1:]) == 0; {peak}"
     flags = ["prepare", "--source", str(tmp_path / "model"), "--output", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", script, *flags], capture_output=True, text=True, check=True)
     assert int(done.stdout.splitlines()[-1]) < 140 * 1024  # KiB, of which the interpreter has some 40 MiB

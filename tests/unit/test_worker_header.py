@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.safetensors_header import HeaderError, looks_like, pickle_damage, read_header
-from tests.harness.tiny_files import safetensors
+from shardwright_worker.files.safetensors_header import HeaderError, looks_like, pickle_damage, read_header
+from tools.testing.tiny_files import safetensors
 
 GOOD = safetensors({"a": b"\1\2" * 4, "b": b"\3\4" * 2, "empty": b""})
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.naming import SOURCES_FOLDER
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.fetching import RECORD
-from shardwright_worker.prepare.hugging_face import HubRequest, quiet_client
-from shardwright_worker.prepare.run import prepare_repository
-from shardwright_worker.prepare.selection import chosen
-from tests.harness.hub import Hub
-from tests.harness.tiny_files import FIRST, SECOND, model_files, write_artifact
+from shardwright_worker.hub.download import RECORD
+from shardwright_worker.hub.repository import HubRequest, quiet_client
+from shardwright_worker.prepare.prepare_stage import prepare_repository
+from shardwright_worker.source.selection import chosen
 from tests.unit.hub_cases import OTHERS, failure, layout, prepare, repository
+from tools.testing.hub import Hub
+from tools.testing.tiny_files import FIRST, SECOND, model_files, write_artifact
 
 
 def test_a_repository_is_resolved_fetched_and_checked(hub: Hub, tmp_path: Path) -> None:

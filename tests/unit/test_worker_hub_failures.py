@@ -10,13 +10,13 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.hugging_face import HubRequest
-from shardwright_worker.prepare.run import prepare_repository
-from shardwright_worker.terminal import silent
-from tests.harness.hub import TOKEN, Hub
-from tests.harness.nobody import as_nobody
-from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files
+from shardwright_worker.hub.repository import HubRequest
+from shardwright_worker.prepare.prepare_stage import prepare_repository
+from shardwright_worker.reporting.progress_bar import silent
 from tests.unit.hub_cases import failure, layout, prepare, repository
+from tools.testing.hub import TOKEN, Hub
+from tools.testing.nobody import as_nobody
+from tools.testing.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files
 
 
 def test_small_files_come_first_and_can_end_it_before_the_weights(hub: Hub, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.ending import report_of_failure
-from shardwright_worker.prepare.hub_patience import LONGEST, retry_after
-from tests.harness.hub import Hub
-from tests.harness.tiny_files import FIRST, SECOND, model_files
+from shardwright_worker.hub.rate_limits import LONGEST, retry_after
+from shardwright_worker.reporting.termination import report_of_failure
 from tests.unit.hub_cases import failure, prepare, repository
+from tools.testing.hub import Hub
+from tools.testing.tiny_files import FIRST, SECOND, model_files
 
 DAY = 24 * 3600
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.hub import Hub
 from tests.unit.hub_cases import failure, prepare, repository
+from tools.testing.hub import Hub
 
 
 @pytest.mark.parametrize("name", ["chat_template.jinja", "modeling_x.py", "extra.safetensors"])

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.cli import main
+from shardwright_worker.cli.main import main
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report, read_report
-from shardwright_worker.inside import plain_path, remove_tree
+from shardwright_worker.files.volume_paths import plain_path, remove_tree
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from tests.harness.hub import Hub
-from tests.harness.tiny_files import KEY, model_files, write_artifact, write_files
 from tests.unit.hub_cases import failure, prepare
 from tests.volumes.contents import contents
+from tools.testing.hub import Hub
+from tools.testing.tiny_files import KEY, model_files, write_artifact, write_files
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.listing import list_source
-from shardwright_worker.prepare.metadata import metadata_names
-from shardwright_worker.shard.metadata import copy_metadata, correct_config
-from shardwright_worker.shard.releases import refuse_names, release_of
+from shardwright_worker.engine.compat import refuse_names, release_of
+from shardwright_worker.shard.copy_metadata import copy_metadata, correct_config
+from shardwright_worker.source.listing import list_source
+from shardwright_worker.source.metadata_files import metadata_names
 
 LISTS = {"modules_to_not_convert": ["lm_head"]}
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker import tensor_names
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare import pickle_names
-from shardwright_worker.prepare.listing import list_source
+from shardwright_worker.files import tensor_names
 from shardwright_worker.prepare.preflight import check_source
-from tests.harness.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_files
+from shardwright_worker.source import pickle_names
+from shardwright_worker.source.listing import list_source
 from tests.unit.test_worker_source import refusal
 from tests.unit.test_worker_tensor_twice import BARE, archive
+from tools.testing.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_files
 
 BIN = "pytorch_model.bin"
 MEMORY = 48 * 1024**2

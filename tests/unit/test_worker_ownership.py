@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker import ownership
-from shardwright_worker.ownership import Answer, Ownership
+from shardwright_worker.files import ownership
+from shardwright_worker.files.ownership import Answer, Ownership
 
 DEAD = '{"token": "dead", "boot": "another", "space": "pid:[1]", "pid": 1, "started": "1"}'
 

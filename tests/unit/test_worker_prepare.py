@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME, artifact_key
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.fingerprint import fingerprint
-from shardwright_worker.prepare.listing import list_source
-from shardwright_worker.prepare.run import Known, Layout, Prepared, mount_point, prepare_folder
-from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import FIRST, model_files, write_artifact, write_files
+from shardwright_worker.prepare.prepare_stage import Known, Layout, Prepared, mount_point, prepare_folder
+from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.source.listing import list_source
+from shardwright_worker.source.source_fingerprint import fingerprint
+from tools.testing.tiny_files import FIRST, model_files, write_artifact, write_files
 
 
 def prepare(root: Path, layout: Layout | None = None) -> Prepared:

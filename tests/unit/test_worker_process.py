@@ -14,10 +14,10 @@ import pytest
 from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report, read_report
-from tests.harness.hub import TOKEN, Hub, Repository
-from tests.harness.tiny_files import FIRST, model_files
+from tools.testing.hub import TOKEN, Hub, Repository
+from tools.testing.tiny_files import FIRST, model_files
 
-COMMAND = [sys.executable, "-m", "shardwright_worker.cli"]
+COMMAND = [sys.executable, "-m", "shardwright_worker"]
 LARGE = "large.safetensors"
 CHUNK = 10 * 1024 * 1024  # the hub client writes so many bytes at a time
 
@@ -92,8 +92,8 @@ def test_told_to_stop_it_stops_and_says_so(hub: Hub, tmp_path: Path) -> None:
 
 def test_a_stage_that_does_not_let_itself_be_stopped_is_left(tmp_path: Path) -> None:
     code = f"""
-import sys, time, shardwright_worker.ending as ending, shardwright_worker.artifact.check as check
-from shardwright_worker.cli import main
+import sys, time, shardwright_worker.reporting.termination as ending, shardwright_worker.artifact.check as check
+from shardwright_worker.cli.main import main
 ending.GRACE = 0.2
 def stubborn(*_):
     print("ready", flush=True)

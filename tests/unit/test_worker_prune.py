@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.artifact.find import artifact_keys
-from shardwright_worker.artifact.prune import prune
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from tests.harness.nobody import NOBODY, as_nobody
-from tests.harness.tiny_files import write_artifact
+from shardwright_worker.publish.prune import prune
 from tests.volumes.contents import contents
+from tools.testing.nobody import NOBODY, as_nobody
+from tools.testing.tiny_files import write_artifact
 
 NOTHING = {"removed": "", "freed": "0 B"}
 

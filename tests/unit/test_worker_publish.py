@@ -15,10 +15,10 @@ from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
+from shardwright_worker.files.volume_errors import volume_errors
 from shardwright_worker.publish.publish import move_into, publish
 from shardwright_worker.publish.staging import Staging
-from shardwright_worker.volume_errors import volume_errors
-from tests.harness.tiny_files import KEY, write_artifact
+from tools.testing.tiny_files import KEY, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
 

@@ -13,7 +13,7 @@ from shardwright_worker.artifact.find import finished_artifact
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.publish.publish import move_into, publish
 from shardwright_worker.publish.staging import Staging
-from tests.harness.tiny_files import KEY, write_artifact
+from tools.testing.tiny_files import KEY, write_artifact
 
 STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym")
 

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from shardwright_worker.redaction import RedactingFormatter, redact
-from tests.harness.hub import SIGNATURE, TOKEN
+from shardwright_worker.reporting.redaction import RedactingFormatter, redact
+from tools.testing.hub import SIGNATURE, TOKEN
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.regular_file import NotRegular, open_regular, read_regular
+from shardwright_worker.files.regular_file import NotRegular, open_regular, read_regular
 
 
 def pipe(path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.room import check_space, make_folders, nearest_folder, probe_writing
+from shardwright_worker.prepare.disk_space import check_space, make_folders, nearest_folder, probe_writing
 from shardwright_worker.publish.staging import Staging
-from tests.harness.nobody import as_nobody
+from tools.testing.nobody import as_nobody
 
 
 def test_a_probe_leaves_nothing_but_open_folders(tmp_path: Path) -> None:

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.decide.publication import serving_of
-from shardwright_worker.artifact.accelerator import same_family, visible_accelerators
+from shardwright_operator.decide.report_status import serving_of
+from shardwright_worker.artifact.describe import show_artifact
 from shardwright_worker.artifact.find import read_manifest
-from shardwright_worker.artifact.own_quantization import own_quantization
-from shardwright_worker.artifact.serving import check_for_serving
-from shardwright_worker.artifact.show import show_artifact
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.server_line import read_server_line
-from tests.harness.imagined import artifact
-from tests.harness.tiny_files import write_artifact
+from shardwright_worker.serving.accelerator import same_family, visible_accelerators
+from shardwright_worker.serving.command_line import read_server_line
+from shardwright_worker.serving.guard import check_for_serving
+from shardwright_worker.serving.own_quantization import own_quantization
+from tools.testing.imagined import artifact
+from tools.testing.tiny_files import write_artifact
 
 MADE = EngineSettings(tensor_parallel_size=2, extra_args={"load_format": "pt", "moe_backend": "triton"})
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import Checked, check_source
-from tests.harness.tiny_files import CONFIG, model_files, write_files
+from shardwright_worker.source.listing import list_source
+from tools.testing.tiny_files import CONFIG, model_files, write_files
 
 Files = dict[str, bytes]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardwright_worker.sizes import human_size, read_size
+from shardwright_worker.files.sizes import human_size, read_size
 
 
 @pytest.mark.parametrize(

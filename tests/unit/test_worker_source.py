@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare import listing as listing_module
-from shardwright_worker.prepare.listing import Listing, list_source
 from shardwright_worker.prepare.preflight import Checked, check_source
-from tests.harness.nobody import as_nobody
-from tests.harness.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
+from shardwright_worker.source import listing as listing_module
+from shardwright_worker.source.listing import Listing, list_source
+from tools.testing.nobody import as_nobody
+from tools.testing.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
 
 Files = dict[str, bytes]
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.progress import Progress, Stage
+from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.digests import digest_files, source_digest
-from shardwright_worker.prepare.fingerprint import fingerprint
-from shardwright_worker.prepare.listing import Listing, list_source
+from shardwright_worker.reporting.progress_bar import silent
 from shardwright_worker.shard import source_guard
-from shardwright_worker.shard.request import ShardRequest
-from shardwright_worker.shard.run import shard
+from shardwright_worker.shard.shard_request import ShardRequest
+from shardwright_worker.shard.shard_stage import shard
 from shardwright_worker.shard.source_guard import SourceGuard
-from shardwright_worker.terminal import silent
-from tests.harness.tiny_files import SECOND, model_files, write_files
+from shardwright_worker.source.file_digests import digest_files, source_digest
+from shardwright_worker.source.listing import Listing, list_source
+from shardwright_worker.source.source_fingerprint import fingerprint
+from tools.testing.tiny_files import SECOND, model_files, write_files
 
 Change = Callable[[Path], object]
 

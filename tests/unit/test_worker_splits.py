@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.checks.model_limits import check_limits
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.model_limits import check_limits
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",

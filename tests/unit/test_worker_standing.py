@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.cli import main
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.cli.main import main
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report, read_report
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from tests.harness.tiny_files import KEY, model_files, write_artifact, write_files
+from tools.testing.tiny_files import KEY, model_files, write_artifact, write_files
 
 PART = "model-rank-0-part-0.safetensors"
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.listing import list_source
 from shardwright_worker.prepare.preflight import check_source
-from tests.harness.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files, safetensors, write_files
+from shardwright_worker.source.listing import list_source
+from tools.testing.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files, safetensors, write_files
 
 LONE = "model.safetensors"
 EMBED, OTHER = {"model.embed": b"\x09\x02" * 64}, {"model.other": b"\x09\x02" * 64}

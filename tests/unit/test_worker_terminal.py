@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from shardwright_worker.contract.progress import Progress, Stage, read_progress
-from shardwright_worker.terminal import Bar, Lines
+from shardwright_worker.contract.progress_line import Progress, Stage, read_progress
+from shardwright_worker.reporting.progress_bar import Bar, Lines
 
 
 def test_lines_of_a_stage_come_once_a_second_and_its_end_always() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.shard.failures import classify
-from shardwright_worker.shard.sides import Sides
-from shardwright_worker.verify import process
-from shardwright_worker.verify.verdict import verdict
+from shardwright_worker.engine.classify import classify
+from shardwright_worker.engine.io_errors import Sides
+from shardwright_worker.verify import verify_process
+from shardwright_worker.verify.failed_proof import verdict
 
 
 def _proven(error: Exception, artifact: Path) -> WorkerFailure:
@@ -110,8 +110,8 @@ def test_a_tokenizer_is_blamed_for_itself_alone(tmp_path: Path, monkeypatch: pyt
         def fail(_config: object) -> dict[str, Any]:
             raise error
 
-        monkeypatch.setattr(process, "tokenizer_facts", fail)
-        return process._reader_facts(None, {"tokens"}, Sides(output=tmp_path))
+        monkeypatch.setattr(verify_process, "tokenizer_facts", fail)
+        return verify_process._reader_facts(None, {"tokens"}, Sides(output=tmp_path))
 
     assert read(ValueError("unheard of")) == {"error": "ValueError: unheard of"}
     with pytest.raises(WorkerFailure) as failed:

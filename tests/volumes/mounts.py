@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tests.harness.nobody import in_child
+from tools.testing.nobody import in_child
 
 _NEW_MOUNTS = 0x00020000
 Result = TypeVar("Result")

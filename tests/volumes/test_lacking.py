@@ -13,9 +13,9 @@ import pytest
 
 from shardwright_worker.artifact.find import damage_of
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.tiny_files import KEY, write_artifact
 from tests.volumes.contents import contents
 from tests.volumes.worker import MADE, Faults, outcome_of
+from tools.testing.tiny_files import KEY, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
 OTHER = "f" * 16

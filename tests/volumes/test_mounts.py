@@ -12,11 +12,11 @@ from shardwright_worker.artifact.find import finished_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.room import check_space, probe_writing
+from shardwright_worker.prepare.disk_space import check_space, probe_writing
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from tests.harness.tiny_files import KEY, write_artifact
 from tests.volumes.mounts import among_own_mounts, ext4, fill, run, tmpfs
+from tools.testing.tiny_files import KEY, write_artifact
 
 Volume = Callable[[Path], Path]
 SMALL: dict[str, Volume] = {

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tests.harness.tiny_files import KEY, write_artifact
 from tests.volumes.contents import contents
 from tests.volumes.worker import MADE, Faults
+from tools.testing.tiny_files import KEY, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
 NO_ANSWER = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE, errno.EREMOTEIO)

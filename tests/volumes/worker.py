@@ -18,17 +18,17 @@ from typing import Any
 
 from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import finished_artifact
-from shardwright_worker.artifact.prune import prune
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.prepare.room import probe_writing
+from shardwright_worker.files.volume_errors import volume_errors
+from shardwright_worker.prepare.disk_space import probe_writing
+from shardwright_worker.publish.prune import prune
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from shardwright_worker.shard.writer.plan import PAGE
-from shardwright_worker.shard.writer.volume import OutputFile, needs_order
-from shardwright_worker.terminal import silent
-from shardwright_worker.volume_errors import volume_errors
-from tests.harness.tiny_files import KEY, write_artifact
+from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.writer.output_file import OutputFile, needs_order
+from shardwright_worker.writer.part_plan import PAGE
+from tools.testing.tiny_files import KEY, write_artifact
 
 FOLDER = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from shardwright_operator.api import rules
-from shardwright_operator.api.model import Api, Duration, Name, Quantity, Text, TimeToLive
+from shardwright_operator.api.field_types import Api, Duration, Name, Quantity, Text, TimeToLive
 
 
 class Toleration(Api):

@@ -5,8 +5,8 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from shardwright_operator.api.refused_env import REFUSED
-from shardwright_worker.contract.engine import ALLOWED_EXTRA_ARGS
-from shardwright_worker.contract.part_pattern import FORMS, NEEDS, Need
+from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS
+from shardwright_worker.contract.file_pattern import FORMS, NEEDS, Need
 from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
 
 Rule = dict[str, str]

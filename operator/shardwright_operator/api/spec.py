@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from shardwright_operator.api import rules
+from shardwright_operator.api.field_types import Api, Duration, Name, Pattern, Size, Text
 from shardwright_operator.api.job_settings import JobSettings
-from shardwright_operator.api.model import Api, Duration, Name, Pattern, Size, Text
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 
 
 class SecretKey(Api):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from shardwright_operator.api.model import Shown
+from shardwright_operator.api.field_types import Shown
 from shardwright_worker.contract.reasons import Reason
 
 HISTORY = 5

@@ -1,5 +1,5 @@
 """Pure policy: what should be done next in the world that was observed."""
 
-from shardwright_operator.decide.policy import decide
+from shardwright_operator.decide.reconcile import decide
 
 __all__ = ["decide"]

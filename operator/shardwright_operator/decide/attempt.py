@@ -3,10 +3,10 @@
 import re
 
 from shardwright_operator.api.status import JobStatus, Status
-from shardwright_operator.decide.inputs import short_hash
-from shardwright_operator.decide.need import Need
-from shardwright_operator.decide.words import clean, sentences
-from shardwright_operator.decide.world import Claim, Job, Observed, Pod, Resource
+from shardwright_operator.decide.fingerprint import short_hash
+from shardwright_operator.decide.next_stage import Need
+from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Resource
+from shardwright_operator.decide.sentences import clean, sentences
 
 ATTEMPT = "shardwright.io/attempt"
 INPUTS = "shardwright.io/inputs"

@@ -13,8 +13,8 @@ from typing import Literal
 
 from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.verdict import Verdict
-from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
+from shardwright_worker.contract.verification_levels import satisfies
 
 Truth = Literal["True", "False", "Unknown"]
 Shown = tuple[Truth, str, str]

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from shardwright_operator.api.status import ProgressStatus, Status
-from shardwright_operator.decide.obstacle import pods_of
-from shardwright_operator.decide.world import Job, Observed
+from shardwright_operator.decide.observed import Job, Observed
+from shardwright_operator.decide.pending import pods_of
 
 _MOST = 2**53  # more bytes than any volume has, and as many as every reader of JSON can count
 _FARTHEST = timedelta(days=3)  # who is that slow has no pace to go by

@@ -5,8 +5,8 @@ from posixpath import normpath
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Status
-from shardwright_operator.build.job import folder_on_volume
-from shardwright_operator.decide.world import Observed, Resource
+from shardwright_operator.decide.observed import Observed, Resource
+from shardwright_operator.manifests.job_template import folder_on_volume
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.report import Report
 

@@ -1,7 +1,7 @@
 """A person's request to try again: the annotation whose value is part of all inputs."""
 
-from shardwright_operator.decide.obstacle import has_started
-from shardwright_operator.decide.world import Observed
+from shardwright_operator.decide.observed import Observed
+from shardwright_operator.decide.pending import has_started
 
 
 def request_of(observed: Observed) -> str | None:

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
-from shardwright_operator.decide.inputs import short_hash
-from shardwright_operator.decide.outcome import LONGEST_REST
+from shardwright_operator.decide.fingerprint import short_hash
+from shardwright_operator.decide.job_result import LONGEST_REST
+from shardwright_operator.decide.observed import Config
+from shardwright_operator.decide.sentences import clause, sentences
 from shardwright_operator.decide.verdict import Verdict, stalled, waiting
-from shardwright_operator.decide.words import clause, sentences
-from shardwright_operator.decide.world import Config
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
 AGAIN = "To try again without a change, set the annotation reconcile.fluxcd.io/requestedAt"

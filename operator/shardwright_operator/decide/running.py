@@ -1,17 +1,17 @@
 """An attempt whose Job is there and has not ended."""
 
 from shardwright_operator.api.status import Failure
-from shardwright_operator.build.job import TEMPLATE, template_of
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_pods
-from shardwright_operator.decide.case import Case, Step
-from shardwright_operator.decide.kubelet import whose_image
-from shardwright_operator.decide.obstacle import find_obstacle, has_started, is_held, is_ours
+from shardwright_operator.decide.observed import Job
+from shardwright_operator.decide.pending import find_obstacle, has_started, is_held, is_ours
 from shardwright_operator.decide.plan import DeleteJob, SuspendJob
+from shardwright_operator.decide.pod_failure import whose_image
 from shardwright_operator.decide.progress import progress_of
+from shardwright_operator.decide.scope import Case, Step
+from shardwright_operator.decide.sentences import clean, sentences
 from shardwright_operator.decide.verdict import Verdict, stalled, suspended, working
-from shardwright_operator.decide.words import clean, sentences
-from shardwright_operator.decide.world import Job
+from shardwright_operator.manifests.job_template import TEMPLATE, template_of
 from shardwright_worker.contract.reasons import Reason
 
 LOOK_AGAIN = 30.0  # seconds until an obstacle is looked at again of which no watch tells

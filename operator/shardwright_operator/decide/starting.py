@@ -3,14 +3,14 @@
 from shardwright_operator.api.status import JobStatus
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import next_attempt
-from shardwright_operator.decide.case import Case, Step
-from shardwright_operator.decide.children import job_for
-from shardwright_operator.decide.need import Need, is_unasked
+from shardwright_operator.decide.claims import check_source
+from shardwright_operator.decide.job_request import job_for
+from shardwright_operator.decide.next_stage import Need, is_unasked
 from shardwright_operator.decide.plan import CreateJob
 from shardwright_operator.decide.running import LOOK_AGAIN
+from shardwright_operator.decide.scope import Case, Step
+from shardwright_operator.decide.sentences import clean
 from shardwright_operator.decide.verdict import Verdict, paused, suspended, waiting, working
-from shardwright_operator.decide.volume import check_source
-from shardwright_operator.decide.words import clean
 from shardwright_worker.contract.reasons import Reason
 
 

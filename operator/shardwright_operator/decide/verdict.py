@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from shardwright_operator.api.status import Artifact
-from shardwright_worker.contract.levels import satisfies
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.verification_levels import satisfies
 
 Subject = Literal["", "source"]
 Situation = Literal["working", "retrying", "stalled", "done", "suspended"]

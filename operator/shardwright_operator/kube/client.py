@@ -11,11 +11,11 @@ import aiohttp
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from shardwright_operator.kube.answers import Raw, Redirected, read_object, read_page, refuse_redirects
 from shardwright_operator.kube.convert import WORKER
 from shardwright_operator.kube.errors import ApiError, Unavailable, error_of
 from shardwright_operator.kube.kinds import PODS, Kind
-from shardwright_operator.kube.login import Login, LoginError
+from shardwright_operator.kube.kubeconfig import Login, LoginError
+from shardwright_operator.kube.responses import Raw, Redirected, read_object, read_page, refuse_redirects
 
 log = logging.getLogger(__name__)
 

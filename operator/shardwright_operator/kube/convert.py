@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
+from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
 from shardwright_operator.decide.pruning import normalized
-from shardwright_operator.decide.world import Claim, Job, Pod, Warning
-from shardwright_operator.kube.entries import (
+from shardwright_operator.kube.cached_objects import (
     AnyEntry,
     ClaimEntry,
     Entry,
@@ -35,7 +35,7 @@ from shardwright_operator.kube.fields import (
     version,
 )
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, EVENTS, JOBS, PODS, Kind
-from shardwright_operator.kube.unreadable import guarded
+from shardwright_operator.kube.malformed import guarded
 from shardwright_worker.contract.text import clean_lines
 
 REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shardwright_operator.kube.answers import pause_of, read_object
+from shardwright_operator.kube.responses import pause_of, read_object
 from shardwright_worker.contract.text import clean
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from shardwright_operator.kube.entries import Entry, Key
+from shardwright_operator.kube.cached_objects import Entry, Key
 
 T = TypeVar("T")
 

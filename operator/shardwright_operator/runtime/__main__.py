@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 
-from shardwright_operator.kube.login import LoginError
+from shardwright_operator.kube.kubeconfig import LoginError
 from shardwright_operator.runtime import logs
 from shardwright_operator.runtime.operator import Operator
 from shardwright_operator.runtime.settings import Settings, read_settings

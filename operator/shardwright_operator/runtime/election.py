@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shardwright_operator.kube.answers import Raw
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, NotFound
 from shardwright_operator.kube.kinds import LEASES
+from shardwright_operator.kube.responses import Raw
 
 log = logging.getLogger(__name__)
 

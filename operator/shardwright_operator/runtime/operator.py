@@ -9,28 +9,28 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
 from shardwright_operator.decide import decide
-from shardwright_operator.decide.world import Config
-from shardwright_operator.kube.apply import Executor
-from shardwright_operator.kube.cache import Cache
+from shardwright_operator.decide.observed import Config
+from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.entries import Key
-from shardwright_operator.kube.events import Recorder
+from shardwright_operator.kube.event_recorder import Recorder
+from shardwright_operator.kube.executor import Executor
+from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import WATCHED, Kind
-from shardwright_operator.kube.login import log_in
-from shardwright_operator.kube.memory import Memory
-from shardwright_operator.kube.observe import Observer
+from shardwright_operator.kube.kubeconfig import log_in
+from shardwright_operator.kube.notes import Memory
+from shardwright_operator.kube.observer import Observer
+from shardwright_operator.runtime.controller import Workers
 from shardwright_operator.runtime.election import Elector, Terms
 from shardwright_operator.runtime.health import Health, measure_lag
-from shardwright_operator.runtime.intake import Intake
+from shardwright_operator.runtime.informer import Intake
+from shardwright_operator.runtime.kopf_settings import Times
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.preflight import Preflight
+from shardwright_operator.runtime.permissions import Preflight
 from shardwright_operator.runtime.queue import WorkQueue
-from shardwright_operator.runtime.relist import Relister
+from shardwright_operator.runtime.resource_metrics import Tally
+from shardwright_operator.runtime.resync import Relister
 from shardwright_operator.runtime.settings import Settings
-from shardwright_operator.runtime.stateless import Times
-from shardwright_operator.runtime.tally import Tally
-from shardwright_operator.runtime.watch import Watch
-from shardwright_operator.runtime.worker import Workers
+from shardwright_operator.runtime.watch_supervisor import Watch
 
 log = logging.getLogger(__name__)
 

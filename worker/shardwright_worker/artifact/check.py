@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from shardwright_worker.artifact.consistency import contradictions
-from shardwright_worker.artifact.files import wrong_files
+from shardwright_worker.artifact.artifact_files import wrong_files
 from shardwright_worker.artifact.find import damaged, describe, read_manifest
+from shardwright_worker.artifact.manifest_consistency import contradictions
 from shardwright_worker.contract.manifest import Manifest, Part
-from shardwright_worker.contract.progress import Progress, Stage
-from shardwright_worker.inside import open_plain
-from shardwright_worker.safetensors_header import HeaderError, TensorEntry, read_header
-from shardwright_worker.terminal import Show
-from shardwright_worker.volume_errors import reading
+from shardwright_worker.contract.progress_line import Progress, Stage
+from shardwright_worker.files.safetensors_header import HeaderError, TensorEntry, read_header
+from shardwright_worker.files.volume_errors import reading
+from shardwright_worker.files.volume_paths import open_plain
+from shardwright_worker.reporting.progress_bar import Show
 
 _CHUNK = 4 * 1024 * 1024
 _THREADS = 4

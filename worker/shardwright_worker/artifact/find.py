@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from shardwright_worker.artifact.consistency import contradictions
-from shardwright_worker.artifact.files import file_sizes, wrong_files, wrong_sizes
+from shardwright_worker.artifact.artifact_files import file_sizes, wrong_files, wrong_sizes
+from shardwright_worker.artifact.manifest_consistency import contradictions
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import MANIFEST_LIMIT, Manifest
 from shardwright_worker.contract.naming import FORMAT_VERSION, MANIFEST_NAME, is_key, release_of, stays_inside
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.inside import entries, is_folder, look, read_plain, refuse_links
+from shardwright_worker.files.volume_paths import entries, is_folder, look, read_plain, refuse_links
 
 __all__ = ["file_sizes", "wrong_sizes"]
 

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.contract.levels import Level
-from shardwright_worker.contract.model import Fact, Key, Wire, bounded, seconds
+from shardwright_worker.contract.bounded_types import Fact, Key, Wire, bounded, seconds
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.naming import FORMAT_VERSION, artifact_key
+from shardwright_worker.contract.verification_levels import Level
 
 # Whoever may write to the volume may write a manifest: nothing in it is larger than any real one.
 MANIFEST_LIMIT = 64 * 1024**2  # bytes

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 
-from shardwright_worker.contract.engine import EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "shardwright.json"

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from shardwright_worker.contract.levels import Level
-from shardwright_worker.contract.model import (
+from shardwright_worker.contract.bounded_types import (
     Count,
     Digest,
     Fact,
@@ -26,6 +25,7 @@ from shardwright_worker.contract.model import (
 )
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.text import CUT, clean
+from shardwright_worker.contract.verification_levels import Level
 
 LIMIT = 4096  # bytes; Kubernetes cuts a termination message there
 DAY = 86400.0

@@ -2,17 +2,17 @@
 
 from typing import NamedTuple
 
-from shardwright_worker.contract.engine import EngineSettings
-from shardwright_worker.prepare.extra_values import check_values
-from shardwright_worker.prepare.hugging_face import HubSource
-from shardwright_worker.prepare.json_files import configuration, read_json_files
-from shardwright_worker.prepare.listing import Listing
-from shardwright_worker.prepare.metadata import metadata_names
-from shardwright_worker.prepare.model_limits import check_limits
-from shardwright_worker.prepare.modules import check_modules
-from shardwright_worker.prepare.quantization import check_quantization
-from shardwright_worker.prepare.room import expected_bytes, expected_of_stored
-from shardwright_worker.prepare.weights import check_index, check_weights
+from shardwright_worker.checks.extra_values import check_values
+from shardwright_worker.checks.model_limits import check_limits
+from shardwright_worker.checks.source_quantization import check_quantization
+from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.hub.repository import HubSource
+from shardwright_worker.prepare.disk_space import expected_bytes, expected_of_stored
+from shardwright_worker.source.json_files import configuration, read_json_files
+from shardwright_worker.source.listing import Listing
+from shardwright_worker.source.metadata_files import metadata_names
+from shardwright_worker.source.modules import check_modules
+from shardwright_worker.source.weights import check_index, check_weights
 
 
 class Checked(NamedTuple):

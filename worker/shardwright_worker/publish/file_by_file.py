@@ -5,13 +5,13 @@ import os
 import stat
 from pathlib import Path
 
+from shardwright_worker.artifact.final_name import MOVING, moving_manifest
 from shardwright_worker.artifact.find import damage_of, file_sizes, read_manifest
-from shardwright_worker.artifact.standing import MOVING, moving_manifest
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.file_modes import FOLDER_MODE, set_mode
-from shardwright_worker.inside import entries, look, refuse_links
-from shardwright_worker.moving import move_file, sync
+from shardwright_worker.files.file_modes import FOLDER_MODE, set_mode
+from shardwright_worker.files.move import move_file, sync
+from shardwright_worker.files.volume_paths import entries, look, refuse_links
 
 
 def move_into(target: Path, source: Path) -> None:

@@ -7,20 +7,20 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from shardwright_worker.artifact.final_name import Standing, foreign_folders, refuse_strange, standing_of
 from shardwright_worker.artifact.find import damage_of, damaged, finished_artifact, manifest_digest, read_manifest
-from shardwright_worker.artifact.standing import Standing, foreign_folders, refuse_strange, standing_of
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.file_modes import FILE_MODE, FOLDER_MODE, set_mode
-from shardwright_worker.inside import look, refuse_links, remove_tree
-from shardwright_worker.moving import create, rename_folder, sync, write_all
-from shardwright_worker.ownership import alone
+from shardwright_worker.files.file_modes import FILE_MODE, FOLDER_MODE, set_mode
+from shardwright_worker.files.move import create, rename_folder, sync, write_all
+from shardwright_worker.files.ownership import alone
+from shardwright_worker.files.volume_errors import volume_errors
+from shardwright_worker.files.volume_paths import look, refuse_links, remove_tree
 from shardwright_worker.publish.file_by_file import move_into
 from shardwright_worker.publish.staging import OWNER, Staging
-from shardwright_worker.volume_errors import volume_errors
 
 __all__ = ["move_into", "publish"]
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from shardwright_worker.artifact.standing import refuse_strange
+from shardwright_worker.artifact.final_name import refuse_strange
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import STAGING_FOLDER, is_key, staging_name
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.file_modes import FOLDER_MODE, set_mode
-from shardwright_worker.inside import refuse_links, remove_tree
-from shardwright_worker.ownership import Answer, Ownership, bury
-from shardwright_worker.prepare.room import make_folders
-from shardwright_worker.volume_errors import reading, volume_errors
+from shardwright_worker.files.file_modes import FOLDER_MODE, set_mode
+from shardwright_worker.files.ownership import Answer, Ownership, bury
+from shardwright_worker.files.volume_errors import reading, volume_errors
+from shardwright_worker.files.volume_paths import refuse_links, remove_tree
+from shardwright_worker.prepare.disk_space import make_folders
 
 OWNER = ".owner"  # beside the folders: <name>.owner, the worker's while the attempt lives
 _TRIES = 50

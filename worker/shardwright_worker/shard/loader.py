@@ -22,13 +22,13 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Part
 from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine.compat import refuse_online_quantization, retie
+from shardwright_worker.engine.rank_errors import recording, watch_log
+from shardwright_worker.engine.ranks import PLAN, Counter, RankPlan, plan_from_environment, say
 from shardwright_worker.shard.completeness import Marking
-from shardwright_worker.shard.missing import find_missing, source_names
-from shardwright_worker.shard.rank import PLAN, Counter, RankPlan, plan_from_environment, say
-from shardwright_worker.shard.rank_failure import recording, watch_log
-from shardwright_worker.shard.releases import refuse_online_quantization, retie
-from shardwright_worker.shard.tensors import digests_of, runtime_digest
-from shardwright_worker.shard.writer.write import write_parts
+from shardwright_worker.shard.missing_tensors import find_missing, source_names
+from shardwright_worker.writer.tensors import digests_of, runtime_digest
+from shardwright_worker.writer.write import write_parts
 
 LOAD_FORMAT = "shardwright"
 _NAMED = 12  # missing tensors that a message names

@@ -4,7 +4,7 @@ import contextlib
 
 # Whatever is wrong here is found again, and said, by the process that needs it.
 with contextlib.suppress(Exception):
-    from shardwright_worker.shard.environment import prepare_environment
+    from shardwright_worker.engine.environment import prepare_environment
 
     prepare_environment()
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
-from shardwright_worker.contract.progress import Progress
+from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.digests import digest_files, source_digest
-from shardwright_worker.prepare.fingerprint import fingerprint
-from shardwright_worker.prepare.listing import Listing, list_source
-from shardwright_worker.prepare.selection import decides
-from shardwright_worker.shard.failures import classify
-from shardwright_worker.shard.request import ShardRequest
-from shardwright_worker.shard.sides import Sides
+from shardwright_worker.engine.classify import classify
+from shardwright_worker.engine.io_errors import Sides
+from shardwright_worker.shard.shard_request import ShardRequest
+from shardwright_worker.source.file_digests import digest_files, source_digest
+from shardwright_worker.source.listing import Listing, list_source
+from shardwright_worker.source.selection import decides
+from shardwright_worker.source.source_fingerprint import fingerprint
 
 Stamp = tuple[str, int, int, int]  # name, size, mtime_ns, ctime_ns
 _NAMED = 5  # files that a message names

@@ -1,0 +1,1 @@
+"""Programs that measure: the operator under load, and the worker."""

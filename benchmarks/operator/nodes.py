@@ -1,0 +1,57 @@
+"""A control plane with a scheduler and simulated nodes, whose pods end within moments with a worker's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools.cluster.api import Api, wait_until
+from tools.cluster.binaries import binary
+from tools.control_plane.plane import Plane
+from tools.testing.world import World, install_crd
+
+STAGES = Path(__file__).with_name("nodes.yaml")
+_NODES = 10
+# Their defaults of 20 to 50 calls a second would set the pace, for the operator and the bare client alike.
+_HASTE = ("--kube-api-qps=1000", "--kube-api-burst=2000")
+
+
+@contextmanager
+def plane_with_nodes() -> Iterator[Plane]:
+    """A running plane with the CRD and nodes that are ready."""
+    with Plane(controller_flags=(*_HASTE, "--concurrent-job-syncs=20")) as plane:
+        install_crd(plane.api)
+        plane.add("kube-scheduler", [*plane.parts.scheduler(), *_HASTE, "--secure-port=0"])
+        kwok = [str(binary("kwok")), f"--kubeconfig={plane.kubeconfig}", f"--config={STAGES}"]
+        plane.add("kwok", [*kwok, "--manage-all-nodes", "--node-lease-duration-seconds=0", "--server-address="])
+        names = [f"node-{number}" for number in range(_NODES)]
+        for name in names:
+            plane.api.call("POST", "/api/v1/nodes", {"metadata": {"name": name}})
+        wait_until(lambda: all(_ready(plane.api, name) for name in names), "the nodes being ready", 60)
+        yield plane
+
+
+class BoundWorld(World):
+    """A namespace whose claims are bound, as the scheduler asks for."""
+
+    def create_claim(self, name: str) -> object:
+        """A claim and its volume."""
+        size, modes, volume = {"storage": "1Gi"}, ["ReadWriteMany"], f"{self.namespace}-{name}"
+        reference = {"namespace": self.namespace, "name": name}
+        facts = {"capacity": size, "accessModes": modes, "hostPath": {"path": "/nowhere"}, "claimRef": reference}
+        self.api.call("POST", "/api/v1/persistentvolumes", {"metadata": {"name": volume}, "spec": facts})
+        spec = {"accessModes": modes, "resources": {"requests": size}, "volumeName": volume, "storageClassName": ""}
+        path = self.path("persistentvolumeclaims")
+        claim = self.api.call("POST", path, {"metadata": {"name": name}, "spec": spec})
+        wait_until(lambda: _bound(self.api, f"{path}/{name}"), f"claim {name} being bound", 60)
+        return claim
+
+
+def _ready(api: Api, name: str) -> bool:
+    conditions = api.call("GET", f"/api/v1/nodes/{name}").get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _bound(api: Api, path: str) -> bool:
+    return bool(api.call("GET", path)["status"].get("phase") == "Bound")

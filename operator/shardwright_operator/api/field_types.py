@@ -1,0 +1,83 @@
+"""The base of the resource's types, and the kinds of text, numbers and times in it.
+
+What a user writes is refused where it is out of bounds. What a status says is brought within them instead: whatever
+was seen, the API server takes the status that tells of it.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.alias_generators import to_camel
+
+from shardwright_operator.api import rules
+from shardwright_worker.contract.bounded_types import LONGEST
+from shardwright_worker.contract.text import clean
+
+_LARGEST = 2**63 - 1
+
+
+Name = Annotated[str, Field(min_length=1, max_length=253)]
+Text = Annotated[str, Field(max_length=253)]
+Size = Annotated[str, Field(max_length=32, json_schema_extra=rules.SIZE)]
+Quantity = Annotated[int | str, Field(json_schema_extra=rules.QUANTITY)]
+Duration = Annotated[str, Field(max_length=16, json_schema_extra=rules.DURATION)]
+TimeToLive = Annotated[str, Field(max_length=16, json_schema_extra=rules.TTL)]
+Pattern = Annotated[str, Field(max_length=200)]
+
+
+class Api(BaseModel):
+    """A frozen API type: camelCase on the wire, fields of a newer version ignored when read."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class Shown(Api):
+    """A part of a status: whatever its fields are given, they hold what the API server and a terminal take.
+
+    Only the fields in `EXACT` stay as they are, since they are compared with what somebody else wrote.
+    """
+
+    EXACT: ClassVar[frozenset[str]] = frozenset()
+
+    @field_validator("*")
+    @classmethod
+    def _bound(cls, value: object, info: ValidationInfo) -> object:
+        # What is read back was taken by the API server once, and is read for every resource at every start.
+        return value if info.mode == "json" or info.field_name in cls.EXACT else _within_bounds(value)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values, which are held to the same bounds."""
+        if not update:
+            return super().model_copy(deep=deep)
+        return type(self).model_validate({**self.__dict__, **update})
+
+
+def _within_bounds(value: object) -> object:
+    match value:
+        case bool() | Enum():
+            return value
+        case str():
+            return clean(value)
+        case int():
+            return max(-_LARGEST, min(value, _LARGEST))
+        case float():
+            return min(max(value, -LONGEST), LONGEST) if math.isfinite(value) else 0.0
+        case datetime():
+            return _utc(value)
+        case dict():
+            return {clean(str(name), 253): _within_bounds(each) for name, each in value.items()}
+    return value
+
+
+def _utc(time: datetime) -> datetime:
+    """In UTC, which every reader of RFC 3339 takes; what has no zone is that already."""
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if time.year == 1 else datetime.max).replace(tzinfo=UTC)

@@ -1,0 +1,62 @@
+"""Events: told once, when something is new: a Job begins, is disturbed or stopped, an outcome; none for progress."""
+
+from collections.abc import Iterator
+
+from shardwright_operator.api.status import JobStatus, Status
+from shardwright_operator.decide.plan import Event
+from shardwright_operator.decide.report_status import CHANGED
+from shardwright_operator.decide.sentences import sentences
+from shardwright_worker.contract.reasons import Reason
+
+
+def events_of(before: Status, after: Status) -> Iterator[Event]:
+    """What a person who follows the events should hear of this change of status."""
+    yield from _of_jobs(before, after)
+    yield from _of_upkeep(before, after)
+    yield from _of_outcomes(before, after)
+
+
+def _of_jobs(before: Status, after: Status) -> Iterator[Event]:
+    old, new = before.job, after.job
+    if old and (new is None or new.name != old.name) and old.stage == "Shard" and old.pod and not _ended(before, after):
+        stopped = f"{_title(old)} is stopped, since what it was made for has changed: Job {old.name}"
+        yield Event("Normal", Reason.PROGRESSING, stopped, "StopJob")
+    ready = after.condition("Ready")
+    quiet = ready is not None and ready.status == "True"  # who only looks after an artifact is no news
+    if new and (old is None or old.name != new.name) and not quiet:
+        yield Event("Normal", Reason.PROGRESSING, f"{_title(new)} begins: Job {new.name}", "StartJob")
+    if new and new.disruptions > (old.disruptions if old and old.name == new.name else 0):
+        lost = sentences(new.last_disruption, f"Disruptions of Job {new.name} so far: {new.disruptions}")
+        yield Event("Warning", Reason.DISRUPTED, lost, "ReplacePod")
+
+
+def _ended(before: Status, after: Status) -> bool:
+    """Whether the Job on record has an outcome: a failure of its own, or an artifact."""
+    assert before.job is not None
+    failed = after.last_failure is not None and after.last_failure.job == before.job.name
+    return failed or (after.artifact is not None and after.artifact != before.artifact)
+
+
+def _title(job: JobStatus) -> str:
+    return f"{job.stage} attempt {job.attempt}"
+
+
+def _of_upkeep(before: Status, after: Status) -> Iterator[Event]:
+    changed, removed = after.upkeep.get(CHANGED, ""), after.upkeep.get("removed", "")
+    if changed and changed != before.upkeep.get(CHANGED):
+        yield Event("Warning", Reason.SOURCE_CHANGED, changed)
+    if removed and after.upkeep != before.upkeep and removed != before.upkeep.get("removed"):
+        yield Event("Normal", Reason.SUCCEEDED, f"Older artifacts were removed: {removed}", "Prune")
+
+
+def _of_outcomes(before: Status, after: Status) -> Iterator[Event]:
+    failure = after.last_failure
+    if failure and (before.last_failure is None or before.last_failure.job != failure.job):
+        yield Event("Warning", failure.reason, f"{failure.stage} attempt {failure.attempt}: {failure.message}")
+    old, new = before.condition("Ready"), after.condition("Ready")
+    if new is None or (old and (old.status, old.reason) == (new.status, new.reason)):
+        return
+    if new.status == "True":
+        yield Event("Normal", new.reason, new.message)
+    elif new.status == "False" and not (failure and failure.reason == new.reason):
+        yield Event("Warning", new.reason, new.message)

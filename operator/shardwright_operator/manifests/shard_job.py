@@ -1,0 +1,55 @@
+"""The shard Job: one pod with all accelerators, offline."""
+
+from typing import Any
+
+from shardwright_operator.api.spec import Spec
+from shardwright_operator.api.status import ResolvedSource
+from shardwright_operator.manifests.job_template import (
+    OUTPUT,
+    REPORT,
+    Container,
+    JobFacts,
+    build_job,
+    layout_arguments,
+    mount_source,
+    output_folder,
+)
+from shardwright_worker.contract.engine_settings import flag
+
+
+def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSource) -> dict[str, Any]:
+    """The Job. The number of accelerators follows from the parallel sizes; with a queue it is created suspended."""
+    volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
+    mounts: list[dict[str, Any]] = [{"name": "shared-memory", "mountPath": "/dev/shm"}]  # noqa: S108
+    folder = f"{OUTPUT}/{source.path}"
+    if spec.source.persistent_volume_claim:
+        more_volumes, more_mounts, folder = mount_source(spec)
+        volumes += more_volumes
+        mounts += more_mounts
+    arguments = [
+        "shard",
+        *flag("--source", folder),
+        *("--output", output_folder(facts, spec), "--volume-root", OUTPUT),
+        *layout_arguments(spec, image),
+        *("--verification", spec.verification.lower(), "--artifact-name", source.key, "--attempt", facts.job),
+        *flag("--source-digest", source.digest),
+        *flag("--source-revision", source.revision),
+    ]
+    if spec.recheck and spec.recheck.deep:
+        arguments += ["--deep"]  # a damage that only bytes show must not be taken for the artifact
+    if source.fingerprint:
+        arguments += ["--source-fingerprint", source.fingerprint]
+    if hub := spec.source.hugging_face:
+        arguments += flag("--source-repo", hub.repo)
+    arguments += ["--report", REPORT]
+    container = Container(image, arguments, _resources(spec), volumes, mounts)
+    return build_job(facts, spec, container)
+
+
+def _resources(spec: Spec) -> dict[str, Any]:
+    count = str(spec.engine.settings().world_size)
+    given = spec.job.resources
+    resources: dict[str, Any] = {"limits": {**given.limits, spec.job.accelerator_resource: count}}
+    if given.requests:
+        resources["requests"] = dict(given.requests)
+    return resources

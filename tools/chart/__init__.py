@@ -1,0 +1,1 @@
+"""Renders and lints the Helm chart."""

@@ -1,0 +1,41 @@
+"""Which cluster to use: one made on this machine, kind in Docker, or the one a kubeconfig already points at."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from tools.cluster.current import CurrentCluster
+from tools.cluster.kind import KindCluster
+from tools.cluster.local import LocalCluster
+from tools.cluster.report import ClusterError
+
+
+class Backend(Protocol):
+    """What the demo and the tests ask of a cluster."""
+
+    def prerequisites(self) -> None: ...
+
+    def up(self) -> None: ...
+
+    def down(self) -> None: ...
+
+    def load(self, names: list[str]) -> None: ...
+
+    def status(self) -> dict[str, str]: ...
+
+
+_BACKENDS: dict[str, type[Backend]] = {
+    "": LocalCluster,
+    "local": LocalCluster,
+    "kind": KindCluster,
+    "current": CurrentCluster,
+}
+
+
+def backend() -> Backend:
+    """The cluster that the environment variable CLUSTER names."""
+    name = os.environ.get("CLUSTER", "")
+    if name not in _BACKENDS:
+        raise ClusterError(f"CLUSTER={name} is unknown; use local, kind or current")
+    return _BACKENDS[name]()

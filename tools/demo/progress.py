@@ -1,0 +1,45 @@
+"""Follows a ShardedCheckpoint until it is Ready, and tells what it does as it does it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tools.demo.stage import live
+from tools.testing.checkpoints import Checkpoint, condition, holds, told
+from tools.testing.kubectl import Object
+
+
+def follow(checkpoint: Checkpoint, seconds: float = 1800) -> Object:
+    """Show every change until it is Ready; raises when it needs a person or time is up."""
+    give_up, shown = time.monotonic() + seconds, ""
+    while True:
+        resource = checkpoint.read()
+        if holds(resource, "Ready"):
+            live("Ready", last=True)
+            return resource
+        if holds(resource, "Stalled"):
+            raise RuntimeError(f"it needs a person: {told(resource)}")
+        if (line := _line(resource)) != shown:
+            live(line)
+            shown = line
+        if time.monotonic() > give_up:
+            raise RuntimeError(f"not Ready within {seconds:.0f} s: {told(resource)}")
+        time.sleep(0.5)
+
+
+def _line(resource: Object) -> str:
+    ready = condition(resource, "Ready")
+    if not ready:
+        return "the operator has not looked yet"
+    parts = [ready["reason"], *_progress(resource["status"].get("progress") or {})]
+    return ": ".join((" ".join(parts), ready.get("message", "")))
+
+
+def _progress(progress: dict[str, Any]) -> list[str]:
+    parts = [progress["stage"]] if "stage" in progress else []
+    if progress.get("ranks"):
+        parts.append(f"{progress.get('ranksDone', 0)} of {progress['ranks']} ranks")
+    if progress.get("bytesTotal"):
+        parts.append(f"{progress.get('bytesDone', 0) / progress['bytesTotal']:.0%}")
+    return parts

@@ -1,0 +1,1 @@
+"""Writes the documentation pages that follow from the code's own tables."""

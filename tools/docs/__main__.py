@@ -1,0 +1,28 @@
+"""`python -m tests.docs` writes the generated pages; with `--check` it only says which of them are out of date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tools.cluster.places import ROOT
+from tools.docs import failure_modes
+
+PAGES: dict[str, Callable[[], str]] = {"docs/failure-modes.md": failure_modes.page}
+
+
+def main() -> int:
+    """Zero if everything is up to date in the end."""
+    stale = [name for name, page in PAGES.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != page()]
+    if sys.argv[1:] == ["--check"]:
+        for name in stale:
+            print(f"{name} is out of date: run `make generate`", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (ROOT / name).write_text(PAGES[name]())
+        print(f"wrote {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Builders of tiny models of every kind."""

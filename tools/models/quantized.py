@@ -1,0 +1,129 @@
+"""Makes a tiny model one of the quantised checkpoints that people publish, with the config that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tools.models import language
+from tools.models.language import Tensors
+
+_GROUP = 32
+_NIBBLES = 8  # weights of four bits in one int32
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What becomes of each linear layer's weight (its name without `.weight`, and the weight), and the config."""
+
+    config: dict[str, Any]
+    quantize: Callable[[str, torch.Tensor], Tensors]
+
+    def change(self, tensors: Tensors) -> None:
+        """Quantise every projection of a layer in place."""
+        for name in [name for name in tensors if name.endswith("_proj.weight")]:
+            tensors |= self.quantize(name.removesuffix(".weight"), tensors.pop(name))
+
+    def llama(self, folder: Path, change: language.Change | None = None) -> Path:
+        """A Llama like that; `change` may change its quantised weights."""
+
+        def both(tensors: Tensors) -> None:
+            self.change(tensors)
+            if change:
+                change(tensors)
+
+        return language.llama(folder, both, quantization_config=self.config)
+
+
+def _compressed(layout: str, weights: dict[str, Any], activations: dict[str, Any] | None) -> dict[str, Any]:
+    group = {"targets": ["Linear"], "weights": {"symmetric": True, "dynamic": False, **weights}}
+    if activations:
+        group["input_activations"] = {"symmetric": True, "dynamic": True, **activations}
+    return {
+        "quant_method": "compressed-tensors",
+        "format": layout,
+        "quantization_status": "compressed",
+        "ignore": ["lm_head"],
+        "config_groups": {"group_0": group},
+    }
+
+
+def _eight_bits(number: str, quantize: Callable[[str, torch.Tensor], Tensors]) -> Quantization:
+    """Weights by channel, activations by token, as they come."""
+    bits = {"num_bits": 8, "type": number}
+    weights, activations = {**bits, "strategy": "channel"}, {**bits, "strategy": "token"}
+    return Quantization(_compressed(f"{number}-quantized", weights, activations), quantize)
+
+
+def _int8(name: str, weight: torch.Tensor) -> Tensors:
+    scale = weight.float().abs().amax(dim=1, keepdim=True) / 127
+    return {
+        f"{name}.weight": (weight.float() / scale).round().to(torch.int8),
+        f"{name}.weight_scale": scale.to(torch.bfloat16),
+    }
+
+
+def _fp8(name: str, weight: torch.Tensor) -> Tensors:
+    scale = weight.float().abs().amax(dim=1, keepdim=True) / 448
+    return {f"{name}.weight": (weight.float() / scale).to(torch.float8_e4m3fn), f"{name}.weight_scale": scale}
+
+
+def _fp8_blocks(name: str, weight: torch.Tensor) -> Tensors:
+    rows, columns = (-(-size // 128) for size in weight.shape)
+    scale = torch.full((rows, columns), float(weight.float().abs().max()) / 448)
+    quantized = (weight.float() / scale[0, 0]).to(torch.float8_e4m3fn)
+    return {f"{name}.weight": quantized, f"{name}.weight_scale_inv": scale}
+
+
+def _int4(name: str, weight: torch.Tensor) -> Tensors:
+    rows, columns = weight.shape
+    return {
+        f"{name}.weight_packed": _random_words(rows, columns // _NIBBLES),
+        f"{name}.weight_scale": _random_scales(rows, columns // _GROUP).to(torch.bfloat16),
+        f"{name}.weight_shape": torch.tensor([rows, columns]),
+    }
+
+
+def _gptq(name: str, weight: torch.Tensor) -> Tensors:
+    rows, columns = weight.shape
+    return {
+        f"{name}.qweight": _random_words(columns // _NIBBLES, rows),
+        f"{name}.qzeros": torch.full((columns // _GROUP, rows // _NIBBLES), 0x77777777, dtype=torch.int32),
+        f"{name}.scales": _random_scales(columns // _GROUP, rows),
+        f"{name}.g_idx": torch.arange(columns, dtype=torch.int32) // _GROUP,
+    }
+
+
+def _awq(name: str, weight: torch.Tensor) -> Tensors:
+    rows, columns = weight.shape
+    return {
+        f"{name}.qweight": _random_words(columns, rows // _NIBBLES),
+        f"{name}.qzeros": _random_words(columns // _GROUP, rows // _NIBBLES),
+        f"{name}.scales": _random_scales(columns // _GROUP, rows),
+    }
+
+
+def _random_words(*shape: int) -> torch.Tensor:
+    return torch.randint(-(2**31), 2**31, shape, dtype=torch.int64).to(torch.int32)
+
+
+def _random_scales(*shape: int) -> torch.Tensor:
+    return (torch.rand(shape) * 0.004 + 0.004).to(torch.float16)
+
+
+_FOUR_BITS = {"bits": 4, "group_size": _GROUP}
+INT8, FP8 = _eight_bits("int", _int8), _eight_bits("float", _fp8)
+FP8_BLOCKS = Quantization(
+    {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128], "fmt": "e4m3"},
+    _fp8_blocks,
+)
+INT4 = Quantization(
+    _compressed("pack-quantized", {"num_bits": 4, "type": "int", "strategy": "group", "group_size": _GROUP}, None),
+    _int4,
+)
+GPTQ = Quantization({"quant_method": "gptq", "desc_act": False, "sym": True, **_FOUR_BITS}, _gptq)
+AWQ = Quantization({"quant_method": "awq", "version": "gemm", "zero_point": True, **_FOUR_BITS}, _awq)

@@ -1,0 +1,45 @@
+"""Callers with less than all rights: a service account, its roles, and a kubeconfig that logs in as it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from tools.cluster.api import wait_until
+from tools.control_plane.plane import Plane
+
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+def create_account(plane: Plane, namespace: str, name: str, into: Path) -> Path:
+    """A service account and a kubeconfig file for it."""
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    plane.api.call("POST", path, {"metadata": {"name": name}})
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
+    token = plane.api.call("POST", f"{path}/{name}/token", asked)["status"]["token"]
+    authority = base64.b64encode(plane.ca.read_bytes()).decode()
+    config = {
+        "current-context": "it",
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": name, "namespace": namespace}}],
+        "clusters": [{"name": "it", "cluster": {"server": plane.url, "certificate-authority-data": authority}}],
+        "users": [{"name": name, "user": {"token": token}}],
+    }
+    into.write_text(json.dumps(config))
+    return into
+
+
+def grant(plane: Plane, account: tuple[str, str], namespace: str, name: str, rules: list[dict[str, Any]]) -> None:
+    """Give a service account (namespace, name) these rules in one namespace."""
+    path = f"{_RBAC}/namespaces/{namespace}"
+    plane.api.apply(f"{path}/roles/{name}", _thing("Role", name, {"rules": rules}))
+    subject = {"kind": "ServiceAccount", "namespace": account[0], "name": account[1]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    binding = _thing("RoleBinding", name, {"roleRef": role, "subjects": [subject]})
+    plane.api.apply(f"{path}/rolebindings/{name}", binding)
+    wait_until(lambda: plane.api.answers(f"{path}/rolebindings/{name}"), "the binding", 30)
+
+
+def _thing(kind: str, name: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}, **content}

@@ -1,0 +1,51 @@
+"""Puts tiny models, whole and damaged ones, onto a claim with a pod that writes them there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.testing import tiny_llama
+from tools.testing.kubectl import Kubectl, KubectlError, Object, wait_for
+from tools.testing.pod_shape import claim_volume, pod
+
+_SCRIPT = Path(tiny_llama.__file__)
+
+
+def put_models(kubectl: Kubectl, claim_name: str, image: str, folders: Mapping[str, str]) -> None:
+    """Write a model into each of these folders of the claim; a folder's value is its damage, empty for none."""
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "tiny-llama"},
+            "data": {_SCRIPT.name: _SCRIPT.read_text()},
+        }
+    )
+    commands = [f"python3 /script/{_SCRIPT.name} /models/{folder} {damage}" for folder, damage in folders.items()]
+    container: Object = {
+        "image": image,
+        "command": ["sh", "-euc", "\n".join(commands)],
+        "volumeMounts": [{"name": claim_name, "mountPath": "/models"}, {"name": "script", "mountPath": "/script"}],
+    }
+    script = {"name": "script", "configMap": {"name": "tiny-llama"}}
+    run_to_end(kubectl, pod("put-models", [container], [claim_volume(claim_name), script]))
+
+
+def run_to_end(kubectl: Kubectl, thing: Object, seconds: float = 300) -> str:
+    """Run a pod until it ends, give what it wrote, and remove it."""
+    name = thing["metadata"]["name"]
+    kubectl.delete("pod", name)
+    kubectl.apply(thing)
+    ended = wait_for(
+        lambda: kubectl.read("pod", name),
+        lambda one: one["status"].get("phase") in ("Succeeded", "Failed"),
+        f"the end of pod {name}",
+        seconds,
+        lambda one: one["status"],
+    )
+    log = kubectl.logs(name)
+    if ended["status"]["phase"] == "Failed":
+        raise KubectlError(f"pod {name} failed: {log}")
+    kubectl.delete("pod", name, "--wait=false")
+    return log

@@ -1,0 +1,131 @@
+"""Starts the operator as a process of its own against an API server, reads its log, and stops or kills it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tools.cluster.api import wait_until
+from tools.cluster.report import ClusterError
+
+
+class Operator:
+    """One operator process; a context manager. `options` are flags of `python -m shardwright_operator`."""
+
+    def __init__(self, kubeconfig: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self._kubeconfig, self._options = kubeconfig, options
+        self._environment = environment or {}
+        self._folder = tempfile.TemporaryDirectory(prefix="shardwright-operator-")
+        self.log_file = Path(self._folder.name) / "log"
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+        if kind is not None:
+            sys.stderr.write(f"--- operator's log (end)\n{self.log()[-8000:]}\n---\n")
+        self._folder.cleanup()
+
+    def start(self) -> None:
+        """Start the process; it need not be ready when this returns."""
+        assert self._process is None or self._process.poll() is not None, "it runs already"
+        command = [sys.executable, "-m", "shardwright_operator", f"--kubeconfig={self._kubeconfig}"]
+        command += [f"--metrics-address=127.0.0.1:{self.port}", "--log-format=json", "--engine-image=engine:test"]
+        command += ["--prepare-image=prepare:test", *self._options]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")}
+        with open(self.log_file, "ab") as log:
+            self._process = subprocess.Popen(
+                command, env={**environment, **self._environment}, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def wait_ready(self, seconds: float = 120) -> None:
+        """Wait until its caches are filled."""
+        wait_until(lambda: self.probe("/readyz") == 200, "the operator being ready", seconds, self._dead)
+
+    def probe(self, path: str) -> int:
+        """The HTTP status of one of its endpoints, 0 if it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics by name and labels, as Prometheus reads them."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    def quiet_after(self, looks: int) -> bool:
+        """Whether it has looked at resources so often, and none waits or is worked on."""
+        metrics = self.metrics()
+        busy = metrics["shardwright_queue_depth"] + metrics["shardwright_queue_working"]
+        return busy == 0 and looks_in(metrics) >= looks
+
+    def stop(self, seconds: float = 30) -> int:
+        """Ask it to end (SIGTERM) and give its exit code."""
+        return self._end(signal.SIGTERM, seconds)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._end(signal.SIGKILL, 10)
+
+    def log(self) -> str:
+        """What it has written so far, all its starts together."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None, "it was never started"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def _end(self, how: signal.Signals, seconds: float) -> int:
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise ClusterError(f"the operator did not end within {seconds:.0f} s of {how.name}") from None
+
+    def _dead(self) -> str:
+        if self.running:
+            return ""
+        return f"the operator ended\n{self.log()[-4000:]}\n"
+
+
+def looks_in(metrics: Mapping[str, float]) -> float:
+    """How often resources were looked at, by these metrics."""
+    return sum(value for name, value in metrics.items() if name.startswith("shardwright_reconcile_seconds_count"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

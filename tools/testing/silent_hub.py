@@ -1,0 +1,27 @@
+"""A hub that takes connections and never answers: whoever asks it runs until somebody or something ends it."""
+
+from __future__ import annotations
+
+from tools.cluster.description import IMAGES
+from tools.testing.kubectl import Object
+from tools.testing.pod_shape import pod
+
+NAME = "silent-hub"
+_PORT = 8080
+SOURCE: Object = {"huggingFace": {"repo": "org/model", "endpoint": f"http://{NAME}:{_PORT}"}}
+_LISTEN = f"""
+import socket
+listening = socket.create_server(("", {_PORT}), backlog=64)
+connections = []
+while True:
+    connections.append(listening.accept())
+"""
+
+
+def silent_hub(image: str = IMAGES["worker-prepare"]) -> list[Object]:
+    """The pod and the Service that make it, for the namespace of the resource that asks it."""
+    label = {"app": NAME}
+    listener = pod(NAME, [{"image": image, "command": ["python3", "-c", _LISTEN]}], [])
+    listener["metadata"]["labels"] |= label
+    service = {"selector": label, "ports": [{"port": _PORT}]}
+    return [listener, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": service}]

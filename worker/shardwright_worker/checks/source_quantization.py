@@ -1,0 +1,60 @@
+"""Refuses quantisations that shards cannot hold, as far as the source's files tell."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shardwright_worker.checks.model_limits import text_config, with_overrides
+from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.source.json_files import QUANTIZATION_FILES
+from shardwright_worker.source.listing import Listing
+
+
+def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listing: Listing) -> None:
+    """UnsupportedQuantization for what cannot be saved, InvalidEngineArguments for a method that the files lack."""
+    config = with_overrides(config, engine.hf_overrides)
+    found = method_of(config)
+    if found in UNSAVABLE:
+        raise _unsupported(f"the model is quantized with {found}, which cannot be saved as shards: {UNSAVABLE[found]}")
+    asked = engine.quantization
+    if asked in UNSAVABLE:
+        raise _unsupported(f"quantization {asked} cannot be saved as shards: {UNSAVABLE[asked]}")
+    quantized = bool(found) or any(listing.has(name) for name in QUANTIZATION_FILES)
+    if not asked or (quantized and asked not in ONLINE):
+        return
+    if quantized:
+        raise _unsupported(
+            f"quantization {asked} asks vLLM to quantize while it loads, and the model is quantized: leave it out"
+        )
+    if asked in (*ONLINE, *ONLINE_IF_PLAIN):
+        raise _unsupported(
+            f"quantization {asked} would quantize the model while it is loaded, and such weights cannot be saved: "
+            "quantize the model first (for example with llm-compressor) and name the result as source"
+        )
+    raise WorkerFailure(
+        Reason.INVALID_ENGINE_ARGUMENTS,
+        f"Cannot find the config file for {asked}: the source is not quantised, so leave quantization out",
+    )
+
+
+def is_quantized(config: Mapping[str, Any]) -> bool:
+    """Whether the configuration says that the weights are quantised."""
+    return bool(method_of(config))
+
+
+def method_of(config: Mapping[str, Any]) -> str:
+    """The method that the configuration names; `unnamed` if there is a quantisation without a name."""
+    for place in (config, text_config(config)):
+        for name in ("quantization_config", "compression_config", "quantization"):
+            value = place.get(name)
+            if isinstance(value, Mapping) and value:
+                if value.get("load_in_4bit") or value.get("load_in_8bit"):
+                    return "bitsandbytes"
+                return str(value.get("quant_method") or "unnamed").lower()
+    return ""
+
+
+def _unsupported(message: str) -> WorkerFailure:
+    return WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)

@@ -1,0 +1,1 @@
+"""Processes that run vLLM: starting them, talking with them, and what their failures mean."""

@@ -1,0 +1,1 @@
+"""Hugging Face repositories: resolving a revision, listing its files and downloading them."""

@@ -1,0 +1,1 @@
+"""What the worker tells while it runs and as it ends: progress, redacted text, and the final report."""

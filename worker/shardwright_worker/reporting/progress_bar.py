@@ -1,0 +1,99 @@
+"""Shows progress: a bar for people on a terminal, JSON lines for programs otherwise."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from shardwright_worker.contract.progress_line import Progress
+
+Show = Callable[[Progress], None]
+PERIOD = 1.0  # seconds between two lines of one stage
+
+
+def silent(_progress: Progress) -> None:
+    """Show nothing."""
+
+
+class Lines:
+    """Progress as JSON lines: each change of stage, each end of one, in between one a second. Any thread may call."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._started = clock()
+        self._lock = threading.Lock()
+        self._last: Progress | None = None
+        self._written = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Write the line, unless one of the same stage was just written."""
+        with self._lock:
+            now = self._clock()
+            last = self._last
+            complete = progress.bytes_total is not None and progress.bytes_done == progress.bytes_total
+            news = last is None or last.stage != progress.stage or last.ranks_done != progress.ranks_done
+            if not news and not complete and now - self._written < PERIOD:
+                return
+            if not progress.seconds:
+                progress = progress.model_copy(update={"seconds": round(now - self._started, 1)})
+            self._last, self._written = progress, now
+            print(progress.to_line(), file=self._stream, flush=True)
+
+
+class Bar:
+    """Progress as bars on stderr, one for each stage."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bars = RichProgress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, progress: Progress) -> None:
+        """Move the stage's bar; the bars of earlier stages are complete."""
+        with self._lock:
+            for stage, task in self._tasks.items():
+                if stage != progress.stage:
+                    self._bars.stop_task(task)
+            if progress.stage not in self._tasks:
+                self._tasks[progress.stage] = self._bars.add_task(progress.stage.value, total=None)
+            task = self._tasks[progress.stage]
+            ranks = f" {progress.ranks_done or 0}/{progress.ranks}" if progress.ranks else ""
+            done = progress.bytes_done or 0
+            self._bars.update(
+                task, description=f"{progress.stage.value}{ranks}", completed=done, total=progress.bytes_total
+            )
+
+    def __enter__(self) -> "Bar":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bars.stop()
+
+
+@contextmanager
+def progress_output() -> Iterator[Show]:
+    """Bars if stdout is a terminal and rich is there, else lines on stdout."""
+    if not sys.stdout.isatty():
+        yield Lines(sys.stdout)
+        return
+    try:
+        bar = Bar()
+    except ImportError:
+        yield Lines(sys.stderr)
+        return
+    with bar:
+        yield bar

@@ -1,0 +1,69 @@
+"""The shard stage: makes, proves and publishes an artifact, or proves more of one that is there. Imports no vLLM."""
+
+import tempfile
+from pathlib import Path
+
+from shardwright_worker.artifact.check import check_artifact
+from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.progress_line import Stage
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.report import ArtifactReport
+from shardwright_worker.contract.verification_levels import satisfies
+from shardwright_worker.engine.child import stop_all, warm_up
+from shardwright_worker.engine.environment import prepare_environment
+from shardwright_worker.publish.publish import publish
+from shardwright_worker.publish.staging import Staging
+from shardwright_worker.serving.guard import installed_vllm
+from shardwright_worker.shard.assemble import make
+from shardwright_worker.shard.shard_request import ShardRequest
+from shardwright_worker.shard.source_guard import SourceGuard
+from shardwright_worker.shard.stage_clock import Clock, Tell
+from shardwright_worker.shard.verify_again import prove_again
+
+
+def stop() -> None:
+    """End all processes of the engine: the worker is told to stop."""
+    stop_all()
+
+
+def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
+    """Make, prove and publish the artifact; one that is published and proven as was asked is returned at once.
+
+    Raises WorkerFailure with a reason of the closed list. Nothing that failed ever has the final name.
+    """
+    key, root = request.artifact_name, request.volume_root or request.output
+    finished = finished_artifact(request.output, key, root, installed_vllm())
+    replaces = ""
+    if finished and request.deep and _is_broken(request.output / key, progress):
+        replaces, finished = finished.manifest_digest, None
+    if finished and satisfies(finished.verified_by, request.verification):
+        return finished
+    clock = Clock(progress)
+    prepare_environment()
+    with Staging(request.output, key, request.attempt, root) as staging, tempfile.TemporaryDirectory() as scratch:
+        guard = SourceGuard(request, progress)
+        warm_up()
+        try:
+            if finished:
+                return prove_again(request, guard, request.output / key, staging.path, Path(scratch), clock)
+            manifest = make(request, guard, staging.path, Path(scratch), clock)
+        finally:
+            stop_all()
+        clock.start(Stage.PUBLISHING)
+        guard.check("while its shards were made")
+        published = publish(staging, manifest, request.output / key, root, clock.durations, replaces)
+    if satisfies(published.verified_by, request.verification):
+        return published
+    return shard(request, progress)  # somebody else was faster, and has proven less
+
+
+def _is_broken(artifact: Path, progress: Tell) -> bool:
+    """Whether an artifact that looks whole has other bytes than its manifest says."""
+    try:
+        check_artifact(artifact, True, progress)
+    except WorkerFailure as failure:
+        if failure.reason is not Reason.ARTIFACT_DAMAGED:
+            raise
+        return True
+    return False

@@ -1,0 +1,147 @@
+"""Writes the parts of one rank, several at a time."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import xxhash
+
+from shardwright_worker.contract.manifest import Tensor
+from shardwright_worker.writer.buffers import BUFFER, Buffer, Copier
+from shardwright_worker.writer.output_file import OutputFile, needs_order
+from shardwright_worker.writer.part_plan import STREAMS, PartPlan, plan_parts
+from shardwright_worker.writer.pool import Crew, assemble
+from shardwright_worker.writer.tensors import plan_tensor
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """A part on the volume: synced, with its digest and those of its tensors."""
+
+    file: str
+    size: int
+    sha256: str
+    tensors: list[Tensor]
+
+
+def write_parts(
+    folder: Path,
+    tensors: Tensors,
+    name_of: Callable[[int], str],
+    limit: int,
+    count: Callable[[int], None] = lambda _: None,
+    ordered: bool | None = None,
+    threads: int | None = None,
+) -> list[WrittenPart]:
+    """Write all tensors into parts named by `name_of`. Raises OSError; what is there then must not be used.
+
+    `ordered`: the volume takes bytes only front to back (None: find out). `threads`: parts at a time.
+    """
+    plans = plan_parts([plan_tensor(name, tensor) for name, tensor in tensors.items()], limit)
+    device = next((one.device for one in tensors.values() if one.device.type != "cpu"), torch.device("cpu"))
+    ordered = needs_order(folder) if ordered is None else ordered
+    streams = max(1, min(threads or len(os.sched_getaffinity(0)), STREAMS, len(plans)))
+    if device.type != "cpu":
+        torch.accelerator.synchronize()  # what was loaded on another stream must be there
+    with assemble(streams, device, _counting(count)) as crew, ThreadPoolExecutor(streams) as pool:
+        jobs = [
+            pool.submit(_write_part, folder / name_of(number), plan, tensors, crew, ordered)
+            for number, plan in enumerate(plans)
+        ]
+        return [job.result() for job in jobs]
+
+
+def _write_part(path: Path, plan: PartPlan, tensors: Tensors, crew: Crew, ordered: bool) -> WrittenPart:
+    try:
+        stream = _Stream(path, plan.size, crew, ordered)
+        try:
+            stream.write_bytes(plan.header)
+            digests = [
+                Tensor(name=one.name, dtype=one.dtype, shape=list(one.shape), xxh3=stream.write(tensors[one.name]))
+                for one in plan.tensors
+            ]
+            return WrittenPart(path.name, plan.size, stream.finish(), digests)
+        finally:
+            stream.close()
+    except BaseException as error:
+        crew.fail(error)
+        raise
+
+
+class _Stream:
+    """One file, filled and hashed front to back by one thread."""
+
+    def __init__(self, path: Path, size: int, crew: Crew, ordered: bool) -> None:
+        self._crew, self._ordered = crew, ordered
+        self._file = OutputFile(path, size, ordered)
+        self._sha = hashlib.sha256()
+        self._copiers: dict[torch.device, Copier] = {}
+        self._buffer: Buffer | None = None
+        self._filled = self._offset = 0
+        self._writes: list[Future[None]] = []
+
+    def write_bytes(self, data: bytes) -> None:
+        """Append plain bytes."""
+        self.write(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+
+    def write(self, tensor: torch.Tensor) -> str:
+        """Append a tensor's bytes; returns their XXH3-128 in hex."""
+        copier = self._copiers.setdefault(tensor.device, Copier(tensor.device))
+        data = copier.bytes_of(tensor)
+        digest = xxhash.xxh3_128()
+        done, size = 0, data.numel()
+        while done < size:
+            buffer = self._buffer = self._buffer or self._crew.take()
+            count = min(size - done, BUFFER - self._filled)
+            copier.copy(data, done, buffer, self._filled, count)
+            digest.update(buffer.view[self._filled : self._filled + count])
+            self._filled += count
+            done += count
+            if self._filled == BUFFER:
+                self._send()
+        return str(digest.hexdigest())
+
+    def finish(self) -> str:
+        """SHA-256 of the file in hex, once all of it is on the disk."""
+        self._send()
+        for write in self._writes:
+            write.result()
+        self._file.sync()
+        return self._sha.hexdigest()
+
+    def close(self) -> None:
+        """Wait for what is being written, and close."""
+        for write in self._writes:
+            write.cancel()
+        for write in self._writes:
+            if not write.cancelled():
+                write.exception()
+        if self._buffer:
+            self._crew.give_back(self._buffer)
+        self._file.close()
+
+    def _send(self) -> None:
+        if self._buffer is None:
+            return
+        self._sha.update(self._buffer.view[: self._filled])
+        after = self._writes[-1] if self._ordered and self._writes else None
+        self._writes.append(self._crew.write(self._file, self._buffer, self._filled, self._offset, after))
+        self._offset += self._filled
+        self._buffer, self._filled = None, 0
+
+
+def _counting(count: Callable[[int], None]) -> Callable[[int], None]:
+    lock = threading.Lock()
+
+    def one_at_a_time(size: int) -> None:
+        with lock:
+            count(size)
+
+    return one_at_a_time
