@@ -16,7 +16,7 @@ from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Reso
 from shardwright_operator.decide.plan import CreateJob, DeleteJob
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.imagined import CONFIG, START, Imagined, spec_of
+from tools.testing.fake_namespace import CONFIG, START, FakeNamespace, spec_of
 
 TIMES = st.integers(-7200, 7200).map(lambda seconds: START + timedelta(seconds=seconds))
 MAYBE_TIMES = st.none() | TIMES
@@ -27,9 +27,9 @@ NAMES = ["llama-prepare-1", "llama-shard-2", "other"]
 
 
 def _true_status() -> Status:
-    world = Imagined()
-    world.to_ready()
-    return world.status
+    namespace = FakeNamespace()
+    namespace.run_to_ready()
+    return namespace.status
 
 
 READY = _true_status()

@@ -10,14 +10,14 @@ from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.conditions import conditions_of
 from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, suspended, waiting, working
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.imagined import START, Imagined
+from tools.testing.fake_namespace import START, FakeNamespace
 
 
 def _artifact() -> Artifact:
-    world = Imagined()
-    world.to_ready()
-    assert world.status.artifact is not None
-    return world.status.artifact
+    namespace = FakeNamespace()
+    namespace.run_to_ready()
+    assert namespace.status.artifact is not None
+    return namespace.status.artifact
 
 
 TABLE = [

@@ -9,53 +9,53 @@ import pytest
 
 from shardwright_operator.kube.observed_objects import _status
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.imagined import Imagined
+from tools.testing.fake_namespace import FakeNamespace
 
 KEEP: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
 OLD = "0123456789abcdef"
 HUB = {"huggingFace": {"repo": "org/model"}}
 
 
-def _arguments(world: Imagined) -> list[str]:
-    (job,) = world.live()
-    return [str(one) for one in world.bodies[job.name]["spec"]["template"]["spec"]["containers"][0]["args"]]
+def _arguments(namespace: FakeNamespace) -> list[str]:
+    (job,) = namespace.live_jobs()
+    return [str(one) for one in namespace.bodies[job.name]["spec"]["template"]["spec"]["containers"][0]["args"]]
 
 
-def _damaged(source: dict[str, Any] | None = None, **recheck: Any) -> tuple[Imagined, set[str]]:
-    """A world whose artifact was found damaged, and what was published there."""
-    world = Imagined(recheck={"interval": "1h", **recheck}, **({"source": source} if source else {}))
-    world.to_ready()
-    world.later(3601)
-    world.settle()
-    lost = set(world.published)
-    world.published.clear()
-    world.succeed()
-    world.settle()
-    assert world.ready() == ("False", Reason.ARTIFACT_DAMAGED)
-    return world, lost
+def _damaged(source: dict[str, Any] | None = None, **recheck: Any) -> tuple[FakeNamespace, set[str]]:
+    """A namespace whose artifact was found damaged, and what was published there."""
+    namespace = FakeNamespace(recheck={"interval": "1h", **recheck}, **({"source": source} if source else {}))
+    namespace.run_to_ready()
+    namespace.advance(3601)
+    namespace.settle()
+    lost = set(namespace.published)
+    namespace.published.clear()
+    namespace.succeed()
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
+    return namespace, lost
 
 
-def _no_more_shard_jobs(world: Imagined) -> bool:
-    return not [name for name in world.created[2:] if "-shard-" in name]
+def _no_more_shard_jobs(namespace: FakeNamespace) -> bool:
+    return not [name for name in namespace.created[2:] if "-shard-" in name]
 
 
 def test_a_look_that_finds_something_else_in_its_place_takes_ready_away() -> None:
-    world = Imagined(recheck={"interval": "1h"})
-    world.to_ready()
-    world.later(3601)
-    world.settle()
-    world.fail(Reason.ARTIFACT_DAMAGED, "it has no shardwright.json")
-    plan = world.settle()
-    assert world.ready() == ("False", Reason.ARTIFACT_DAMAGED)
-    assert world.status.serving is None
-    assert not world.live()
+    namespace = FakeNamespace(recheck={"interval": "1h"})
+    namespace.run_to_ready()
+    namespace.advance(3601)
+    namespace.settle()
+    namespace.fail(Reason.ARTIFACT_DAMAGED, "it has no shardwright.json")
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
+    assert namespace.status.serving is None
+    assert not namespace.live_jobs()
     assert plan.requeue_after is not None
-    world.later(plan.requeue_after + 1)
-    world.settle()
-    world.succeed()
-    world.settle()
-    assert world.ready()[0] == "True"
-    assert _no_more_shard_jobs(world)
+    namespace.advance(plan.requeue_after + 1)
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    assert namespace.ready()[0] == "True"
+    assert _no_more_shard_jobs(namespace)
 
 
 @pytest.mark.parametrize(
@@ -69,184 +69,187 @@ def test_a_look_that_finds_something_else_in_its_place_takes_ready_away() -> Non
     ],
 )
 def test_a_failed_look_for_a_restored_artifact_builds_nothing(reason: Reason) -> None:
-    world, lost = _damaged()
-    world.later(3601)
-    world.settle()
-    world.fail(reason)
-    plan = world.settle()
-    assert world.ready() == ("False", Reason.ARTIFACT_DAMAGED)
-    world.published |= lost
-    while not world.live():
+    namespace, lost = _damaged()
+    namespace.advance(3601)
+    namespace.settle()
+    namespace.fail(reason)
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
+    namespace.published |= lost
+    while not namespace.live_jobs():
         assert plan.requeue_after is not None
-        world.later(plan.requeue_after + 1)
-        plan = world.settle()
-    world.succeed()
-    world.settle()
-    assert world.ready()[0] == "True"
-    assert _no_more_shard_jobs(world)
+        namespace.advance(plan.requeue_after + 1)
+        plan = namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    assert namespace.ready()[0] == "True"
+    assert _no_more_shard_jobs(namespace)
 
 
 @pytest.mark.parametrize("how", ["weaker", "vanished", "changed", "lost"])
 def test_a_proof_that_never_comes_ends(how: str) -> None:
-    world = Imagined(verification="Digests")
-    world.to_ready()
-    world.edit(verification="Load")
+    namespace = FakeNamespace(verification="Digests")
+    namespace.run_to_ready()
+    namespace.edit(verification="Load")
     proofs = 0
     for _ in range(60):
-        plan = world.settle()
+        plan = namespace.settle()
         if plan.requeue_after:
-            world.later(plan.requeue_after + 1)
-            world.settle()
-        if not world.live():
+            namespace.advance(plan.requeue_after + 1)
+            namespace.settle()
+        if not namespace.live_jobs():
             break
-        (job,) = world.live()
+        (job,) = namespace.live_jobs()
         if job.labels["shardwright.io/stage"] != "shard":
-            world.succeed()
+            namespace.succeed()
             continue
         proofs += 1
-        world.verified_by = "Digests"
+        namespace.verified_by = "Digests"
         if how == "vanished":
-            world.running()
-            world.settle()
-            world.vanish(job.name)
+            namespace.start_job()
+            namespace.settle()
+            namespace.remove_job(job.name)
         elif how == "changed":
-            world.fail(Reason.SOURCE_CHANGED)
+            namespace.fail(Reason.SOURCE_CHANGED)
         else:
-            world.succeed()
+            namespace.succeed()
             if how == "lost":
-                world.pods.clear()
+                namespace.pods.clear()
     assert proofs <= 3
-    assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+    assert namespace.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
 
 
 def test_looks_after_a_deep_one_are_deep() -> None:
-    for ask in (lambda world: world.later(3601), lambda world: setattr(world, "requested_at", "look")):
-        world, _ = _damaged(deep=True)
-        ask(world)
-        world.settle()
-        assert "--deep" in _arguments(world)
+    for ask in (
+        lambda namespace: namespace.advance(3601),
+        lambda namespace: setattr(namespace, "requested_at", "look"),
+    ):
+        namespace, _ = _damaged(deep=True)
+        ask(namespace)
+        namespace.settle()
+        assert "--deep" in _arguments(namespace)
 
 
 def test_a_look_for_a_restored_artifact_looks_at_the_source_that_it_was_made_from() -> None:
-    world, _ = _damaged()
-    world.later(3601)
-    world.settle()
-    assert "--known-fingerprint" in _arguments(world)
-    world, _ = _damaged(source=HUB)
-    world.revision = "r2"
-    world.later(3601)
-    world.settle()
-    arguments = _arguments(world)
+    namespace, _ = _damaged()
+    namespace.advance(3601)
+    namespace.settle()
+    assert "--known-fingerprint" in _arguments(namespace)
+    namespace, _ = _damaged(source=HUB)
+    namespace.revision = "r2"
+    namespace.advance(3601)
+    namespace.settle()
+    arguments = _arguments(namespace)
     assert arguments[arguments.index("--revision") + 1] == "r1"
 
 
 def test_a_build_beside_a_deep_recheck_takes_no_bytes_on_trust() -> None:
-    world = Imagined(recheck={"interval": "1h", "deep": True})
-    world.settle()
-    world.succeed()
-    world.settle()
-    assert "--deep" in _arguments(world)
+    namespace = FakeNamespace(recheck={"interval": "1h", "deep": True})
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    assert "--deep" in _arguments(namespace)
 
 
 def test_what_was_spared_is_remembered_when_its_pruning_starts_late() -> None:
-    world = Imagined(output=KEEP)
-    world.published.add(OLD)
-    world.users["shards"] = (f"models/llama/{OLD}",)
-    world.to_ready()
-    world.users.clear()
-    world.settle()
-    world.later(121)
-    world.succeed()
-    plan = world.settle()
+    namespace = FakeNamespace(output=KEEP)
+    namespace.published.add(OLD)
+    namespace.users["shards"] = (f"models/llama/{OLD}",)
+    namespace.run_to_ready()
+    namespace.users.clear()
+    namespace.settle()
+    namespace.advance(121)
+    namespace.succeed()
+    plan = namespace.settle()
     assert plan.requeue_after is not None
-    world.later(plan.requeue_after + 1)
-    world.to_ready()
-    assert world.removed == [OLD]
+    namespace.advance(plan.requeue_after + 1)
+    namespace.run_to_ready()
+    assert namespace.removed == [OLD]
 
 
 def test_nothing_is_removed_while_a_pod_mounts_what_may_be_a_link() -> None:
-    world = Imagined(output=KEEP)
-    world.published.add(OLD)
-    world.users["shards"] = ("models/llama/current",)
-    world.to_ready()
-    assert world.removed == []
-    assert "waiting" in world.status.upkeep
+    namespace = FakeNamespace(output=KEEP)
+    namespace.published.add(OLD)
+    namespace.users["shards"] = ("models/llama/current",)
+    namespace.run_to_ready()
+    assert namespace.removed == []
+    assert "waiting" in namespace.status.upkeep
 
 
 @pytest.mark.parametrize("how", ["suspended", "failed"])
 def test_nobody_polls_for_a_pruning_that_does_not_run(how: str) -> None:
-    world = Imagined()
-    world.to_ready()
-    world.edit(output=KEEP, suspend=how == "suspended")
-    plan = world.settle()
+    namespace = FakeNamespace()
+    namespace.run_to_ready()
+    namespace.edit(output=KEEP, suspend=how == "suspended")
+    plan = namespace.settle()
     if how == "failed":
-        world.fail(Reason.VOLUME_NOT_WRITABLE, "read-only")
-        plan = world.settle()
+        namespace.fail(Reason.VOLUME_NOT_WRITABLE, "read-only")
+        plan = namespace.settle()
     assert plan.requeue_after is None or plan.requeue_after >= 30
 
 
 def test_a_rebuild_that_is_allowed_after_the_damage_comes_with_the_next_look() -> None:
-    world, _ = _damaged()
-    world.edit(recheck={"interval": "1h", "rebuild": True})
-    world.settle()
-    world.later(3601)
-    world.settle()
-    world.succeed()
-    world.to_ready()
+    namespace, _ = _damaged()
+    namespace.edit(recheck={"interval": "1h", "rebuild": True})
+    namespace.settle()
+    namespace.advance(3601)
+    namespace.settle()
+    namespace.succeed()
+    namespace.run_to_ready()
 
 
 def test_a_moved_source_stays_unready_while_it_fails() -> None:
-    world = Imagined()
-    world.to_ready()
-    world.requested_at, world.revision = "look", "r2"
-    world.settle()
-    world.succeed()
-    world.settle()
-    assert world.ready()[0] == "Unknown"
-    world.revision = "r3"
-    world.fail(Reason.SOURCE_CHANGED)
-    world.settle()
-    assert world.ready() == ("False", Reason.SOURCE_CHANGED)
-    world.later(60)
-    world.to_ready()
+    namespace = FakeNamespace()
+    namespace.run_to_ready()
+    namespace.requested_at, namespace.revision = "look", "r2"
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    assert namespace.ready()[0] == "Unknown"
+    namespace.revision = "r3"
+    namespace.fail(Reason.SOURCE_CHANGED)
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.SOURCE_CHANGED)
+    namespace.advance(60)
+    namespace.run_to_ready()
 
 
 def test_damage_is_found_although_the_source_has_changed() -> None:
-    world = Imagined(recheck={"interval": "1h"})
-    world.to_ready()
-    world.revision = "r2"
-    world.later(3601)
-    world.settle()
-    assert "--published" in _arguments(world)
-    world.succeed(upkeep={"damaged": "part 0 is gone"})
-    world.settle()
-    assert world.ready() == ("False", Reason.ARTIFACT_DAMAGED)
-    assert world.status.serving is None
-    assert not world.live()
+    namespace = FakeNamespace(recheck={"interval": "1h"})
+    namespace.run_to_ready()
+    namespace.revision = "r2"
+    namespace.advance(3601)
+    namespace.settle()
+    assert "--published" in _arguments(namespace)
+    namespace.succeed(upkeep={"damaged": "part 0 is gone"})
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
+    assert namespace.status.serving is None
+    assert not namespace.live_jobs()
 
 
 def test_a_disproven_artifact_is_not_offered_when_it_is_found_again() -> None:
-    world = Imagined(verification="Digests")
-    world.to_ready()
-    world.edit(verification="Load")
-    world.settle()
-    world.fail(Reason.VERIFICATION_FAILED, "rank 1 differs")
-    world.settle()
-    world.requested_at = "look"
-    world.settle()
-    world.succeed()
-    world.settle()
-    assert world.status.serving is None
+    namespace = FakeNamespace(verification="Digests")
+    namespace.run_to_ready()
+    namespace.edit(verification="Load")
+    namespace.settle()
+    namespace.fail(Reason.VERIFICATION_FAILED, "rank 1 differs")
+    namespace.settle()
+    namespace.requested_at = "look"
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    assert namespace.status.serving is None
 
 
 def test_times_that_nobody_can_reckon_with_raise_nothing() -> None:
-    world = Imagined(recheck={"interval": "1h"})
-    world.to_ready()
-    wire = world.status.to_wire()
+    namespace = FakeNamespace(recheck={"interval": "1h"})
+    namespace.run_to_ready()
+    wire = namespace.status.to_wire()
     wire["artifact"]["checkedAt"] = "9999-12-31t23:59:59z"
-    world.status = _status(json.dumps(wire).encode())
-    world.settle()
-    world = Imagined(output=KEEP)
-    world.to_ready()
-    world.status = world.status.model_copy(update={"upkeep": {"skippedAt": "99991231T235959+00:00"}})
-    world.settle()
+    namespace.status = _status(json.dumps(wire).encode())
+    namespace.settle()
+    namespace = FakeNamespace(output=KEEP)
+    namespace.run_to_ready()
+    namespace.status = namespace.status.model_copy(update={"upkeep": {"skippedAt": "99991231T235959+00:00"}})
+    namespace.settle()

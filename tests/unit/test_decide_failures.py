@@ -11,43 +11,43 @@ import pytest
 from shardwright_operator.decide.observed import Warning
 from shardwright_operator.decide.retry import backoff
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from tools.testing.imagined import CONFIG, Imagined, claim, pod
+from tools.testing.fake_namespace import CONFIG, FakeNamespace, claim, pod
 
 WORKERS = [reason for reason, meaning in MEANINGS.items() if meaning.exit_code and reason != Reason.DISRUPTED]
 
 
 @pytest.mark.parametrize("reason", [one for one in WORKERS if not MEANINGS[one].retry])
 def test_a_permanent_failure_stops_until_something_changes(reason: Reason) -> None:
-    world = Imagined()
-    world.settle()
-    world.fail(reason)
-    plan = world.settle()
-    assert world.ready() == ("False", reason)
-    assert world.status.condition("Stalled") is not None
-    assert world.status.condition("Reconciling") is None
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.fail(reason)
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", reason)
+    assert namespace.status.condition("Stalled") is not None
+    assert namespace.status.condition("Reconciling") is None
     assert plan.requeue_after is None
-    world.later(1e6)
-    world.settle()
-    assert len(world.created) == 1
-    assert world.outcomes() == [("Warning", reason)]
+    namespace.advance(1e6)
+    namespace.settle()
+    assert len(namespace.created) == 1
+    assert namespace.outcome_events() == [("Warning", reason)]
 
 
 @pytest.mark.parametrize("reason", [one for one in WORKERS if MEANINGS[one].retry])
 def test_a_transient_failure_is_tried_again_and_then_given_up(reason: Reason) -> None:
-    world = Imagined(job={"maxAttempts": 2})
-    world.settle()
-    world.fail(reason)
-    plan = world.settle()
-    assert world.ready() == ("False", reason)
+    namespace = FakeNamespace(job={"maxAttempts": 2})
+    namespace.settle()
+    namespace.fail(reason)
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", reason)
     assert plan.requeue_after is not None
-    assert world.status.condition("Reconciling") is not None
-    world.later(plan.requeue_after + 1)
-    world.settle()
-    world.fail(reason, "again")
-    world.settle()
-    assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
-    assert "again" in world.message()
-    assert [one.attempt for one in world.status.attempts] == [1, 2]
+    assert namespace.status.condition("Reconciling") is not None
+    namespace.advance(plan.requeue_after + 1)
+    namespace.settle()
+    namespace.fail(reason, "again")
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+    assert "again" in namespace.message()
+    assert [one.attempt for one in namespace.status.attempts] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -61,50 +61,52 @@ def test_a_transient_failure_is_tried_again_and_then_given_up(reason: Reason) ->
     ],
 )
 def test_what_lifts_a_permanent_failure(change: dict[str, Any]) -> None:
-    world = Imagined()
-    world.settle()
-    world.fail(Reason.OUT_OF_MEMORY)
-    world.settle()
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.fail(Reason.OUT_OF_MEMORY)
+    namespace.settle()
     if change:
-        world.edit(**change)
+        namespace.edit(**change)
     else:
-        world.requested_at = "please"
-    world.to_ready()
-    assert world.status.last_failure is None
+        namespace.requested_at = "please"
+    namespace.run_to_ready()
+    assert namespace.status.last_failure is None
 
 
 def test_disruption_does_not_count() -> None:
-    world = Imagined(job={"maxAttempts": 1})
-    world.settle()
+    namespace = FakeNamespace(job={"maxAttempts": 1})
+    namespace.settle()
     for _ in range(3):
-        world.die(143)
-        plan = world.settle()
-        assert world.ready() == ("False", Reason.DISRUPTED)
+        namespace.exit_without_report(143)
+        plan = namespace.settle()
+        assert namespace.ready() == ("False", Reason.DISRUPTED)
         assert plan.requeue_after is not None
-        world.later(plan.requeue_after + 1)
-        world.settle()
-    world.to_ready()
+        namespace.advance(plan.requeue_after + 1)
+        namespace.settle()
+    namespace.run_to_ready()
 
 
 @pytest.mark.parametrize("exit_code", [143, 137, 70])
 def test_a_deadline_is_no_disruption_whatever_the_pod_says(exit_code: int) -> None:
-    world = Imagined(job={"maxAttempts": 1})
-    world.settle()
-    world.die(exit_code, ("DeadlineExceeded", "Job was active longer than specified deadline"), deleting=True)
-    world.settle()
-    assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
-    assert "DeadlineExceeded" in world.message()
+    namespace = FakeNamespace(job={"maxAttempts": 1})
+    namespace.settle()
+    namespace.exit_without_report(
+        exit_code, ("DeadlineExceeded", "Job was active longer than specified deadline"), deleting=True
+    )
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+    assert "DeadlineExceeded" in namespace.message()
 
 
 def test_a_job_is_judged_by_its_own_last_condition_alone() -> None:
-    world = Imagined()
-    world.settle()
-    job = world.running()
-    world.pods[job.name] = replace(world.pods[job.name], phase="Failed", exit_code=143)
-    world.jobs[job.name] = replace(job, failure_target=("DeadlineExceeded", ""))
-    world.settle()
-    assert world.status.last_failure is None
-    assert len(world.created) == 1
+    namespace = FakeNamespace()
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.pods[job.name] = replace(namespace.pods[job.name], phase="Failed", exit_code=143)
+    namespace.jobs[job.name] = replace(job, failure_target=("DeadlineExceeded", ""))
+    namespace.settle()
+    assert namespace.status.last_failure is None
+    assert len(namespace.created) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,31 +120,31 @@ def test_a_job_is_judged_by_its_own_last_condition_alone() -> None:
     ],
 )
 def test_a_pod_without_a_report_is_named_by_how_it_ended(facts: dict[str, Any], reason: Reason) -> None:
-    world = Imagined()
-    world.settle()
-    world.die(**facts)
-    world.settle()
-    assert world.status.last_failure is not None
-    assert world.status.last_failure.reason == reason
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.exit_without_report(**facts)
+    namespace.settle()
+    assert namespace.status.last_failure is not None
+    assert namespace.status.last_failure.reason == reason
 
 
 @pytest.mark.parametrize("guess", [Reason.WORKER_PROTOCOL_ERROR, Reason.COMMUNICATION_FAILED])
 def test_a_rank_killed_for_its_memory_is_named_so_whatever_the_worker_makes_of_it(guess: Reason) -> None:
-    world = Imagined()
-    world.settle()
-    world.fail(guess, terminated_reason="OOMKilled")
-    world.settle()
-    assert world.ready() == ("False", Reason.OUT_OF_MEMORY)
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.fail(guess, terminated_reason="OOMKilled")
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.OUT_OF_MEMORY)
 
 
 def test_a_job_that_failed_unseen_is_still_named() -> None:
-    world = Imagined()
-    world.settle()
-    world.die(1, ("BackoffLimitExceeded", "Job has reached the specified backoff limit"))
-    world.pods.clear()
-    world.settle()
-    assert world.status.last_failure is not None
-    assert "BackoffLimitExceeded" in world.status.last_failure.message
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.exit_without_report(1, ("BackoffLimitExceeded", "Job has reached the specified backoff limit"))
+    namespace.pods.clear()
+    namespace.settle()
+    assert namespace.status.last_failure is not None
+    assert "BackoffLimitExceeded" in namespace.status.last_failure.message
 
 
 def test_backoff_doubles_to_a_limit_with_a_jitter_that_stays_the_same() -> None:
@@ -167,73 +169,73 @@ def test_backoff_doubles_to_a_limit_with_a_jitter_that_stays_the_same() -> None:
     ],
 )
 def test_a_pod_that_does_not_start_says_why_and_nothing_is_lost(facts: dict[str, Any], reason: Reason) -> None:
-    world = Imagined()
-    world.settle()
-    (job,) = world.live()
-    world.pods[job.name] = replace(pod(job, world.now), **facts)
-    world.settle()
-    assert world.ready() == ("False", reason)
-    assert world.status.condition("Reconciling") is not None
-    world.to_ready()
-    assert len(world.created) == 2
+    namespace = FakeNamespace()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
+    namespace.pods[job.name] = replace(pod(job, namespace.now), **facts)
+    namespace.settle()
+    assert namespace.ready() == ("False", reason)
+    assert namespace.status.condition("Reconciling") is not None
+    namespace.run_to_ready()
+    assert len(namespace.created) == 2
 
 
 @pytest.mark.parametrize("kind", ["Job", "Pod"])
 def test_warnings_tell_why_there_is_no_pod(kind: str) -> None:
-    world = Imagined()
-    world.settle()
-    (job,) = world.live()
+    namespace = FakeNamespace()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
     if kind == "Pod":
-        world.pods[job.name] = pod(job, world.now)
-    world.warnings = (Warning(kind, job.name, "FailedCreate", "exceeded quota: gpus", world.now),)
-    world.settle()
-    assert world.ready() == ("False", Reason.POD_NOT_CREATED)
-    assert "exceeded quota" in world.message()
+        namespace.pods[job.name] = pod(job, namespace.now)
+    namespace.warnings = (Warning(kind, job.name, "FailedCreate", "exceeded quota: gpus", namespace.now),)
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.POD_NOT_CREATED)
+    assert "exceeded quota" in namespace.message()
 
 
 def test_the_newest_warning_counts_and_not_what_the_scheduler_once_said() -> None:
-    world = Imagined()
-    world.settle()
-    (job,) = world.live()
-    world.pods[job.name] = pod(job, world.now)
-    past, later = world.now, world.now + timedelta(seconds=5)
+    namespace = FakeNamespace()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
+    namespace.pods[job.name] = pod(job, namespace.now)
+    past, later = namespace.now, namespace.now + timedelta(seconds=5)
     told = (
         ("FailedScheduling", "no node", past),
         ("FailedMount", "no volume", past),
         ("FailedMount", "no secret", later),
     )
-    world.warnings = tuple(Warning("Pod", job.name, reason, message, time) for reason, message, time in told)
-    world.settle()
-    assert "no secret" in world.message()
+    namespace.warnings = tuple(Warning("Pod", job.name, reason, message, time) for reason, message, time in told)
+    namespace.settle()
+    assert "no secret" in namespace.message()
 
 
 @pytest.mark.parametrize("name", ["models", "shards"])
 def test_a_claim_that_is_missing_is_waited_for(name: str) -> None:
-    world = Imagined()
-    world.claims[name] = None
-    plan = world.settle()
-    assert world.ready() == ("False", Reason.VOLUME_NOT_FOUND)
-    assert name in world.message()
+    namespace = FakeNamespace()
+    namespace.claims[name] = None
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", Reason.VOLUME_NOT_FOUND)
+    assert name in namespace.message()
     assert plan.requeue_after is not None
-    world.claims[name] = claim(name)
-    world.to_ready()
+    namespace.claims[name] = claim(name)
+    namespace.run_to_ready()
 
 
 def test_a_claim_that_cannot_be_written_to_needs_a_person() -> None:
-    world = Imagined()
-    world.claims["shards"] = replace(claim("shards"), access_modes=("ReadOnlyMany",))
-    world.settle()
-    assert world.ready() == ("False", Reason.ACCESS_MODE_UNSUPPORTED)
-    assert world.status.condition("Stalled") is not None
+    namespace = FakeNamespace()
+    namespace.claims["shards"] = replace(claim("shards"), access_modes=("ReadOnlyMany",))
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.ACCESS_MODE_UNSUPPORTED)
+    assert namespace.status.condition("Stalled") is not None
 
 
 def test_a_vanished_claim_is_not_ready_any_more() -> None:
-    world = Imagined()
-    world.to_ready()
-    world.claims["shards"] = None
-    world.settle()
-    assert world.ready() == ("False", Reason.VOLUME_NOT_FOUND)
-    assert world.status.serving is None
-    world.claims["shards"] = claim("shards")
-    world.to_ready()
-    assert [name.split("-")[1] for name in world.created] == ["prepare", "shard", "prepare"]
+    namespace = FakeNamespace()
+    namespace.run_to_ready()
+    namespace.claims["shards"] = None
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.VOLUME_NOT_FOUND)
+    assert namespace.status.serving is None
+    namespace.claims["shards"] = claim("shards")
+    namespace.run_to_ready()
+    assert [name.split("-")[1] for name in namespace.created] == ["prepare", "shard", "prepare"]

@@ -14,7 +14,7 @@ from shardwright_operator.decide.plan import CreateClaim
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.folder_index import Folders
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.imagined import START, Imagined, claim
+from tools.testing.fake_namespace import START, FakeNamespace, claim
 
 CREATE = {"persistentVolumeClaim": {"claimName": "made", "create": {"size": "1Gi", "whenDeleted": "Delete"}}}
 
@@ -24,66 +24,66 @@ def _neighbor(age: float, folder: str = "models/llama", uid: str = "uid-0") -> N
 
 
 def test_the_younger_of_two_with_one_folder_runs_nothing_and_both_are_named() -> None:
-    world = Imagined()
-    world.settle()
-    assert world.live()
-    world.neighbors = (_neighbor(60),)
-    plan = world.settle()
-    assert world.ready() == ("False", Reason.NAME_CONFLICT)
-    assert all(name in world.message() for name in ("llama", "other", "models/llama", "output.path"))
-    assert not world.live()
+    namespace = FakeNamespace()
+    namespace.settle()
+    assert namespace.live_jobs()
+    namespace.neighbors = (_neighbor(60),)
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", Reason.NAME_CONFLICT)
+    assert all(name in namespace.message() for name in ("llama", "other", "models/llama", "output.path"))
+    assert not namespace.live_jobs()
     assert plan.requeue_after is not None  # nothing tells it that the other one is gone
-    world.neighbors = ()
-    world.to_ready()
+    namespace.neighbors = ()
+    namespace.run_to_ready()
 
 
 @pytest.mark.parametrize(("age", "uid"), [(-60, "uid-0"), (0, "uid-9")])
 def test_the_older_one_goes_on(age: float, uid: str) -> None:
-    world = Imagined()
-    world.neighbors = (_neighbor(age, uid=uid),)
-    world.to_ready()
+    namespace = FakeNamespace()
+    namespace.neighbors = (_neighbor(age, uid=uid),)
+    namespace.run_to_ready()
 
 
 def test_of_two_made_in_one_second_exactly_one_goes_on() -> None:
-    first, second = Imagined(), Imagined()
+    first, second = FakeNamespace(), FakeNamespace()
     first.uid, second.uid = "uid-a", "uid-b"
     first.neighbors, second.neighbors = (_neighbor(0, uid="uid-b"),), (_neighbor(0, uid="uid-a"),)
-    first.to_ready()
+    first.run_to_ready()
     second.settle()
     assert second.ready() == ("False", Reason.NAME_CONFLICT)
 
 
 def test_a_claim_that_goes_with_another_resource_is_refused_until_it_is_detached() -> None:
-    world = Imagined()
-    world.claims["shards"] = claim("shards", owners=(("other", "uid-0"),))
-    world.settle()
-    assert world.ready() == ("False", Reason.NAME_CONFLICT)
-    assert "other" in world.message()
-    assert not world.created
-    world.claims["shards"] = replace(claim("shards"), owners=())
-    world.to_ready()
+    namespace = FakeNamespace()
+    namespace.claims["shards"] = claim("shards", owners=(("other", "uid-0"),))
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.NAME_CONFLICT)
+    assert "other" in namespace.message()
+    assert not namespace.created
+    namespace.claims["shards"] = replace(claim("shards"), owners=())
+    namespace.run_to_ready()
 
 
 def test_ones_own_claim_is_used() -> None:
-    world = Imagined(output=CREATE)
-    world.claims["made"] = None
-    world.settle()
-    assert world.claims["made"] is not None
-    assert world.claims["made"].owners == (("llama", "uid-1"),)
-    assert world.live()
+    namespace = FakeNamespace(output=CREATE)
+    namespace.claims["made"] = None
+    namespace.settle()
+    assert namespace.claims["made"] is not None
+    assert namespace.claims["made"].owners == (("llama", "uid-1"),)
+    assert namespace.live_jobs()
 
 
 def test_a_claim_that_others_name_already_is_made_to_stay_and_the_condition_says_so() -> None:
-    world = Imagined(output=CREATE)
-    world.claims["made"], world.named_by = None, ("other",)
-    plan = world.plan()
+    namespace = FakeNamespace(output=CREATE)
+    namespace.claims["made"], namespace.named_by = None, ("other",)
+    plan = namespace.plan()
     (action,) = plan.actions
     assert isinstance(action, CreateClaim)
     assert "ownerReferences" not in action.body["metadata"]
-    world.settle()
-    world.succeed()
-    world.settle()
-    condition = world.status.condition("VolumeReady")
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    condition = namespace.status.condition("VolumeReady")
     assert condition is not None
     assert "kept" in condition.message
 

@@ -11,32 +11,32 @@ from shardwright_operator.decide.events import events_of
 from shardwright_operator.decide.plan import Event
 from shardwright_operator.decide.report_status import CHANGED
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.imagined import Imagined
+from tools.testing.fake_namespace import FakeNamespace
 
 
-def _told(world: Imagined) -> list[Event]:
+def _told(namespace: FakeNamespace) -> list[Event]:
     """Settle, and give the events of it."""
     events: list[Event] = []
     for _ in range(6):
-        before = world.status
-        world.step()
-        events += events_of(before, world.status)
+        before = namespace.status
+        namespace.step()
+        events += events_of(before, namespace.status)
     return events
 
 
 def test_a_normal_run_tells_of_both_jobs_and_of_its_end() -> None:
-    world = Imagined()
-    told = _told(world)
-    world.succeed()
-    told += _told(world)
-    world.succeed()
-    told += _told(world)
+    namespace = FakeNamespace()
+    told = _told(namespace)
+    namespace.succeed()
+    told += _told(namespace)
+    namespace.succeed()
+    told += _told(namespace)
     assert [(one.type, one.reason, one.action) for one in told] == [
         ("Normal", Reason.PROGRESSING, "StartJob"),
         ("Normal", Reason.PROGRESSING, "StartJob"),
         ("Normal", Reason.SUCCEEDED, "Reconcile"),
     ]
-    first, second = world.created
+    first, second = namespace.created
     assert "Prepare attempt 1" in told[0].message
     assert first in told[0].message
     assert "Shard attempt 2" in told[1].message
@@ -44,25 +44,25 @@ def test_a_normal_run_tells_of_both_jobs_and_of_its_end() -> None:
 
 
 def test_looking_after_an_artifact_is_no_news() -> None:
-    world = Imagined(recheck={"interval": "1h"})
-    world.to_ready()
-    _told(world)
+    namespace = FakeNamespace(recheck={"interval": "1h"})
+    namespace.run_to_ready()
+    _told(namespace)
     for _ in range(3):
-        world.later(4000)
-        assert _told(world) == []
-        world.succeed()
-        assert _told(world) == []
+        namespace.advance(4000)
+        assert _told(namespace) == []
+        namespace.succeed()
+        assert _told(namespace) == []
 
 
 def test_accelerators_that_are_let_go_for_a_change_are_told() -> None:
-    world = Imagined()
-    world.settle()
-    world.succeed()
-    world.settle()
-    old = world.running()
-    _told(world)
-    world.edit(engine={"tensorParallelSize": 4})
-    stopped = [one for one in _told(world) if one.action == "StopJob"]
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    old = namespace.start_job()
+    _told(namespace)
+    namespace.edit(engine={"tensorParallelSize": 4})
+    stopped = [one for one in _told(namespace) if one.action == "StopJob"]
     assert len(stopped) == 1
     assert old.name in stopped[0].message
     assert "has changed" in stopped[0].message
@@ -70,28 +70,28 @@ def test_accelerators_that_are_let_go_for_a_change_are_told() -> None:
 
 @pytest.mark.parametrize("end", ["succeed", "fail", "vanish"])
 def test_a_job_that_has_ended_was_not_stopped(end: str) -> None:
-    world = Imagined()
-    world.settle()
-    world.succeed()
-    world.settle()
-    job = world.running()
-    _told(world)
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    job = namespace.start_job()
+    _told(namespace)
     if end == "succeed":
-        world.succeed()
+        namespace.succeed()
     elif end == "fail":
-        world.fail(Reason.OUT_OF_MEMORY)
+        namespace.fail(Reason.OUT_OF_MEMORY)
     else:
-        world.vanish(job.name)
-    assert not [one for one in _told(world) if one.action == "StopJob"]
+        namespace.remove_job(job.name)
+    assert not [one for one in _told(namespace) if one.action == "StopJob"]
 
 
 def test_a_job_that_only_waited_goes_without_an_event() -> None:
-    world = Imagined()
-    world.settle()
-    world.succeed()
-    world.settle()
-    world.edit(engine={"tensorParallelSize": 4})
-    assert not [one for one in _told(world) if one.action == "StopJob"]
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    namespace.edit(engine={"tensorParallelSize": 4})
+    assert not [one for one in _told(namespace) if one.action == "StopJob"]
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_a_disruption_names_the_pods_and_the_cause() -> None:
 
 
 def test_nothing_is_told_of_a_status_that_stays_as_it_is() -> None:
-    world = Imagined()
-    world.settle()
-    job = world.running()
-    world.settle()
-    world.pods[job.name] = replace(world.pods[job.name], unreachable_since=world.now)
-    world.settle()
-    assert not list(events_of(world.status, world.status))
+    namespace = FakeNamespace()
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.settle()
+    namespace.pods[job.name] = replace(namespace.pods[job.name], unreachable_since=namespace.now)
+    namespace.settle()
+    assert not list(events_of(namespace.status, namespace.status))

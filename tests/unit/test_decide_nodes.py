@@ -13,7 +13,7 @@ from shardwright_operator.decide.observed import Job, Pod
 from shardwright_operator.kube import convert
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
-from tools.testing.imagined import Imagined
+from tools.testing.fake_namespace import FakeNamespace
 
 STARTED = "2026-01-01T00:00:00Z"
 NOT_FOUND = (
@@ -38,20 +38,20 @@ def _ended(code: int, **state: Any) -> list[dict[str, Any]]:
     return [{"name": "worker", "state": {"terminated": {"exitCode": code, **state}}}]
 
 
-def _failed(stage: str = "shard", attempts: int = 1, **status: Any) -> tuple[Imagined, Failure]:
-    """A world in which a pod of this stage has ended like this, and with it its Job."""
-    world = Imagined(job={"maxAttempts": attempts})
-    world.settle()
+def _failed(stage: str = "shard", attempts: int = 1, **status: Any) -> tuple[FakeNamespace, Failure]:
+    """A namespace in which a pod of this stage has ended like this, and with it its Job."""
+    namespace = FakeNamespace(job={"maxAttempts": attempts})
+    namespace.settle()
     if stage == "shard":
-        world.succeed()
-        world.settle()
-    (job,) = world.live()
-    world.pods[job.name] = _pod(job, phase="Failed", **status)
+        namespace.succeed()
+        namespace.settle()
+    (job,) = namespace.live_jobs()
+    namespace.pods[job.name] = _pod(job, phase="Failed", **status)
     failed = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
-    world.jobs[job.name] = replace(job, failed=failed, finished_at=world.now)
-    world.settle()
-    assert world.status.last_failure is not None
-    return world, world.status.last_failure
+    namespace.jobs[job.name] = replace(job, failed=failed, finished_at=namespace.now)
+    namespace.settle()
+    assert namespace.status.last_failure is not None
+    return namespace, namespace.status.last_failure
 
 
 @pytest.mark.parametrize(
@@ -71,27 +71,27 @@ def _failed(stage: str = "shard", attempts: int = 1, **status: Any) -> tuple[Ima
 )
 @pytest.mark.parametrize("stage", ["prepare", "shard"])
 def test_a_pod_that_its_node_refused_costs_no_attempt(stage: str, reason: str, message: str, named: Reason) -> None:
-    world, failure = _failed(stage, reason=reason, message=message)
+    namespace, failure = _failed(stage, reason=reason, message=message)
     assert failure.reason == named
     assert reason in failure.message
     assert message.rstrip(".") in failure.message
     assert "node-7" in failure.message
     assert not failure.counts
-    assert world.status.condition("Stalled") is None
-    world.later(1000)
-    world.to_ready()
+    assert namespace.status.condition("Stalled") is None
+    namespace.advance(1000)
+    namespace.run_to_ready()
 
 
 def test_an_eviction_for_its_own_use_of_the_disk_counts_and_keeps_the_nodes_words() -> None:
     words = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
     ended = _ended(137, reason="Error", startedAt=STARTED)
-    world, failure = _failed(reason="Evicted", message=words, containerStatuses=ended)
+    namespace, failure = _failed(reason="Evicted", message=words, containerStatuses=ended)
     assert failure.reason == Reason.DISRUPTED
     assert words.rstrip(".") in failure.message
     assert failure.counts, "it would be evicted again and again"
-    world.succeed()  # it may have published before it was evicted, which prepare has looked at
-    world.settle()
-    assert world.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
+    namespace.succeed()  # it may have published before it was evicted, which prepare has looked at
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
 
 
 def test_the_node_knows_better_than_the_worker_why_it_was_stopped() -> None:
@@ -108,11 +108,11 @@ def test_an_eviction_by_a_node_under_pressure_does_not_count() -> None:
     target = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
     words = "The node was low on resource: ephemeral-storage."
     ended = _ended(143, reason="Error", startedAt=STARTED)
-    world, failure = _failed(reason="Evicted", message=words, containerStatuses=ended, conditions=[target])
+    namespace, failure = _failed(reason="Evicted", message=words, containerStatuses=ended, conditions=[target])
     assert (failure.reason, failure.counts) == (Reason.DISRUPTED, False)
     assert "ephemeral-storage" in failure.message
-    world.later(1000)
-    world.to_ready()
+    namespace.advance(1000)
+    namespace.run_to_ready()
 
 
 @pytest.mark.parametrize(
@@ -138,39 +138,39 @@ def test_an_eviction_by_a_node_under_pressure_does_not_count() -> None:
     ],
 )
 def test_an_image_without_the_worker_stops_at_once_and_says_what_to_build(status: dict[str, Any]) -> None:
-    world, failure = _failed(attempts=5, **status)
+    namespace, failure = _failed(attempts=5, **status)
     assert failure.reason == Reason.WORKER_NOT_IN_IMAGE
-    assert world.ready() == ("False", Reason.WORKER_NOT_IN_IMAGE)
-    assert world.status.condition("Stalled") is not None
-    assert "worker/Dockerfile" in world.message()
-    assert "spec.engine.image" in world.message()
+    assert namespace.ready() == ("False", Reason.WORKER_NOT_IN_IMAGE)
+    assert namespace.status.condition("Stalled") is not None
+    assert "worker/Dockerfile" in namespace.message()
+    assert "spec.engine.image" in namespace.message()
 
 
 def test_the_image_of_prepare_is_the_operators_own() -> None:
     state = _ended(128, reason="StartError", message=NOT_FOUND)
-    world, failure = _failed("prepare", containerStatuses=state)
+    namespace, failure = _failed("prepare", containerStatuses=state)
     assert failure.reason == Reason.WORKER_NOT_IN_IMAGE
-    assert "worker.prepareImage" in world.message()
+    assert "worker.prepareImage" in namespace.message()
 
 
 @pytest.mark.parametrize("waiting", ["CreateContainerError", "RunContainerError"])
 def test_a_container_that_is_tried_again_for_ever_without_the_worker_is_given_up(waiting: str) -> None:
-    world = Imagined()
-    world.settle()
-    world.succeed()
-    world.settle()
-    (job,) = world.live()
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
     words = (
         "container create failed: executable file `shardwright-worker` not found in $PATH: No such file or directory"
     )
     state = [{"name": "worker", "state": {"waiting": {"reason": waiting, "message": words}}}]
-    world.pods[job.name] = _pod(job, phase="Pending", containerStatuses=state)
-    world.settle()
-    assert world.ready() == ("False", Reason.WORKER_NOT_IN_IMAGE)
-    assert not world.live()
-    world.later(1e6)
-    world.settle()
-    assert len(world.created) == 2
+    namespace.pods[job.name] = _pod(job, phase="Pending", containerStatuses=state)
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.WORKER_NOT_IN_IMAGE)
+    assert not namespace.live_jobs()
+    namespace.advance(1e6)
+    namespace.settle()
+    assert len(namespace.created) == 2
 
 
 @pytest.mark.parametrize(
@@ -188,53 +188,55 @@ def test_a_container_that_is_tried_again_for_ever_without_the_worker_is_given_up
     ],
 )
 def test_other_containers_that_are_not_started_are_tried_again_and_do_not_count(words: str, named: Reason) -> None:
-    world, failure = _failed(containerStatuses=_ended(128, reason="StartError", message=words))
+    namespace, failure = _failed(containerStatuses=_ended(128, reason="StartError", message=words))
     assert (failure.reason, failure.counts) == (named, False)
     assert words.split(":")[0] in failure.message
-    world.later(1000)
-    world.to_ready()
+    namespace.advance(1000)
+    namespace.run_to_ready()
 
 
-def _silent(**metadata: Any) -> tuple[Imagined, Job]:
+def _silent(**metadata: Any) -> tuple[FakeNamespace, Job]:
     """A pod on a node whose kubelet has stopped, as the node lifecycle controller leaves it."""
-    world = Imagined()
-    world.settle()
-    world.succeed()
-    world.settle()
-    job = world.running()
-    world.settle()
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.settle()
     conditions = [
         {"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:45Z"},
         {"type": "ContainersReady", "status": "True"},
         {"type": "PodScheduled", "status": "True"},
     ]
     state = [{"name": "worker", "ready": True, "state": {"running": {"startedAt": STARTED}}}]
-    world.pods[job.name] = _pod(job, phase="Running", conditions=conditions, containerStatuses=state, metadata=metadata)
-    return world, job
+    namespace.pods[job.name] = _pod(
+        job, phase="Running", conditions=conditions, containerStatuses=state, metadata=metadata
+    )
+    return namespace, job
 
 
 def test_a_node_that_goes_silent_is_named() -> None:
-    world, _ = _silent()
-    plan = world.settle()
-    assert world.ready() == ("False", Reason.NODE_UNREACHABLE)
-    assert "node-7" in world.message()
-    assert world.status.condition("Reconciling") is not None
+    namespace, _ = _silent()
+    plan = namespace.settle()
+    assert namespace.ready() == ("False", Reason.NODE_UNREACHABLE)
+    assert "node-7" in namespace.message()
+    assert namespace.status.condition("Reconciling") is not None
     assert not plan.actions
-    assert ("Warning", Reason.NODE_UNREACHABLE) in world.events
+    assert ("Warning", Reason.NODE_UNREACHABLE) in namespace.events
 
 
 def test_a_pod_that_a_silent_node_keeps_from_going_is_still_the_nodes_fault() -> None:
-    world, _ = _silent(deletionTimestamp="2026-01-01T00:05:45Z")
-    world.settle()
-    assert world.ready() == ("False", Reason.NODE_UNREACHABLE)
-    assert "given up" in world.message()
+    namespace, _ = _silent(deletionTimestamp="2026-01-01T00:05:45Z")
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.NODE_UNREACHABLE)
+    assert "given up" in namespace.message()
 
 
 def test_a_node_that_comes_back_is_no_obstacle() -> None:
-    world, job = _silent()
-    world.settle()
-    world.pods[job.name] = replace(world.pods[job.name], unreachable_since=None)
-    world.to_ready()
+    namespace, job = _silent()
+    namespace.settle()
+    namespace.pods[job.name] = replace(namespace.pods[job.name], unreachable_since=None)
+    namespace.run_to_ready()
 
 
 @pytest.mark.parametrize(
@@ -252,56 +254,56 @@ def test_a_node_that_comes_back_is_no_obstacle() -> None:
     ],
 )
 def test_a_pod_that_its_own_kubelet_calls_not_ready_is_not_lost(conditions: list[dict[str, Any]]) -> None:
-    world, job = _silent()
+    namespace, job = _silent()
     state = [{"name": "worker", "state": {"running": {"startedAt": STARTED}}}]
-    world.pods[job.name] = _pod(job, phase="Running", conditions=conditions, containerStatuses=state)
-    world.settle()
-    assert world.ready() == ("Unknown", Reason.PROGRESSING)
+    namespace.pods[job.name] = _pod(job, phase="Running", conditions=conditions, containerStatuses=state)
+    namespace.settle()
+    assert namespace.ready() == ("Unknown", Reason.PROGRESSING)
 
 
-def _replaced(world: Imagined, job: Job, number: int, gone: bool = False) -> None:
+def _replaced(namespace: FakeNamespace, job: Job, number: int, gone: bool = False) -> None:
     """The Job's newest pod is evicted; another takes its place."""
-    evicted = max((pod for pod in world.pods.values() if pod.job_name == job.name), key=lambda pod: pod.created_at)
-    key = next(key for key, pod in world.pods.items() if pod is evicted)
+    evicted = max((pod for pod in namespace.pods.values() if pod.job_name == job.name), key=lambda pod: pod.created_at)
+    key = next(key for key, pod in namespace.pods.items() if pod is evicted)
     if gone:
-        del world.pods[key]
+        del namespace.pods[key]
     else:
-        world.pods[key] = replace(
+        namespace.pods[key] = replace(
             evicted, phase="Failed", exit_code=143, disruption="EvictionByEvictionAPI", status_message="drained"
         )
-    world.later(30)
+    namespace.advance(30)
     name = f"{job.name}-{number}"
-    world.pods[name] = replace(_pod(job, name, phase="Pending"), created_at=world.now, started_at=None)
+    namespace.pods[name] = replace(_pod(job, name, phase="Pending"), created_at=namespace.now, started_at=None)
 
 
 def test_pods_that_are_replaced_within_a_job_are_counted_and_told_once() -> None:
-    world = Imagined(job={"maxAttempts": 1})
-    world.settle()
-    job = world.running()
-    world.settle()
+    namespace = FakeNamespace(job={"maxAttempts": 1})
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.settle()
     for number in (1, 2):
-        _replaced(world, job, number, gone=number == 2)
+        _replaced(namespace, job, number, gone=number == 2)
         for _ in range(3):
-            world.step()
-        assert world.status.job is not None
-        assert world.status.job.disruptions == number
-        assert world.events.count(("Warning", Reason.DISRUPTED)) == number
-    assert world.status.job is not None
-    assert f"{job.name}-1" in world.status.job.last_disruption
-    assert f"{job.name}-2" in world.status.job.last_disruption
-    assert world.live()
+            namespace.step()
+        assert namespace.status.job is not None
+        assert namespace.status.job.disruptions == number
+        assert namespace.events.count(("Warning", Reason.DISRUPTED)) == number
+    assert namespace.status.job is not None
+    assert f"{job.name}-1" in namespace.status.job.last_disruption
+    assert f"{job.name}-2" in namespace.status.job.last_disruption
+    assert namespace.live_jobs()
 
 
 def test_a_stale_look_counts_no_disruption_twice() -> None:
-    world = Imagined()
-    world.settle()
-    job = world.running()
-    world.settle()
-    before = world.observed()
-    _replaced(world, job, 1)
-    world.settle()
-    old = replace(before, resource=world.observed().resource)
-    world.step(old)
-    world.settle()
-    assert world.status.job is not None
-    assert world.status.job.disruptions == 1
+    namespace = FakeNamespace()
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.settle()
+    before = namespace.observed()
+    _replaced(namespace, job, 1)
+    namespace.settle()
+    old = replace(before, resource=namespace.observed().resource)
+    namespace.step(old)
+    namespace.settle()
+    assert namespace.status.job is not None
+    assert namespace.status.job.disruptions == 1

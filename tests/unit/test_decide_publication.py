@@ -8,19 +8,19 @@ import pytest
 
 from shardwright_operator.api.status import Artifact
 from shardwright_operator.decide.report_status import size_text
-from tools.testing.imagined import START, Imagined, artifact
+from tools.testing.fake_namespace import START, FakeNamespace, artifact
 
 
 def _published(completed_at: str) -> Artifact:
-    world = Imagined()
-    world.settle()
-    world.succeed()
-    world.settle()
-    key = world.status.source.key if world.status.source else ""
-    world.succeed(artifact=artifact(key).model_copy(update={"completed_at": completed_at}))
-    world.settle()
-    assert world.status.artifact is not None
-    return world.status.artifact
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    key = namespace.status.source.key if namespace.status.source else ""
+    namespace.succeed(artifact=artifact(key).model_copy(update={"completed_at": completed_at}))
+    namespace.settle()
+    assert namespace.status.artifact is not None
+    return namespace.status.artifact
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_serving_can_be_pasted_into_a_deployment() -> None:
         "persistentVolumeClaim": {"claimName": "shards"},
         "filePattern": "m-{pp_rank}-{tp_rank}-{part}.safetensors",
     }
-    world = Imagined(engine=engine, output=output)
-    world.to_ready()
-    serving, published = world.status.serving, world.status.artifact
+    namespace = FakeNamespace(engine=engine, output=output)
+    namespace.run_to_ready()
+    serving, published = namespace.status.serving, namespace.status.artifact
     assert serving is not None
     assert published is not None
     where = f"/models/{published.path}"

@@ -6,56 +6,56 @@ import pytest
 
 from shardwright_operator.kube.observed_objects import is_settled
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.imagined import Imagined
+from tools.testing.fake_namespace import FakeNamespace
 
 
 def test_taking_the_annotation_away_is_no_request() -> None:
-    world = Imagined()
-    world.requested_at = "now"
-    world.to_ready()
-    created = len(world.created)
-    world.requested_at = None
-    world.settle()
-    assert world.ready() == ("True", Reason.SUCCEEDED)
-    assert len(world.created) == created
-    assert world.status.last_handled_reconcile_at == "now"
-    assert is_settled(world.observed().resource)
+    namespace = FakeNamespace()
+    namespace.requested_at = "now"
+    namespace.run_to_ready()
+    created = len(namespace.created)
+    namespace.requested_at = None
+    namespace.settle()
+    assert namespace.ready() == ("True", Reason.SUCCEEDED)
+    assert len(namespace.created) == created
+    assert namespace.status.last_handled_reconcile_at == "now"
+    assert is_settled(namespace.observed().resource)
 
 
 def test_a_failure_stays_when_the_annotation_is_taken_away() -> None:
-    world = Imagined()
-    world.requested_at = "now"
-    world.settle()
-    world.fail(Reason.OUT_OF_MEMORY)
-    world.settle()
-    world.requested_at = None
-    world.settle()
-    assert world.status.condition("Stalled") is not None
-    assert len(world.created) == 1
+    namespace = FakeNamespace()
+    namespace.requested_at = "now"
+    namespace.settle()
+    namespace.fail(Reason.OUT_OF_MEMORY)
+    namespace.settle()
+    namespace.requested_at = None
+    namespace.settle()
+    assert namespace.status.condition("Stalled") is not None
+    assert len(namespace.created) == 1
 
 
 @pytest.mark.parametrize("words", ["2026-01-01T00:00:00Z", "please"])
 def test_any_words_are_a_request_and_the_same_words_are_none(words: str) -> None:
-    world = Imagined()
-    world.to_ready()
-    world.requested_at = words
-    world.to_ready()
-    assert world.status.last_handled_reconcile_at == words
-    created = len(world.created)
-    world.settle()
-    assert len(world.created) == created
+    namespace = FakeNamespace()
+    namespace.run_to_ready()
+    namespace.requested_at = words
+    namespace.run_to_ready()
+    assert namespace.status.last_handled_reconcile_at == words
+    created = len(namespace.created)
+    namespace.settle()
+    assert len(namespace.created) == created
 
 
 def test_a_failed_look_that_nobody_asks_for_any_more_is_left_alone() -> None:
-    world = Imagined()
-    world.requested_at = "a"
-    world.to_ready()
-    world.requested_at = "b"
-    world.settle()
-    world.running()
-    world.requested_at = "a"
-    world.settle()
-    world.fail(Reason.SOURCE_UNAVAILABLE)
-    world.settle()
-    assert world.ready() == ("True", Reason.SUCCEEDED)
-    assert not world.live()
+    namespace = FakeNamespace()
+    namespace.requested_at = "a"
+    namespace.run_to_ready()
+    namespace.requested_at = "b"
+    namespace.settle()
+    namespace.start_job()
+    namespace.requested_at = "a"
+    namespace.settle()
+    namespace.fail(Reason.SOURCE_UNAVAILABLE)
+    namespace.settle()
+    assert namespace.ready() == ("True", Reason.SUCCEEDED)
+    assert not namespace.live_jobs()

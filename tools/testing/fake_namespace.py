@@ -1,4 +1,4 @@
-"""A small world for pure decisions: one resource, its Jobs, pods and claims; plans are carried out at once."""
+"""A small namespace for pure decisions: one resource, its Jobs, pods and claims; plans are carried out at once."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def spec_of(**parts: Any) -> dict[str, Any]:
     return {**PLAIN, **parts}
 
 
-class Imagined:
-    """The world. `step` decides and does what the plan says; `settle` goes on until nothing more is asked for."""
+class FakeNamespace:
+    """The namespace. `step` decides and does what the plan says; `settle` goes on until nothing more is asked for."""
 
     def __init__(self, **parts: Any) -> None:
         self.now, self.config = START, CONFIG
@@ -110,15 +110,15 @@ class Imagined:
                     mark = {SUSPENDED: "true"} if suspend else {}
                     self.jobs[name] = replace(self.jobs[name], suspended=suspend, labels={**labels, **mark})
         if not self.slow_to_delete:
-            self.bury()
+            self.finish_deletions()
         self.events += [(event.type, event.reason) for event in plan.events]
         self.status = Status.model_validate(plan.status.to_wire())
         return plan
 
-    def bury(self) -> None:
+    def finish_deletions(self) -> None:
         """What was being deleted is gone."""
         for job in [job for job in self.jobs.values() if job.deleting]:
-            self.vanish(job.name)
+            self.remove_job(job.name)
 
     def _is(self, name: str, uid: str) -> bool:
         return name in self.jobs and self.jobs[name].uid == uid
@@ -126,7 +126,7 @@ class Imagined:
     def settle(self) -> Plan:
         """Step until the plan changes nothing."""
         for _ in range(20):
-            self.bury()
+            self.finish_deletions()
             before = (self.status, dict(self.jobs))
             plan = self.step()
             if (self.status, self.jobs) == before and not plan.actions:
@@ -138,36 +138,36 @@ class Imagined:
         self.spec = {**self.spec, **parts}
         self.generation += 1
 
-    def later(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Time passes."""
         self.now += timedelta(seconds=seconds)
 
-    def live(self) -> list[Job]:
+    def live_jobs(self) -> list[Job]:
         """Jobs that have not ended."""
         return [job for job in self.jobs.values() if not job.finished]
 
-    def running(self) -> Job:
+    def start_job(self) -> Job:
         """The one live Job, its pod started."""
-        (job,) = self.live()
+        (job,) = self.live_jobs()
         job = self.jobs[job.name] = replace(job, suspended=False)  # whatever held it has let it go
         self.pods[job.name] = replace(pod(job, self.now), phase="Running", started_at=self.now)
         self.mounted.setdefault(job.uid, self.claims["shards"])
         return job
 
-    def vanish(self, name: str) -> None:
+    def remove_job(self, name: str) -> None:
         """A Job is deleted, with its pods."""
         self.jobs.pop(name)
         self.pods.pop(name, None)
 
     def succeed(self, **changes: Any) -> None:
         """The live Job ends well, with the report of a real worker; `changes` are what a strange one says instead."""
-        job = self.running()
+        job = self.start_job()
         report = self._report(job).model_copy(update=changes)
         self._end(job, 0, report.to_text())
 
     def fail(self, reason: Reason, message: str = "it broke", retry_after: float | None = None, **facts: Any) -> None:
         """The live Job's worker reports this failure."""
-        job = self.running()
+        job = self.start_job()
         stage = job.labels["shardwright.io/stage"].capitalize()
         code = MEANINGS[reason].exit_code or 1
         report = Report(
@@ -175,7 +175,7 @@ class Imagined:
         )
         self._end(job, code, report.to_text(), **facts)
 
-    def die(
+    def exit_without_report(
         self,
         exit_code: int,
         condition: tuple[str, str] = ("BackoffLimitExceeded", "it failed"),
@@ -183,10 +183,10 @@ class Imagined:
         **facts: Any,
     ) -> None:
         """The live Job ends without a report; the kubelet takes the end of the log for one."""
-        job = self.running()
+        job = self.start_job()
         self._end(job, exit_code, log, condition, **facts)
 
-    def outcomes(self) -> list[tuple[str, str]]:
+    def outcome_events(self) -> list[tuple[str, str]]:
         """The events that tell how something ended, or what is in the way."""
         return [event for event in self.events if event[1] != Reason.PROGRESSING]
 
@@ -201,9 +201,9 @@ class Imagined:
         condition = self.status.condition("Ready")
         return condition.message if condition else ""
 
-    def to_ready(self) -> None:
+    def run_to_ready(self) -> None:
         """Prepare and shard go well."""
-        while self.settle() and self.live():
+        while self.settle() and self.live_jobs():
             self.succeed()
         assert self.ready() == ("True", "Succeeded"), self.message()
 
