@@ -81,7 +81,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_output(path="/shards"), "must be relative to the root of the volume: leave out the leading /"),
     (_output(path="a/.sources"), "no part may start with a dot: such folders are the operator's own"),
     (_output(path="a b"), "may hold letters, digits, dots, dashes and underscores between slashes"),
-    (_output(maxShardSize="five"), "must be a size larger than nothing, such as 5Gi or 500M"),
+    (_output(maxFileSize="five"), "must be a size larger than nothing, such as 5Gi or 500M"),
     (_output(path="models//llama"), "must not hold empty parts: write it like a/b, with one slash between and none at"),
     (_output(path="models/"), "must not hold empty parts"),
     (_output(path="a/./b"), "no part may start with a dot"),
@@ -100,7 +100,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "output.filePattern needs {pp_rank}, since the pipeline parallel size is larger than 1",
     ),
     (_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors"), "must not use {pp_rank} without pipeline"),
-    (_output(keep=0), "spec.output.keep in body should be greater than or equal to 1"),
+    (_output(historyLimit=0), "spec.output.historyLimit in body should be greater than or equal to 1"),
     # verification and upkeep
     ({"verification": "None"}, 'Unsupported value: "None": supported values: "Digests", "Load", "Generate"'),
     ({"recheck": {}}, "spec.recheck.interval: Required value"),
@@ -149,7 +149,10 @@ RIGHT: list[dict[str, Any]] = [
     _engine(hfOverrides='{"rope_theta": 1}', extraArgs={"load_format": "runai_streamer"}, dtype="bfloat16"),
     {**_engine(pipelineParallelSize=2), **_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors")},
     {**_engine(tensorParallelSize=1, pipelineParallelSize=2), **_output(filePattern="{pp_rank}-{part}.safetensors")},
-    {**_engine(tensorParallelSize=1), **_output(filePattern="m-{part}.safetensors", keep=1, path="team_a/llama.v2")},
+    {
+        **_engine(tensorParallelSize=1),
+        **_output(filePattern="m-{part}.safetensors", historyLimit=1, path="team_a/llama.v2"),
+    },
     _created(size="40Gi", storageClassName="fast", accessModes=["ReadWriteMany"], whenDeleted="Delete"),
     {"recheck": {"interval": "24h", "rebuild": True}, "verification": "Generate", "suspend": True},
     _job(
@@ -208,7 +211,7 @@ def test_a_right_manifest_is_taken(namespace: World, spec: dict[str, Any]) -> No
             _created(size="9Gi")["output"],
             "is immutable once set: resize the PersistentVolumeClaim itself",
         ),
-        (OUTPUT, {**OUTPUT, "maxShardSize": "2Gi", "keep": 3}, ""),
+        (OUTPUT, {**OUTPUT, "maxFileSize": "2Gi", "historyLimit": 3}, ""),
         (OUTPUT, _created()["output"], ""),
     ],
 )

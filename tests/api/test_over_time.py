@@ -163,7 +163,7 @@ def test_an_artifact_that_vanished_is_noticed(scene: Scene, rebuild: bool) -> No
 
 
 def test_older_artifacts_are_pruned_but_never_what_a_running_pod_mounts(scene: Scene) -> None:
-    output = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+    output = {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
     scene.world.create("pruned", output=output)
     artifact = scene.world.wait("pruned")["status"]["artifact"]
     mount = {"name": "shards", "mountPath": "/models", "subPath": artifact["path"]}
@@ -190,4 +190,4 @@ def _prunings(scene: Scene) -> list[list[str]]:
     """The command lines of the Jobs that prune, oldest first."""
     jobs = scene.world.jobs("pruned", "prepare")
     lines: list[list[str]] = [job["spec"]["template"]["spec"]["containers"][0]["args"] for job in jobs]
-    return [line for line in lines if "--keep" in line]
+    return [line for line in lines if "--history-limit" in line]

@@ -34,7 +34,7 @@ def test_another_parallel_size_is_built_beside_and_the_old_one_pruned(
     checkpoint: Checkpoint, kubectl: Kubectl, cluster: Description
 ) -> None:
     old = checkpoint.wait_ready()["status"]
-    _patch(kubectl, engine={"tensorParallelSize": 1}, output={"keep": 1})
+    _patch(kubectl, engine={"tensorParallelSize": 1}, output={"historyLimit": 1})
     working = wait_for(checkpoint.read, lambda one: holds(one, "Reconciling"), "work on the change")
     assert condition(working, "Ready")["status"] == "Unknown"
     assert working["status"]["artifact"] == old["artifact"]

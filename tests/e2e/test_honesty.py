@@ -100,11 +100,11 @@ def test_nothing_that_a_pod_mounts_is_removed(begun: None, kubectl: Kubectl, clu
     checkpoint.wait_ready()
 
     # The Job that is to remove the older one finds no node; meanwhile a server mounts it.
-    _patch(checkpoint, output={"keep": 1}, job={"nodeSelector": {"example.com/there-is": "none"}})
+    _patch(checkpoint, output={"historyLimit": 1}, job={"nodeSelector": {"example.com/there-is": "none"}})
 
     def pruning() -> list[list[str]]:
         arguments = [one["spec"]["template"]["spec"]["containers"][0]["args"] for one in checkpoint.jobs("prepare")]
-        return [one for one in arguments if any(word.startswith("--keep") for word in one)]
+        return [one for one in arguments if any(word.startswith("--history-limit") for word in one)]
 
     wait_for(pruning, bool, "a Job that is to remove something")
     assert older["key"] not in str(pruning())
@@ -282,7 +282,7 @@ def test_two_resources_with_one_folder_do_not_touch_each_other(begun: None, kube
     kubectl.apply(manifest("first-there", output=output, job=queue))
     first = Checkpoint(kubectl, "first-there")
     first.wait_reason("Queued", "nobody-admits")
-    kubectl.apply(manifest("too-late", output={**output, "path": "one-folder/below", "keep": 1}))
+    kubectl.apply(manifest("too-late", output={**output, "path": "one-folder/below", "historyLimit": 1}))
     second = Checkpoint(kubectl, "too-late")
     ready = second.wait_stalled()
     assert ready["reason"] == "NameConflict", ready

@@ -21,7 +21,18 @@ from shardwright_worker.contract.quantization import UNSAVABLE
 from shardwright_worker.files.sizes import read_size
 
 FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs")
-FLAGS = ["--help", "-h", "--version", "--keep=100", "--token-file=/x", "--", "-", "-1", "--trust-remote-code", "-tp"]
+FLAGS = [
+    "--help",
+    "-h",
+    "--version",
+    "--history-limit=100",
+    "--token-file=/x",
+    "--",
+    "-",
+    "-1",
+    "--trust-remote-code",
+    "-tp",
+]
 TEXT = st.sampled_from([*FLAGS, "$(HOME)", "$$(HOME)", "$", "a b", "@file", "ü", "", "a=b", "x\n--help"]) | st.text(
     st.characters(codec="utf-8"), max_size=30
 )
@@ -60,9 +71,9 @@ OUTPUTS = st.fixed_dictionaries(
     {"persistentVolumeClaim": st.just({"claimName": "shards"})},
     optional={
         "path": st.sampled_from(["-x", "a/-b"]),
-        "maxShardSize": st.sampled_from(["5Gi", "500M"]),
+        "maxFileSize": st.sampled_from(["5Gi", "500M"]),
         "filePattern": st.sampled_from(["", "-m-{part}.safetensors"]),
-        "keep": st.integers(1, 9),
+        "historyLimit": st.integers(1, 9),
     },
 )
 SPECS = st.builds(
@@ -88,7 +99,7 @@ def layout(spec: Spec, image: str) -> dict[str, Any]:
     return {
         "image": image,
         "file_pattern": spec.output.file_pattern,
-        "max_file_size": read_size(spec.output.max_shard_size),
+        "max_file_size": read_size(spec.output.max_file_size),
         "output": f"/output/{spec.output.path or 'ns/name'}",
         "volume_root": "/output",
         "report": "/dev/termination-log",
@@ -101,7 +112,7 @@ def same(arguments: Any, wanted: dict[str, Any]) -> None:
 
 @given(SPECS, TEXT, st.lists(TEXT, max_size=3))
 def test_a_prepare_job_says_what_the_spec_says(spec: Spec, published: str, in_use: list[str]) -> None:
-    pruning = Pruning(spec.output.keep, published, in_use) if spec.output.keep else None
+    pruning = Pruning(spec.output.history_limit, published, in_use) if spec.output.history_limit else None
     arguments = parsed(build_prepare_job(FACTS, spec, spec.engine.image, "prepare:1", pruning=pruning))
     assert arguments.command == "prepare"
     same(arguments, layout(spec, spec.engine.image))
@@ -111,8 +122,8 @@ def test_a_prepare_job_says_what_the_spec_says(spec: Spec, published: str, in_us
     else:
         same(arguments, {"repo": "", "revision": "main", "include": [], "exclude": [], "token_file": ""})
         assert arguments.source.startswith("/source")
-    used = {"keep": spec.output.keep, "published": [published], "in_use": in_use}
-    same(arguments, used if pruning else {"keep": None, "published": [], "in_use": []})
+    used = {"history_limit": spec.output.history_limit, "published": [published], "in_use": in_use}
+    same(arguments, used if pruning else {"history_limit": None, "published": [], "in_use": []})
     assert engine_settings(arguments) == spec.engine.settings()
 
 

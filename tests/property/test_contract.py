@@ -68,7 +68,7 @@ reports = st.builds(
     source=st.none() | sources,
     artifact=st.none() | artifacts,
     upkeep=st.dictionaries(PLAIN, ANYTHING, max_size=3),
-    durations=st.dictionaries(PLAIN, SECONDS, max_size=6),
+    duration_seconds=st.dictionaries(PLAIN, SECONDS, max_size=6),
 )
 settings = st.builds(
     EngineSettings,
@@ -210,7 +210,7 @@ LONG = [
     HEAD + '"message":"' + "\\ud800" * 10000 + '"}',
     HEAD + '"upkeep":{' + ",".join(f'"{number}":"x"' for number in range(6000)) + "}}",
     HEAD + ",".join('"rank":1' for _ in range(7000)) + "}",
-    HEAD + '"durations":{' + ",".join('"a":NaN' for _ in range(7000)) + "}}",
+    HEAD + '"durationSeconds":{' + ",".join('"a":NaN' for _ in range(7000)) + "}}",
     HEAD + '"x":"' + "\ud800" * 60000 + '"}',
     HEAD + '"x":"\0\x1b' + "\n" * 60000,
     " " * 65536,

@@ -39,7 +39,7 @@ EDITS: list[dict[str, Any]] = [
     {"recheck": {"interval": "1h"}},
     {"recheck": {"interval": "1h", "rebuild": True}},
     {"recheck": {"interval": "1h", "deep": True}},
-    {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}},
+    {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}},
 ]
 SPEC_OF_STOP = ("source", "engine", "output", "job", "verification")
 

@@ -45,7 +45,7 @@ SPECS = st.fixed_dictionaries(
         "output": st.sampled_from(
             [
                 {"persistentVolumeClaim": {"claimName": "shards"}},
-                {"persistentVolumeClaim": {"claimName": "shards", "create": {"size": "1Gi"}}, "keep": 1},
+                {"persistentVolumeClaim": {"claimName": "shards", "create": {"size": "1Gi"}}, "historyLimit": 1},
             ]
         ),
     }

@@ -271,9 +271,9 @@ async def test_a_job_is_suspended_and_resumed(replica: Replica, world: World) ->
 
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "too large to be a number": {"durations": Durations.model_construct(load=10**400)},
-    "infinite": {"durations": Durations.model_construct(load=math.inf)},
-    "not a number": {"durations": Durations.model_construct(load=math.nan)},
+    "too large to be a number": {"duration_seconds": Durations.model_construct(load=10**400)},
+    "infinite": {"duration_seconds": Durations.model_construct(load=math.inf)},
+    "not a number": {"duration_seconds": Durations.model_construct(load=math.nan)},
     "too many bytes": {"progress": ProgressStatus.model_construct(stage="Saving", bytes_done=10**30)},
     "of another type": {"upkeep": {"a": ["b"]}},
     "too long": {"upkeep": {"a": "b" * 8_000_000}},

@@ -101,8 +101,8 @@ def test_a_failure_is_told_in_the_workers_words_and_tried_again(
     world.create("model")
     ready = world.wait("model")
     assert len(world.jobs("model", "shard")) == 2
-    assert [one["reason"] for one in ready["status"]["attempts"]] == ["CommunicationFailed"]
-    assert "rank 1 was lost" in ready["status"]["attempts"][0]["message"]
+    assert [one["reason"] for one in ready["status"]["failedAttempts"]] == ["CommunicationFailed"]
+    assert "rank 1 was lost" in ready["status"]["failedAttempts"][0]["message"]
     reasons = {one["reason"] for one in world.objects("events")}
     assert "CommunicationFailed" in reasons
 
@@ -113,7 +113,7 @@ def test_a_container_beside_the_worker_decides_nothing(
 ) -> None:
     kubelet.script = lambda _: Outcome(sidecar=exit_code)
     world.create("model")
-    assert "attempts" not in world.wait("model")["status"]
+    assert "failedAttempts" not in world.wait("model")["status"]
     assert len(world.jobs("model")) == 2
 
 

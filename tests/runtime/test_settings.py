@@ -121,7 +121,7 @@ def test_resources_are_counted_by_condition_and_attempts_by_reason() -> None:
             "completedAt": MOMENT,
         }
     )
-    done = status("True", "Succeeded", artifact=artifact, durations=Durations(load=2.0, save=3.0))
+    done = status("True", "Succeeded", artifact=artifact, duration_seconds=Durations(load=2.0, save=3.0))
     one, two = Key("n", "one"), Key("n", "two")
     for key, before, after in (
         (one, Status(), working),

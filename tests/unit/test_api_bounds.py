@@ -57,9 +57,9 @@ def test_numbers_fit_64_bits(number: int) -> None:
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e300])
 def test_numbers_are_finite(number: float) -> None:
     for durations in (Durations(load=number), Durations(load=1.0).model_copy(update={"load": number})):
-        wire = Status(durations=durations).to_wire()
+        wire = Status(duration_seconds=durations).to_wire()
         assert taken(wire)
-        assert Status.model_validate_json(json.dumps(wire, allow_nan=False)) == Status(durations=durations)
+        assert Status.model_validate_json(json.dumps(wire, allow_nan=False)) == Status(duration_seconds=durations)
 
 
 @pytest.mark.parametrize(

@@ -78,14 +78,14 @@ def test_status_comes_back_as_it_was_written_and_leaves_out_what_is_empty() -> N
         observed_generation=3,
         conditions=[Condition(type="Ready", status="True", reason="Succeeded", last_transition_time=NOW)],
         artifact=artifact,
-        durations=Durations(load=1.5),
+        duration_seconds=Durations(load=1.5),
         last_failure=Failure(reason=Reason.OUT_OF_MEMORY, message="no room", time=NOW),
     )
     wire = status.to_wire()
     assert Status.model_validate(wire) == status
-    assert wire["durations"] == {"load": 1.5}
+    assert wire["durationSeconds"] == {"load": 1.5}
     assert wire["conditions"][0]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
-    assert not {"job", "progress", "serving", "attempts", "upkeep"} & set(wire)
+    assert not {"job", "progress", "serving", "failedAttempts", "upkeep"} & set(wire)
 
 
 def test_a_status_without_anything_is_that_of_a_resource_nobody_looked_at() -> None:

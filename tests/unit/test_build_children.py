@@ -116,7 +116,7 @@ def test_the_command_line_is_one_that_the_worker_takes(build: Any, parts: dict[s
         "output": {
             "persistentVolumeClaim": {"claimName": "shards"},
             "path": "models/",
-            "maxShardSize": "2Gi",
+            "maxFileSize": "2Gi",
             "filePattern": "m-{pp_rank}-{tp_rank}-{part}.safetensors",
         },
         "verification": "Generate",
@@ -322,12 +322,12 @@ def test_quantities_may_be_numbers_and_stay_what_they_are() -> None:
 
 
 def test_prepare_removes_older_artifacts_only_when_told_to() -> None:
-    facts, spec = _facts("Prepare"), _spec(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 2})
-    assert "--keep" not in _worker(build_prepare_job(facts, spec, "engine:1", "prepare:1"))["args"]
+    facts, spec = _facts("Prepare"), _spec(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 2})
+    assert "--history-limit" not in _worker(build_prepare_job(facts, spec, "engine:1", "prepare:1"))["args"]
     pruning = Pruning(2, "k1", ["k2", "k3"])
     job = build_prepare_job(facts, spec, "engine:1", "prepare:1", pruning=pruning)
     taken = build_parser().parse_args(_worker(job)["args"])
-    assert (taken.keep, taken.published, taken.in_use) == (2, ["k1"], ["k2", "k3"])
+    assert (taken.history_limit, taken.published, taken.in_use) == (2, ["k1"], ["k2", "k3"])
 
 
 def test_prepare_looks_at_the_commit_that_was_resolved_when_told_to() -> None:

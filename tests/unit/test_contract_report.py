@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_snake
 
 from shardwright_worker.contract.naming import is_key, stays_inside
 from shardwright_worker.contract.reasons import MEANINGS, Reason, reason_of_exit_code
@@ -19,13 +20,13 @@ def test_a_short_report_is_left_as_it_is() -> None:
 
 def test_a_long_message_is_cut_and_the_rest_stays() -> None:
     source = SourceReport(digest="d" * 64, revision="c" * 40, path="a/b", volume="output", bytes=1, files=2)
-    report = Report(stage="Shard", succeeded=True, message="ä" * 9000, source=source, durations={"load": 1.5})
+    report = Report(stage="Shard", succeeded=True, message="ä" * 9000, source=source, duration_seconds={"load": 1.5})
     text = report.to_text()
     assert len(text.encode()) <= LIMIT
     read = read_report(text)
     assert read is not None
     assert read.source == source
-    assert read.durations == {"load": 1.5}
+    assert read.duration_seconds == {"load": 1.5}
     assert read.message.endswith("(cut)")
     assert len(read.message) > 1500
 
@@ -104,31 +105,31 @@ def test_a_fact_out_of_bounds_makes_the_report_unreadable(part: str, field: str,
 @pytest.mark.parametrize(
     ("field", "value", "kept"),
     [
-        ("durations", {"load": float("nan"), "save": float("inf"), "verify": -1}, {}),
-        ("durations", {"queue": 10**400, "publish": 2}, {"publish": 2.0}),
-        ("durations", {"a": True, "b": "1", "c": 1e9}, {"c": 1e9}),
-        ("durations", [1], {}),
+        ("durationSeconds", {"load": float("nan"), "save": float("inf"), "verify": -1}, {}),
+        ("durationSeconds", {"queue": 10**400, "publish": 2}, {"publish": 2.0}),
+        ("durationSeconds", {"a": True, "b": "1", "c": 1e9}, {"c": 1e9}),
+        ("durationSeconds", [1], {}),
         ("upkeep", {"kept": 3, "removed": "a\nb\x1b"}, {"removed": "a b�"}),
         ("upkeep", "x", {}),
         ("rank", 10**30, None),
         ("rank", -1, None),
         ("rank", 7, 7),
-        ("error_type", ["x"], None),
-        ("error_type", "x" * 3000, "x" * 92 + " … (cut)"),
+        ("errorType", ["x"], None),
+        ("errorType", "x" * 3000, "x" * 92 + " … (cut)"),
         ("message", 5, ""),
         ("message", "a\0\x1b[2Jb\nReady True", "a��[2Jb Ready True"),
-        ("retry_after", 1e6, 86400.0),
-        ("retry_after", 10**400, 86400.0),
-        ("retry_after", -1, None),
-        ("retry_after", float("nan"), None),
-        ("retry_after", "300", None),
-        ("retry_after", 300, 300.0),
+        ("retryAfterSeconds", 1e6, 86400.0),
+        ("retryAfterSeconds", 10**400, 86400.0),
+        ("retryAfterSeconds", -1, None),
+        ("retryAfterSeconds", float("nan"), None),
+        ("retryAfterSeconds", "300", None),
+        ("retryAfterSeconds", 300, 300.0),
     ],
 )  # fmt: skip
 def test_what_only_informs_is_left_out(field: str, value: object, kept: object) -> None:
-    report = read(**{{"error_type": "errorType", "retry_after": "retryAfter"}.get(field, field): value})
+    report = read(**{field: value})
     assert report is not None
-    assert getattr(report, field) == kept
+    assert getattr(report, to_snake(field)) == kept
 
 
 @pytest.mark.parametrize(
@@ -152,9 +153,9 @@ def test_a_time_that_is_none_is_left_out(written: str, kept: bool) -> None:
 
 def test_maps_have_a_bounded_number_of_entries() -> None:
     many = {str(number): 1 for number in range(1000)}
-    report = read(durations=many, upkeep=dict.fromkeys(many, "x"))
+    report = read(durationSeconds=many, upkeep=dict.fromkeys(many, "x"))
     assert report is not None
-    assert (len(report.durations), len(report.upkeep)) == (32, 16)
+    assert (len(report.duration_seconds), len(report.upkeep)) == (32, 16)
 
 
 @pytest.mark.parametrize("reason", [*Reason])

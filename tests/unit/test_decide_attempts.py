@@ -190,7 +190,7 @@ def test_no_hub_is_waited_for_longer_than_a_day(asked: float, counts: bool) -> N
     job = namespace.start_job()
     report = Report(stage="Prepare", succeeded=False, reason=Reason.SOURCE_UNAVAILABLE, message="429", exit_code=23)
     namespace.fail(Reason.SOURCE_UNAVAILABLE)
-    text = report.model_copy(update={"retry_after": asked}).to_text()
+    text = report.model_copy(update={"retry_after_seconds": asked}).to_text()
     namespace.pods[job.name] = replace(namespace.pods[job.name], termination_message=text)
     plan = namespace.settle()
     assert plan.requeue_after is not None

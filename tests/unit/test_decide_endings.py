@@ -11,7 +11,7 @@ from shardwright_operator.kube.observed_objects import _status
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 
-KEEP: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+KEEP: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
 OLD = "0123456789abcdef"
 HUB = {"huggingFace": {"repo": "org/model"}}
 

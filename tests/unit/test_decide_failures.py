@@ -47,7 +47,7 @@ def test_a_transient_failure_is_tried_again_and_then_given_up(reason: Reason) ->
     namespace.settle()
     assert namespace.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
     assert "again" in namespace.message()
-    assert [one.attempt for one in namespace.status.attempts] == [1, 2]
+    assert [one.attempt for one in namespace.status.failed_attempts] == [1, 2]
 
 
 @pytest.mark.parametrize(

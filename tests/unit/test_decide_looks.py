@@ -38,7 +38,7 @@ def arguments(namespace: FakeNamespace) -> list[str]:
     [
         {"source": {"huggingFace": {**HUB["huggingFace"], "tokenSecretRef": {"name": "new", "key": "token"}}}},
         {"source": {"huggingFace": {**HUB["huggingFace"], "revision": "r1"}}},
-        {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "maxShardSize": "5120Mi"}},
+        {"output": {"persistentVolumeClaim": {"claimName": "shards"}, "maxFileSize": "5120Mi"}},
     ],
 )
 def test_an_edit_that_leads_to_the_same_artifact_believes_the_look_that_it_is_gone(edit: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ def test_damage_that_another_spec_meets_is_looked_at_when_the_spec_is_taken_back
     namespace = FakeNamespace()
     namespace.run_to_ready()
     before = namespace.spec
-    namespace.edit(output={"persistentVolumeClaim": {"claimName": "shards"}, "maxShardSize": "5120Mi"})
+    namespace.edit(output={"persistentVolumeClaim": {"claimName": "shards"}, "maxFileSize": "5120Mi"})
     namespace.settle()
     namespace.fail(Reason.ARTIFACT_DAMAGED, "something else has its place")
     namespace.settle()
@@ -187,14 +187,14 @@ def test_a_source_that_goes_with_another_resource_is_told() -> None:
 
 def test_a_job_that_removes_artifacts_reads_none_of_them() -> None:
     namespace = FakeNamespace(
-        recheck={**HOURLY, "deep": True}, output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+        recheck={**HOURLY, "deep": True}, output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
     )
     namespace.settle()
     namespace.succeed()
     namespace.settle()
     namespace.succeed()
     namespace.settle()
-    assert "--keep" in arguments(namespace)
+    assert "--history-limit" in arguments(namespace)
     assert "--deep" not in arguments(namespace)
     namespace.run_to_ready()
     namespace.advance(3601)
@@ -219,7 +219,7 @@ def test_a_level_that_is_raised_while_a_job_runs_is_no_failure_of_that_job(attem
     namespace.verified_by = ""
     namespace.settle()
     assert namespace.status.last_failure is None
-    assert namespace.status.attempts == []
+    assert namespace.status.failed_attempts == []
     assert stages(namespace) == ["shard"]
     namespace.run_to_ready()
     assert namespace.status.artifact

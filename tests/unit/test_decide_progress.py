@@ -99,4 +99,4 @@ def test_the_time_in_the_queue_is_told() -> None:
     namespace.advance(90)
     namespace.succeed()
     namespace.settle()
-    assert namespace.status.durations.queue == 90
+    assert namespace.status.duration_seconds.queue == 90

@@ -13,7 +13,7 @@ from shardwright_operator.decide.pruning import LOOK_AFTER, WINDOW, artifacts_in
 from tools.testing.fake_namespace import START, FakeNamespace
 
 OLD = "0123456789abcdef"
-KEEP_ONE: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+KEEP_ONE: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
 
 
 def _with_an_older_one(**parts: Any) -> FakeNamespace:
@@ -44,7 +44,7 @@ def _look(namespace: FakeNamespace, how: str) -> None:
 def test_who_looks_after_an_artifact_removes_nothing(how: str) -> None:
     namespace = _with_an_older_one(recheck={"interval": "1h"})
     _look(namespace, how)
-    assert "--keep" not in _arguments(namespace)
+    assert "--history-limit" not in _arguments(namespace)
     namespace.succeed()
     namespace.settle()
     assert namespace.removed == []

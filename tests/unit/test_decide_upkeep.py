@@ -65,7 +65,7 @@ def _arguments(namespace: FakeNamespace) -> list[str]:
 
 def test_older_artifacts_are_pruned_after_a_new_one_but_not_those_in_use() -> None:
     namespace = FakeNamespace()
-    namespace.edit(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    namespace.edit(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1})
     namespace.users["shards"] = ("models/llama/0123456789abcdef",)
     for _ in range(2):
         namespace.settle()
@@ -83,7 +83,7 @@ def test_older_artifacts_are_pruned_after_a_new_one_but_not_those_in_use() -> No
 
 
 def test_nothing_is_pruned_while_a_pod_mounts_the_whole_volume() -> None:
-    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1})
     namespace.users["shards"] = ("",)
     for _ in range(2):
         namespace.settle()
@@ -95,7 +95,7 @@ def test_nothing_is_pruned_while_a_pod_mounts_the_whole_volume() -> None:
     namespace.users.clear()
     namespace.advance(plan.requeue_after)
     namespace.settle()
-    assert "--keep" in _arguments(namespace)
+    assert "--history-limit" in _arguments(namespace)
     namespace.succeed()
     namespace.settle()
     assert "waiting" not in namespace.status.upkeep
@@ -172,7 +172,7 @@ def test_a_check_that_fails_takes_nothing_from_what_is_published_and_comes_again
 
 @pytest.mark.parametrize("mounted", ["models", "models/llama", "/models/llama/"])
 def test_nothing_is_pruned_while_a_pod_mounts_a_folder_above_the_artifacts(mounted: str) -> None:
-    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1})
     namespace.users["shards"] = (mounted,)
     namespace.run_to_ready()
     assert not namespace.live_jobs()
@@ -180,7 +180,7 @@ def test_nothing_is_pruned_while_a_pod_mounts_a_folder_above_the_artifacts(mount
 
 
 def test_pods_that_mount_something_else_do_not_matter_and_folders_inside_count_for_their_artifact() -> None:
-    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1})
     namespace.users["shards"] = ("models/llama-2/0123456789abcdef", "models/llama/aaaaaaaaaaaaaaaa/sub")
     for _ in range(2):
         namespace.settle()
@@ -191,13 +191,13 @@ def test_pods_that_mount_something_else_do_not_matter_and_folders_inside_count_f
 
 
 def test_a_check_while_a_pod_mounts_the_whole_volume_does_not_count_as_pruning() -> None:
-    output = {"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1}
+    output = {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
     namespace = FakeNamespace(output=output, recheck={"interval": "1h"})
     namespace.users["shards"] = ("",)
     namespace.run_to_ready()
     namespace.advance(3601)
     namespace.settle()
-    assert "--keep" not in _arguments(namespace)
+    assert "--history-limit" not in _arguments(namespace)
     namespace.succeed()
     namespace.settle()
     assert "prunedFor" not in namespace.status.upkeep
@@ -205,7 +205,7 @@ def test_a_check_while_a_pod_mounts_the_whole_volume_does_not_count_as_pruning()
 
 
 def test_a_worker_that_says_nothing_of_pruning_is_not_asked_for_ever() -> None:
-    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "keep": 1})
+    namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1})
     answers: tuple[dict[str, Any], ...] = ({}, {}, {"upkeep": {}})
     for changes in answers:
         namespace.settle()

@@ -106,9 +106,21 @@ def test_what_is_refused_and_why(flags: list[str], reason: Reason, words: str) -
 
 
 def test_keys_may_be_given_one_by_one_or_together() -> None:
-    line = ["prepare", "--source", "/m", "--output", "/o", "--keep", "2", "--published", "a", "--published", "b"]
+    line = [
+        "prepare",
+        "--source",
+        "/m",
+        "--output",
+        "/o",
+        "--history-limit",
+        "2",
+        "--published",
+        "a",
+        "--published",
+        "b",
+    ]
     arguments = build_parser().parse_args([*line, "--in-use", "c", "d"])
-    assert (arguments.keep, arguments.published, arguments.in_use) == (2, ["a", "b"], ["c", "d"])
+    assert (arguments.history_limit, arguments.published, arguments.in_use) == (2, ["a", "b"], ["c", "d"])
 
 
 def test_lists_do_not_leak_from_one_command_line_into_the_next() -> None:

@@ -47,7 +47,7 @@ def test_prepare_ends_with_its_report(model: Path, capsys: pytest.CaptureFixture
     report = last_report(out)
     assert report.succeeded
     assert report.stage == "Prepare"
-    assert "prepare" in report.durations
+    assert "prepare" in report.duration_seconds
     assert (tmp_path / "report").read_text() == out.splitlines()[-1]
     progress = [read_progress(line) for line in out.splitlines()[:-1]]
     assert all(progress)
@@ -77,7 +77,7 @@ def test_a_failure_is_told_to_people_and_programs(
         (["shard", "--source", "/m"], "Shard", "required: --output"),
         (["prepare", "--output", "/o"], "Prepare", "either --source DIR or --repo"),
         (["prepare", "--source", "/m", "--output", "/o", "--volume-root", "/p"], "Prepare", "not inside --volume-root"),
-        (["prepare", "--source", "/m", "--output", "/o", "--keep", "0"], "Prepare", "keep at least 1"),
+        (["prepare", "--source", "/m", "--output", "/o", "--history-limit", "0"], "Prepare", "keep at least 1"),
         (["shard", "--model", "org/model", "--output", "/o"], "Shard", "no local directory"),
         (["shard", "--output", "/o"], "Shard", "(not given)"),
         (["shard", "--source", "/", "--output", "/o", "--artifact-name", "../x"], "Shard", "16 hex digits"),
@@ -159,7 +159,7 @@ def test_older_artifacts_are_pruned(model: Path, capsys: pytest.CaptureFixture[s
     output = tmp_path / "out"
     for day, key in enumerate([KEY, "b" * 16, "c" * 16]):
         write_artifact(output / key, key=key, created_at=f"2026-01-0{day + 1}T00:00:00Z")
-    words = ["prepare", "--source", str(model), "--output", str(output), "--keep", "1", "--published", KEY]
+    words = ["prepare", "--source", str(model), "--output", str(output), "--history-limit", "1", "--published", KEY]
     assert main(words) == 0
     assert last_report(capsys.readouterr().out).upkeep["removed"] == "b" * 16
     assert artifact_keys(output) == sorted([KEY, "c" * 16])
@@ -172,7 +172,7 @@ def test_nothing_is_pruned_while_the_published_artifact_is_not_whole(
     write_artifact(output / ("b" * 16), key="b" * 16, created_at="2025-01-01T00:00:00Z")
     write_artifact(output / KEY)
     next((output / KEY).glob("*.safetensors")).unlink()
-    words = ["prepare", "--source", str(model), "--output", str(output), "--keep", "1", "--published", KEY]
+    words = ["prepare", "--source", str(model), "--output", str(output), "--history-limit", "1", "--published", KEY]
     assert main(words) == 0
     assert "damaged" in last_report(capsys.readouterr().out).upkeep
     assert artifact_keys(output) == sorted(["b" * 16, KEY])
@@ -187,7 +187,7 @@ def test_what_is_published_is_looked_at_even_if_its_source_is_gone(
     words = ["prepare", "--source", str(tmp_path / "gone"), "--output", str(output)]
     assert main(words) != 0
     assert last_report(capsys.readouterr().out).reason == Reason.SOURCE_NOT_FOUND
-    assert main([*words, "--published", KEY, "--keep", "1"]) == 0
+    assert main([*words, "--published", KEY, "--history-limit", "1"]) == 0
     report = last_report(capsys.readouterr().out)
     assert (report.key, report.source) == (KEY, None)
     assert report.artifact
@@ -217,7 +217,7 @@ def test_what_is_published_is_looked_at_even_if_its_source_is_gone(
         ("parts.0.file", "a\x1b[2Jb"),
         ("parts.0.tensors.0.name", "a\x1b[2Jb"),
         ("parts.0.tensors.0.shape", [10**400]),
-        ("durations", {"load\x1b": float("nan"), "save": 10**400}),
+        ("durationSeconds", {"load\x1b": float("nan"), "save": 10**400}),
         ("engine.settings.hfOverrides", "{"),
         ("engine.settings.hfOverrides", "[" * 5000),
         ("engine.settings.tensorParallelSize", 10**30),

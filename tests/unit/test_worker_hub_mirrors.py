@@ -140,7 +140,7 @@ def test_a_long_wait_is_left_to_the_next_attempt_and_said(hub: Hub, tmp_path: Pa
         assert time.monotonic() - started < 20
         assert failed.reason == Reason.SOURCE_UNAVAILABLE
         assert "asks to be left alone for 300 seconds, until 20" in failed.message
-        assert report_of_failure("Prepare", failed, set()).retry_after == 300
+        assert report_of_failure("Prepare", failed, set()).retry_after_seconds == 300
 
 
 def test_a_short_wait_is_waited_for(hub: Hub, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_an_output_folder_behind_a_link_is_refused(
     (volume / link).parent.mkdir(parents=True, exist_ok=True)
     (volume / link).symlink_to(target)
     before = contents(target)
-    report = _prepare(capsys, volume, f"{volume}/team/model", "--keep", "1")
+    report = _prepare(capsys, volume, f"{volume}/team/model", "--history-limit", "1")
     assert report.reason == Reason.VOLUME_NOT_WRITABLE
     assert f"{volume / link} is a link" in report.message
     with pytest.raises(WorkerFailure) as refused:
@@ -85,7 +85,7 @@ def test_an_artifact_that_is_a_link_is_neither_adopted_nor_replaced_nor_pruned(
         _publish(volume, volume)
     assert refused.value.reason == Reason.ARTIFACT_DAMAGED
     (volume / key).unlink()
-    assert _prepare(capsys, volume, str(volume), "--keep", "1").upkeep["notRemoved"] == KEY
+    assert _prepare(capsys, volume, str(volume), "--history-limit", "1").upkeep["notRemoved"] == KEY
     assert contents(outside) == before
 
 

@@ -32,7 +32,7 @@ def _publish(output: Path, created_at: str = "2026-02-02T00:00:00Z", replaces: s
 
 def test_what_is_published_is_whole_and_readable_for_all(tmp_path: Path) -> None:
     report = _publish(tmp_path)
-    assert read_manifest(tmp_path / KEY).durations["publish"] == 0.1
+    assert read_manifest(tmp_path / KEY).duration_seconds["publish"] == 0.1
     assert report.completed_at == "2026-02-02T00:00:00Z"
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / KEY).iterdir()} == {0o644}
     assert [path.name for path in tmp_path.iterdir()] == [KEY]

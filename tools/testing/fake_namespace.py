@@ -171,7 +171,12 @@ class FakeNamespace:
         stage = job.labels["shardwright.io/stage"].capitalize()
         code = MEANINGS[reason].exit_code or 1
         report = Report(
-            stage=stage, succeeded=False, reason=reason, message=message, exit_code=code, retry_after=retry_after
+            stage=stage,
+            succeeded=False,
+            reason=reason,
+            message=message,
+            exit_code=code,
+            retry_after_seconds=retry_after,
         )
         self._end(job, code, report.to_text(), **facts)
 
@@ -256,7 +261,7 @@ class FakeNamespace:
         found = artifact(key, self.levels.get(key, "Load")) if there else None
         if found and "--deep" in arguments:
             found = found.model_copy(update={"looked_at": "Bytes"})
-        upkeep = self._prune(arguments) if "--keep" in arguments else {}
+        upkeep = self._prune(arguments) if "--history-limit" in arguments else {}
         return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=upkeep)
 
     def _without_source(self, key: str) -> Report:

@@ -104,7 +104,7 @@ def _end(resource: Any, jobs: list[Any]) -> End:
         conditions=frozenset(conditions),
         artifact=status.get("artifact", {}).get("key", ""),
         last_failure=(failed.get("stage", ""), failed.get("attempt", 0), failed.get("reason", "")),
-        attempts=tuple((one["attempt"], one["reason"]) for one in status.get("attempts", [])),
+        attempts=tuple((one["attempt"], one["reason"]) for one in status.get("failedAttempts", [])),
         attempt=status.get("attempt", 0),
         jobs=tuple(sorted((int(job["metadata"]["labels"][ATTEMPT]), job["metadata"]["labels"][STAGE]) for job in jobs)),
     )

@@ -123,7 +123,7 @@ def write_artifact(
         parts=parts,
         metadata=[FileDigest(name="config.json", size=len(config), sha256=hashlib.sha256(config).hexdigest())],
         verification=Verification(level="Load", vllm_version="0.32.0", tensors=4),
-        durations={"load": 1.5},
+        duration_seconds={"load": 1.5},
     )
     write_files(folder, {**files, MANIFEST_NAME: json.dumps(manifest.to_wire()).encode()})
     return manifest

@@ -57,7 +57,7 @@ def report_of(pod: Mapping[str, Any], stage: str, volumes: Volumes) -> Report:
     )
     held[path] = artifact
     durations = {"load": 1.0, "save": 1.0, "verify": 1.0, "publish": 0.1}
-    return Report(stage="Shard", succeeded=True, key=key, artifact=artifact, durations=durations)
+    return Report(stage="Shard", succeeded=True, key=key, artifact=artifact, duration_seconds=durations)
 
 
 class Command:

@@ -116,11 +116,11 @@ class Output(Api):
     path: Annotated[str, Field(max_length=512, json_schema_extra=rules.OUTPUT_PATH)] = Field(
         "", description="Folder in the volume; empty: `<namespace>/<name>`. Leave it to one resource alone."
     )
-    max_shard_size: Size = Field("5Gi", description="A rank's weights are split into files of at most this size.")
+    max_file_size: Size = Field("5Gi", description="A rank's weights are split into files of at most this size.")
     file_pattern: Annotated[str, Field(max_length=200, json_schema_extra=rules.FILE_PATTERN)] = Field(
         "", description="vLLM's pattern with {rank}, {tp_rank}, {pp_rank}, {part}; empty: vLLM's default."
     )
-    keep: Annotated[int, Field(ge=1, le=100)] | None = Field(
+    history_limit: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="Artifacts to keep, the published one included; empty: all."
     )
 

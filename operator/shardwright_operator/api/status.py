@@ -119,7 +119,7 @@ class Failure(Shown):
     rank: int | None = Field(None, description="The rank that failed.")
     time: datetime | None = Field(None, description="When it failed.")
     counts: bool = Field(True, description="Whether it uses up one of spec.job.maxAttempts.")
-    retry_after: float | None = Field(None, description="Seconds for which the hub asked to be left alone.")
+    retry_after_seconds: float | None = Field(None, description="Seconds for which the hub asked to be left alone.")
 
     @field_validator("reason", mode="before")
     @classmethod
@@ -178,10 +178,10 @@ class Status(Shown):
     job: JobStatus | None = None
     retry: Retry | None = None
     last_failure: Failure | None = None
-    attempts: Annotated[list[Failure], Field(max_length=HISTORY)] = Field(
+    failed_attempts: Annotated[list[Failure], Field(max_length=HISTORY)] = Field(
         default_factory=list, description="The last attempts that failed, oldest first."
     )
-    durations: Durations = Field(default_factory=Durations)
+    duration_seconds: Durations = Field(default_factory=Durations)
     upkeep: dict[str, str] = Field(
         default_factory=dict, description="What was removed, and what keeps that from being done."
     )

@@ -17,7 +17,7 @@ def artifact_inputs(config: Config, resource: Resource, spec: Spec) -> str:
         spec.source.model_dump(mode="json", exclude_defaults=True),
         spec.engine.model_dump(mode="json", exclude={"image"}, exclude_defaults=True),
         engine_image(config, resource, spec),
-        [output.persistent_volume_claim.claim_name, output.path, output.max_shard_size, output.file_pattern],
+        [output.persistent_volume_claim.claim_name, output.path, output.max_file_size, output.file_pattern],
     )
 
 

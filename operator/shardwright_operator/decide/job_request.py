@@ -50,6 +50,6 @@ def job_for(
 def _pruning(now: datetime, observed: Observed, spec: Spec, need: Need) -> Pruning | None:
     """Only a Job that is there for it removes anything: what pods mount was looked at for that one alone."""
     artifact, in_use = observed.resource.status.artifact, artifacts_in_use(observed, spec)
-    if not need.prunes or spec.output.keep is None or artifact is None or in_use is None:
+    if not need.prunes or spec.output.history_limit is None or artifact is None or in_use is None:
         return None
-    return Pruning(spec.output.keep, artifact.key, in_use, int((now + WINDOW).timestamp()))
+    return Pruning(spec.output.history_limit, artifact.key, in_use, int((now + WINDOW).timestamp()))

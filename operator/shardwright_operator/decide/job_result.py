@@ -80,7 +80,7 @@ def _failure(attempt: JobStatus, cause: _Cause, time: datetime, exit_code: int |
         rank=rank if rank is not None and 0 <= rank <= _MOST_RANKS else None,
         time=time,
         counts=cause.counts,
-        retry_after=cause.retry_after,
+        retry_after_seconds=cause.retry_after,
     )
 
 
@@ -136,7 +136,7 @@ def _reported(report: Report, spec: Spec, attempt: JobStatus) -> _Cause:
             f"What was fetched of {spec.source.hugging_face.repo} is gone from the output claim, and is fetched again"
         )
         return _Cause(Reason.SOURCE_CHANGED, gone)
-    asked = report.retry_after if attempt.stage == "Prepare" and MEANINGS[report.reason].retry else None
+    asked = report.retry_after_seconds if attempt.stage == "Prepare" and MEANINGS[report.reason].retry else None
     asked = min(asked, LONGEST_REST) if asked is not None and asked > 0 else None  # NaN is not larger than 0
     counts = asked is None and report.reason != Reason.DISRUPTED
     return _Cause(report.reason, report.message or MEANINGS[report.reason].summary, counts, asked)

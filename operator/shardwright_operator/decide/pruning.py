@@ -26,7 +26,7 @@ LOOK_CLOSELY = 5.0  # the same while a pruning Job is there
 def wants_claim_users(resource: Resource) -> bool:
     """Whether it matters now which artifacts are mounted. It is cheap to ask, but not for every look at a resource."""
     spec, status = resource.spec, resource.status
-    if spec is None or spec.output.keep is None or status.artifact is None or status.source is None:
+    if spec is None or spec.output.history_limit is None or status.artifact is None or status.source is None:
         return False
     if status.artifact.key != status.source.key:
         return False
@@ -36,20 +36,20 @@ def wants_claim_users(resource: Resource) -> bool:
 def due_pruning(now: datetime, observed: Observed, spec: Spec, artifact: Artifact) -> str:
     """Names the pruning that is due by all that it depends on, empty if none is or may be done."""
     status, in_use = observed.resource.status, artifacts_in_use(observed, spec)
-    if spec.output.keep is None or in_use is None or observed.neighbors or _was_skipped(status, now):
+    if spec.output.history_limit is None or in_use is None or observed.neighbors or _was_skipped(status, now):
         return ""
     freed = set(status.upkeep.get(SPARED, "").split()) - set(in_use)
     if _is_done(spec, status, artifact) and not freed:
         return ""
-    return f"prune {artifact.key} {spec.output.keep} {' '.join(in_use)}"
+    return f"prune {artifact.key} {spec.output.history_limit} {' '.join(in_use)}"
 
 
 def why_pruning_waits(observed: Observed, spec: Spec, artifact: Artifact) -> str:
     """What keeps a pruning that is wanted from being done, for people; empty if none is wanted."""
     status = observed.resource.status
-    if spec.output.keep is None or _is_done(spec, status, artifact):
-        spared = status.upkeep.get(SPARED) if spec.output.keep is not None else ""
-        return f"Kept beyond spec.output.keep while pods mount them: {spared}" if spared else ""
+    if spec.output.history_limit is None or _is_done(spec, status, artifact):
+        spared = status.upkeep.get(SPARED) if spec.output.history_limit is not None else ""
+        return f"Kept beyond spec.output.historyLimit while pods mount them: {spared}" if spared else ""
     if observed.neighbors:
         names = ", ".join(one.name for one in observed.neighbors)
         return f"Nothing is removed while the folders of other resources overlap with this one's: {names}"
@@ -84,7 +84,7 @@ def pruned(upkeep: dict[str, str], spec: Spec, artifact: str, report: Report, no
     for name in _DONE:
         kept.pop(name, None)
     done = {name: text for name, text in report.upkeep.items() if name in (*_DONE, SPARED)}
-    return {**kept, **done, PRUNED_FOR: f"{artifact}/{spec.output.keep}"}
+    return {**kept, **done, PRUNED_FOR: f"{artifact}/{spec.output.history_limit}"}
 
 
 def normalized(path: str) -> str:
@@ -99,7 +99,7 @@ def is_inside(path: str, folder: str) -> bool:
 
 
 def _is_done(spec: Spec, status: Status, artifact: Artifact) -> bool:
-    return status.upkeep.get(PRUNED_FOR) == f"{artifact.key}/{spec.output.keep}"
+    return status.upkeep.get(PRUNED_FOR) == f"{artifact.key}/{spec.output.history_limit}"
 
 
 def _was_skipped(status: Status, now: datetime) -> bool:

@@ -35,7 +35,7 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
     proven = report.artifact is not None and satisfies(report.artifact.verified_by, spec.verification)
     if proven or need.restores or is_made_good(status, case.retry_inputs()):
         update |= {"retry": None, "last_failure": None}
-    update["durations"] = _durations(case, need, job, report)
+    update["duration_seconds"] = _durations(case, need, job, report)
     if need.stage == "Prepare" and report.source:
         update["source"] = source_of(case, need, report)
     if report.artifact is None and status.artifact and status.artifact.key == report.key:
@@ -66,12 +66,12 @@ def kept_serving(status: Status, disproven: str) -> Serving | None:
 
 
 def _durations(case: Case, need: Need, job: Job, report: Report) -> Durations:
-    told = {name: value for name, value in report.durations.items() if name in Durations.model_fields}
+    told = {name: value for name, value in report.duration_seconds.items() if name in Durations.model_fields}
     seconds = {name: round(value, 1) for name, value in told.items() if 0 <= value < _LONGEST}  # no NaN, no infinity
     queued = time_in_queue(case.observed, job)
     if need.stage == "Shard" and queued is not None:
         seconds["queue"] = round(queued, 1)
-    return case.status.durations.model_copy(update=seconds)
+    return case.status.duration_seconds.model_copy(update=seconds)
 
 
 def source_of(case: Case, need: Need, report: Report) -> ResolvedSource:

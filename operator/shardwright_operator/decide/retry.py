@@ -28,8 +28,8 @@ def record(
     damage = status.last_failure
     if retry.stopped and damage and damage.reason is Reason.ARTIFACT_DAMAGED:
         # A look whether it is restored has failed: that builds nothing, and the next look is an interval away.
-        again, seen = damage.model_copy(update={"time": now}), [*status.attempts, failure][-HISTORY:]
-        return status.model_copy(update={"last_failure": again, "attempts": seen, "job": None, "progress": None})
+        again, seen = damage.model_copy(update={"time": now}), [*status.failed_attempts, failure][-HISTORY:]
+        return status.model_copy(update={"last_failure": again, "failed_attempts": seen, "job": None, "progress": None})
     failures, disruptions = retry.failures + failure.counts, retry.disruptions + (not failure.counts)
     unexplained = retry.unexplained + (failure.counts and limit_of(failure) is not None)
     limit = limit_of(failure)
@@ -48,7 +48,7 @@ def record(
                 stopped=stopped,
             ),
             "last_failure": failure,
-            "attempts": [*status.attempts, failure][-HISTORY:],
+            "failed_attempts": [*status.failed_attempts, failure][-HISTORY:],
             "job": None,
             "progress": None,
         }
@@ -62,7 +62,7 @@ def limit_of(failure: Failure) -> int | None:
 
 def rest_of(failure: Failure) -> float:
     """Seconds for which the hub asked to be left alone, as far as that is obeyed."""
-    asked = failure.retry_after
+    asked = failure.retry_after_seconds
     return min(asked, LONGEST_REST) if asked is not None and asked > 0 else 0.0
 
 

@@ -26,8 +26,8 @@ def without_words(now: datetime, config: Config, observed: Observed, error: ApiE
         return plan
     words = f"{failure.message}; the API server refuses what its report leads to: {clean(error.message, _LIMIT)}"
     told = failure.model_copy(update={"message": words})
-    attempts = [told if one == failure else one for one in plan.status.attempts]
-    return replace(plan, status=plan.status.model_copy(update={"last_failure": told, "attempts": attempts}))
+    attempts = [told if one == failure else one for one in plan.status.failed_attempts]
+    return replace(plan, status=plan.status.model_copy(update={"last_failure": told, "failed_attempts": attempts}))
 
 
 def bare(now: datetime, observed: Observed, status: Status, error: ApiError) -> Status:

@@ -186,7 +186,7 @@ def output_folder(facts: JobFacts, spec: Spec) -> str:
 def layout_arguments(spec: Spec, image: str) -> list[str]:
     """Flags that both stages need, since they are part of the artifact's key."""
     engine = spec.engine.settings().to_arguments()
-    arguments = [*engine, *flag("--image", image), *flag("--max-file-size", spec.output.max_shard_size)]
+    arguments = [*engine, *flag("--image", image), *flag("--max-file-size", spec.output.max_file_size)]
     if spec.output.file_pattern:
         arguments += flag("--file-pattern", spec.output.file_pattern)
     return arguments

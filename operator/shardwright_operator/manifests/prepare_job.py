@@ -27,7 +27,7 @@ class Pruning:
     `until`: seconds since the epoch; a worker that starts later removes nothing.
     """
 
-    keep: int
+    history_limit: int
     published: str
     in_use: list[str]
     until: int = 0
@@ -84,7 +84,7 @@ def build_prepare_job(
     if published or pruning:
         arguments += flag("--published", pruning.published if pruning else published)
     if pruning:
-        arguments += ["--keep", str(pruning.keep)]
+        arguments += ["--history-limit", str(pruning.history_limit)]
         arguments += ["--prune-until", str(pruning.until)]
         arguments += [part for key in pruning.in_use for part in flag("--in-use", key)]
     arguments += ["--report", REPORT]

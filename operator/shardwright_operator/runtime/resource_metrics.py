@@ -26,7 +26,7 @@ class Tally:
         if not prepared and state[0] == "True" and after.artifact and after.artifact != before.artifact:
             self._metrics.count("attempts", "Shard", "Succeeded")
             self._metrics.count("artifact_bytes", by=float(after.artifact.bytes))
-            for stage, seconds in after.durations.to_wire().items():
+            for stage, seconds in after.duration_seconds.to_wire().items():
                 self._metrics.observe("stage_seconds", seconds, stage)
 
     def gone(self, key: Key) -> None:

@@ -38,7 +38,7 @@ def _facts(manifest: Manifest) -> Table:
         "arguments": " ".join(f"{name}={value}" for name, value in sorted(settings.extra_args.items())),
         "proven": _proof(proof.level, proof.vllm_version, proof.tensors),
         "size": f"{human_size(manifest.bytes)} in {manifest.files} files",
-        "took": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.durations.items()),
+        "took": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.duration_seconds.items()),
         "serve with": shlex.join(
             ("--load-format", "sharded_state", *settings.serving_arguments(), *_pattern(manifest))
         ),

@@ -119,8 +119,10 @@ def _add_prepare(parser: Parser) -> None:
     known.add_argument("--known-fingerprint", default="", metavar="SHA256", help="its names, sizes and times then")
     _add_verification(parser)
     _add_deep(parser)
-    old = parser.add_argument_group("older artifacts", "removed from --output if --keep is given")
-    old.add_argument("--keep", type=int, metavar="N", help="keep the newest N artifacts, the published ones counted")
+    old = parser.add_argument_group("older artifacts", "removed from --output if --history-limit is given")
+    old.add_argument(
+        "--history-limit", type=int, metavar="N", help="keep the newest N artifacts, the published ones counted"
+    )
     old.add_argument("--published", nargs="+", action="extend", default=[], metavar="KEY", help="never removed")
     old.add_argument(
         "--in-use", nargs="+", action="extend", default=[], metavar="KEY", help="not removed, and named if spared"

@@ -33,13 +33,15 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     layout = replace(_layout(arguments), deep=arguments.deep, show=show, verification=arguments.verification)
     if bool(arguments.source) == bool(arguments.repo):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "give either --source DIR or --repo ORG/NAME")
-    if arguments.keep is not None and arguments.keep < 1:
-        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--keep {arguments.keep}: keep at least 1")
+    if arguments.history_limit is not None and arguments.history_limit < 1:
+        raise WorkerFailure(
+            Reason.INVALID_ENGINE_ARGUMENTS, f"--history-limit {arguments.history_limit}: keep at least 1"
+        )
     # What is published comes first: a source may be gone, be another one, or take long to read.
     gone = [key for key in arguments.published if layout.finished(key) is None]
     done = {"damaged": layout.damage.get(gone[0]) or f"artifact {gone[0]} is gone"} if gone else {}
-    pruning = Pruning(arguments.keep or 1, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
-    if arguments.keep is not None and arguments.published and not gone:
+    pruning = Pruning(arguments.history_limit or 1, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
+    if arguments.history_limit is not None and arguments.published and not gone:
         done |= upkeep(pruning, layout)
     try:
         if arguments.repo:
@@ -54,7 +56,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         artifact, said = layout.finished(key), done.get("damaged", "")
         done["source"] = failure.message
         return Report(stage="Prepare", succeeded=True, key=key, artifact=artifact, message=said, upkeep=done)
-    if arguments.keep is not None and not arguments.published:
+    if arguments.history_limit is not None and not arguments.published:
         done |= upkeep(pruning, layout, prepared.key)
     return Report(
         stage="Prepare",
@@ -121,8 +123,8 @@ def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, known: di
         **known,
     )
     artifact = make(request, show)
-    durations = read_manifest(layout.output / artifact.key).durations
-    return Report(stage="Shard", succeeded=True, key=artifact.key, artifact=artifact, durations=durations)
+    durations = read_manifest(layout.output / artifact.key).duration_seconds
+    return Report(stage="Shard", succeeded=True, key=artifact.key, artifact=artifact, duration_seconds=durations)
 
 
 def stop_children() -> None:

@@ -55,8 +55,8 @@ def _reporting(arguments: argparse.Namespace, secrets: set[str]) -> int:
             with progress_output() as show:
                 report = COMMANDS[arguments.command](arguments, show, secrets)
             seconds = round(time.monotonic() - started, 2)
-            durations = {arguments.command: seconds, **report.durations}
-            report = report.model_copy(update={"durations": durations})
+            durations = {arguments.command: seconds, **report.duration_seconds}
+            report = report.model_copy(update={"duration_seconds": durations})
         except BaseException as error:
             report = report_of_failure(stage, error, secrets)
     return _end(report, arguments.report)

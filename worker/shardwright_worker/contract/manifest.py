@@ -105,7 +105,7 @@ class Manifest(Wire):
     parts: Annotated[list[Part], Field(max_length=2**20)]
     metadata: Annotated[list[FileDigest], Field(max_length=2**20)]
     verification: Verification
-    durations: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
+    duration_seconds: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
 
     @property
     def bytes(self) -> int:

@@ -102,11 +102,11 @@ class Report(Wire):
     rank: Annotated[Count | None, otherwise(None)] = None
     exit_code: int = Field(0, ge=0, le=255)
     # Seconds for which the hub asked to be left alone.
-    retry_after: Annotated[Seconds | None, BeforeValidator(_retry_after)] = None
+    retry_after_seconds: Annotated[Seconds | None, BeforeValidator(_retry_after)] = None
     source: SourceReport | None = None
     artifact: ArtifactReport | None = None
     upkeep: Annotated[dict[str, str], BeforeValidator(_upkeep)] = Field(default_factory=dict)
-    durations: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
+    duration_seconds: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
 
     @property
     def coherent(self) -> bool:
@@ -121,7 +121,7 @@ class Report(Wire):
         error_type = self.error_type[:100] if self.error_type else None
         shorter = (
             self,
-            self.model_copy(update={"upkeep": {}, "durations": {}, "error_type": error_type}),
+            self.model_copy(update={"upkeep": {}, "duration_seconds": {}, "error_type": error_type}),
             Report(stage=self.stage[:40], succeeded=self.succeeded, reason=self.reason, exit_code=self.exit_code),
         )
         for report in shorter:

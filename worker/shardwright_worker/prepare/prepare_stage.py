@@ -96,7 +96,7 @@ class Layout:
 class Pruning:
     """How many artifacts to keep, which stay in any case or while in use, and until when any may go."""
 
-    keep: int
+    history_limit: int
     protected: Collection[str] = field(default_factory=tuple)
     in_use: Collection[str] = field(default_factory=tuple)
     until: float | None = None
@@ -168,7 +168,7 @@ def upkeep(pruning: Pruning, layout: Layout, *keys: str) -> dict[str, str]:
     """Remove older artifacts; those of these keys stay, too."""
     return prune(
         layout.output,
-        pruning.keep,
+        pruning.history_limit,
         {*pruning.protected, *keys},
         in_use=pruning.in_use,
         until=pruning.until,

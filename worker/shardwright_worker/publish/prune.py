@@ -27,14 +27,14 @@ _PASSED = "the time until which artifacts might be removed has passed"
 
 def prune(
     output: Path,
-    keep: int,
+    history_limit: int,
     protected: Collection[str],
     *,
     in_use: Collection[str] = (),
     until: float | None = None,
     root: Path | None = None,
 ) -> dict[str, str]:
-    """Remove all but the newest `keep` artifacts and the protected ones; what was done, for the report's upkeep.
+    """Remove all but the newest `history_limit` artifacts and the protected ones; returns what was done.
 
     Nothing is removed after `until`, in seconds since the epoch. What cannot be told to be an artifact of this folder
     is not touched: links, folders with another's manifest or none that can be read, folders that hold other folders.
@@ -43,7 +43,7 @@ def prune(
     refuse_links(root or output, output / STAGING_FOLDER)
     made, unknown = _artifacts(output)
     newest_first = sorted(made, key=lambda key: (_age(made[key]), key), reverse=True)
-    old = [key for key in newest_first[max(keep, 0) :] if key not in protected]
+    old = [key for key in newest_first[max(history_limit, 0) :] if key not in protected]
     freed, removed, failed, passed = 0, [], [], False
     for key in [key for key in old if key not in in_use]:
         passed = until is not None and time.time() > until

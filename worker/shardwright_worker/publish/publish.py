@@ -41,7 +41,7 @@ def publish(
 
     Raises WorkerFailure: ArtifactDamaged if the name is taken by something that is no artifact.
     """
-    manifest = manifest.model_copy(update={"durations": {**manifest.durations, **durations()}})
+    manifest = manifest.model_copy(update={"duration_seconds": {**manifest.duration_seconds, **durations()}})
     refuse_links(root, target.parent / STAGING_FOLDER)
     if not manifest.may_have_key(target.name):
         raise WorkerFailure(

@@ -96,7 +96,7 @@ def report_of_failure(stage: str, error: BaseException, secrets: set[str]) -> Re
         error_type=error_type or None,
         rank=rank,
         exit_code=exit_code(reason),
-        retry_after=retry_after,
+        retry_after_seconds=retry_after,
     )
 
 

@@ -44,7 +44,7 @@ def make(request: ShardRequest, guard: SourceGuard, staging: Path, scratch: Path
         proof = prove_by_reading(manifest, staging, clock.bytes)
     else:
         proof = prove(request, manifest, staging, scratch, sourced(saved, guard.listing), clock.repeat)
-    return manifest.model_copy(update={"verification": proof, "durations": clock.durations()})
+    return manifest.model_copy(update={"verification": proof, "duration_seconds": clock.durations()})
 
 
 def sourced(told: dict[str, Any], listing: Listing) -> Sourced:

@@ -32,8 +32,8 @@ def prove_again(
         proof = prove(request, manifest, artifact, scratch, sourced(told, guard.listing), clock.repeat)
     guard.check("while its shards were proven")
     clock.start(Stage.PUBLISHING)
-    durations = {**manifest.durations, "verify": clock.durations()["verify"]}
-    proven = manifest.model_copy(update={"verification": proof, "durations": durations})
+    durations = {**manifest.duration_seconds, "verify": clock.durations()["verify"]}
+    proven = manifest.model_copy(update={"verification": proof, "duration_seconds": durations})
     replace_manifest(artifact, proven, staging)
     return artifact_report(artifact, proven, request.volume_root or request.output)
 

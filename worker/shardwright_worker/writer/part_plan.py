@@ -32,18 +32,18 @@ class PartPlan:
         return len(self.header) + sum(tensor.size for tensor in self.tensors)
 
 
-def plan_parts(tensors: Sequence[TensorPlan], limit: int) -> list[PartPlan]:
-    """Parts of at most `limit` bytes of tensors, about equal, in the given order.
+def plan_parts(tensors: Sequence[TensorPlan], max_file_size: int) -> list[PartPlan]:
+    """Parts of at most `max_file_size` bytes of tensors, about equal, in the given order.
 
-    A tensor is never split, so one that is larger than the limit has a part to itself. No part is empty.
+    A tensor is never split, so one that is larger than that has a part to itself. No part is empty.
     """
     total = sum(tensor.size for tensor in tensors)
-    count = max(-(-total // limit), min(STREAMS, total // SMALLEST), 1)
+    count = max(-(-total // max_file_size), min(STREAMS, total // SMALLEST), 1)
     goal = total / count
     parts: list[list[TensorPlan]] = []
     size = 0
     for tensor in tensors:
-        full = size + tensor.size > limit or size + tensor.size / 2 > goal
+        full = size + tensor.size > max_file_size or size + tensor.size / 2 > goal
         if not parts or (full and size):
             parts.append([])
             size = 0

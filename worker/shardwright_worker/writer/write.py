@@ -35,7 +35,7 @@ def write_parts(
     folder: Path,
     tensors: Tensors,
     name_of: Callable[[int], str],
-    limit: int,
+    max_file_size: int,
     count: Callable[[int], None] = lambda _: None,
     ordered: bool | None = None,
     threads: int | None = None,
@@ -44,7 +44,7 @@ def write_parts(
 
     `ordered`: the volume takes bytes only front to back (None: find out). `threads`: parts at a time.
     """
-    plans = plan_parts([plan_tensor(name, tensor) for name, tensor in tensors.items()], limit)
+    plans = plan_parts([plan_tensor(name, tensor) for name, tensor in tensors.items()], max_file_size)
     device = next((one.device for one in tensors.values() if one.device.type != "cpu"), torch.device("cpu"))
     ordered = needs_order(folder) if ordered is None else ordered
     streams = max(1, min(threads or len(os.sched_getaffinity(0)), STREAMS, len(plans)))
