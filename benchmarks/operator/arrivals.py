@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.operator.ceiling import running_bare
 from benchmarks.operator.crowd import Moments, percentile, play
 from benchmarks.operator.life import record
-from benchmarks.operator.nodes import BoundWorld, plane_with_nodes
+from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
 from tools.control_plane.plane import Plane
 from tools.testing.operator import Operator
 
@@ -19,10 +19,10 @@ def measure_arrivals(number: int, a_second: float) -> dict[str, Any]:
     names = [f"next-{one:05}" for one in range(number)]
 
     def come(plane: Plane) -> Moments:
-        return play(plane.kubeconfig, BoundWorld(plane.api).namespace, names, names, a_second)
+        return play(plane.kubeconfig, BoundNamespace(plane.api).name, names, names, a_second)
 
     with plane_with_nodes() as plane:
-        life = record(plane, BoundWorld(plane.api)).with_statuses(_STATUSES)
+        life = record(plane, BoundNamespace(plane.api)).with_statuses(_STATUSES)
         with Operator(plane.kubeconfig, "--log-level=warning") as operator:
             operator.wait_ready()
             ours = come(plane)

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.operator.calls import APPLY, Calls
 from benchmarks.operator.life import Life, load
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
-from tools.testing.lies import is_finished
+from tools.testing.invariants import is_finished
 
 
 class Bare:

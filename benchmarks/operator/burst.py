@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.operator.ceiling import running_bare
 from benchmarks.operator.crowd import Moments, play
 from benchmarks.operator.life import Life, record
-from benchmarks.operator.nodes import BoundWorld, plane_with_nodes
+from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
 from benchmarks.operator.processes import load_now, processor_seconds
 from benchmarks.operator.spending import spending
 from benchmarks.operator.tell import tell
@@ -22,7 +22,7 @@ _UNLIKE = 0.1
 def measure_burst(number: int, pairs: int) -> Row:
     """So many pairs of runs; pairs in which others used the machine in one run more than in the other do not count."""
     with plane_with_nodes() as plane:
-        life = record(plane, BoundWorld(plane.api))
+        life = record(plane, BoundNamespace(plane.api))
     kept: list[tuple[Row, Row]] = []
     for turn in range(pairs):
         ours = _run_operator(number)
@@ -54,8 +54,8 @@ def measure_burst(number: int, pairs: int) -> Row:
 def _run_operator(number: int) -> Row:
     with plane_with_nodes() as plane, Operator(plane.kubeconfig, "--log-level=warning") as operator:
         operator.wait_ready()
-        world, before = BoundWorld(plane.api), spending(operator)
-        row = _timed(plane, world, number)
+        namespace, before = BoundNamespace(plane.api), spending(operator)
+        row = _timed(plane, namespace, number)
         spent = spending(operator).since(before)
         return {
             **row,
@@ -70,14 +70,14 @@ def _run_operator(number: int) -> Row:
 def _run_bare(number: int, life: Life) -> Row:
     with plane_with_nodes() as plane, running_bare(plane, life) as process:
         before = processor_seconds(process.pid)
-        row = _timed(plane, BoundWorld(plane.api), number)
+        row = _timed(plane, BoundNamespace(plane.api), number)
         return {**row, "processor_ms": round(1000 * (processor_seconds(process.pid) - before) / number, 1)}
 
 
-def _timed(plane: Plane, world: BoundWorld, number: int) -> Row:
+def _timed(plane: Plane, namespace: BoundNamespace, number: int) -> Row:
     names = [f"many-{one:05}" for one in range(number)]
     before = load_now()
-    moments: Moments = play(plane.kubeconfig, world.namespace, names, names)
+    moments: Moments = play(plane.kubeconfig, namespace.name, names, names)
     after = load_now()
     share = after.foreign_since(before) / max(0.1, after.machine - before.machine)
     return {"seconds": round(moments.whole, 1), "foreign": share}

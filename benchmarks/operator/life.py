@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.operator.nodes import BoundWorld
+from benchmarks.operator.nodes import BoundNamespace
 from tools.control_plane.plane import Plane
-from tools.testing.calls import Call
+from tools.testing.api_requests import ApiRequest
 from tools.testing.operator import Operator
 from tools.testing.proxy import Proxy
 
@@ -60,18 +60,18 @@ def load(path: Path) -> Life:
     return Life(tuple(Write(job, body) for job, body in json.loads(path.read_text())))
 
 
-def record(plane: Plane, world: BoundWorld) -> Life:
+def record(plane: Plane, namespace: BoundNamespace) -> Life:
     """Let the operator take one resource of this namespace to Ready, behind a proxy that takes notes."""
     with Proxy(plane.url, plane.ca) as proxy, tempfile.TemporaryDirectory() as folder:
-        kubeconfig = proxy.kubeconfig(plane.token, Path(folder, "kubeconfig"), world.namespace)
-        with Operator(kubeconfig, "--leader-elect=false", f"--namespaces={world.namespace}"):
-            uid = world.create(_NAME)["metadata"]["uid"]
-            world.wait(_NAME)
-        calls = [call for call in proxy.record.writes(world.namespace) if call.code < 300]
-    return Life(tuple(_written(call, uid, world.namespace) for call in calls))
+        kubeconfig = proxy.kubeconfig(plane.token, Path(folder, "kubeconfig"), namespace.name)
+        with Operator(kubeconfig, "--leader-elect=false", f"--namespaces={namespace.name}"):
+            uid = namespace.create(_NAME)["metadata"]["uid"]
+            namespace.wait(_NAME)
+        calls = [call for call in proxy.record.writes(namespace.name) if call.code < 300]
+    return Life(tuple(_written(call, uid, namespace.name) for call in calls))
 
 
-def _written(call: Call, uid: str, namespace: str) -> Write:
+def _written(call: ApiRequest, uid: str, namespace: str) -> Write:
     metadata = {name: value for name, value in call.body["metadata"].items() if name != "resourceVersion"}
     body = json.dumps({**call.body, "metadata": metadata})
     return Write(call.plural == "jobs", body.replace(uid, "recorded-uid").replace(namespace, "recorded-namespace"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.operator.crowd import percentile, play
-from benchmarks.operator.nodes import BoundWorld, plane_with_nodes
+from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
 from tools.testing.operator import Operator
 
 
@@ -27,5 +27,5 @@ def _ready_p95(good: list[str], others: str, a_second: float) -> float:
         Operator(plane.kubeconfig, "--log-level=error", "--retry-base=1", "--retry-cap=1") as operator,
     ):
         operator.wait_ready()
-        moments = play(plane.kubeconfig, BoundWorld(plane.api).namespace, names, good, 2 * a_second)
+        moments = play(plane.kubeconfig, BoundNamespace(plane.api).name, names, good, 2 * a_second)
     return round(percentile(moments.until(moments.ready, good), 95), 2)

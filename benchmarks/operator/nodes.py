@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import binary
 from tools.control_plane.plane import Plane
-from tools.testing.world import World, install_crd
+from tools.testing.namespace import Namespace, install_crd
 
 STAGES = Path(__file__).with_name("nodes.yaml")
 _NODES = 10
@@ -32,13 +32,13 @@ def plane_with_nodes() -> Iterator[Plane]:
         yield plane
 
 
-class BoundWorld(World):
+class BoundNamespace(Namespace):
     """A namespace whose claims are bound, as the scheduler asks for."""
 
     def create_claim(self, name: str) -> object:
         """A claim and its volume."""
-        size, modes, volume = {"storage": "1Gi"}, ["ReadWriteMany"], f"{self.namespace}-{name}"
-        reference = {"namespace": self.namespace, "name": name}
+        size, modes, volume = {"storage": "1Gi"}, ["ReadWriteMany"], f"{self.name}-{name}"
+        reference = {"namespace": self.name, "name": name}
         facts = {"capacity": size, "accessModes": modes, "hostPath": {"path": "/nowhere"}, "claimRef": reference}
         self.api.call("POST", "/api/v1/persistentvolumes", {"metadata": {"name": volume}, "spec": facts})
         spec = {"accessModes": modes, "resources": {"requests": size}, "volumeName": volume, "storageClassName": ""}

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.operator.calls import APPLY, MERGE, Calls, all_at_once
 from benchmarks.operator.life import Life, record
-from benchmarks.operator.nodes import BoundWorld, plane_with_nodes
+from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
 from benchmarks.operator.spending import Spending, spending
 from benchmarks.operator.tell import tell
 from shardwright_operator.kube.kinds import CHECKPOINTS
@@ -26,18 +26,18 @@ def measure_settled(sizes: Sequence[int]) -> list[dict[str, Any]]:
     """One row for each number of resources, the smallest first."""
     rows: list[dict[str, Any]] = []
     with plane_with_nodes() as plane:
-        world, there = BoundWorld(plane.api), 0
-        life = record(plane, world)
+        namespace, there = BoundNamespace(plane.api), 0
+        life = record(plane, namespace)
         for size in sizes:
             names = [f"settled-{number:05}" for number in range(there, size)]
-            asyncio.run(_settle(plane, world.namespace, life, names))
+            asyncio.run(_settle(plane, namespace.name, life, names))
             there = size
             tell(f"settled: {size} resources are there")
-            rows.append(_look(plane, world, size))
+            rows.append(_look(plane, namespace, size))
     return rows
 
 
-def _look(plane: Plane, world: BoundWorld, size: int) -> dict[str, Any]:
+def _look(plane: Plane, namespace: BoundNamespace, size: int) -> dict[str, Any]:
     begin = time.monotonic()
     with Operator(plane.kubeconfig, "--log-level=warning") as operator:
         operator.wait_ready(300)
@@ -47,7 +47,7 @@ def _look(plane: Plane, world: BoundWorld, size: int) -> dict[str, Any]:
         time.sleep(_REST)
         rested = spending(operator)
         looks = looks_in(operator.metrics())
-        asyncio.run(_touch(plane, world.namespace))
+        asyncio.run(_touch(plane, namespace.name))
         wait_until(lambda: looks_in(operator.metrics()) >= looks + _TOUCHES, "all touches being seen", 120)
         touched = spending(operator)
     rest: Spending = rested.since(started)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools.control_plane.plane import Plane
-from tools.testing.world import World, install_crd
+from tools.testing.namespace import Namespace, install_crd
 
 
 @pytest.fixture(scope="session")
@@ -20,15 +20,15 @@ def served(plane: Plane) -> Plane:
 
 
 @pytest.fixture(scope="module")
-def namespace(served: Plane) -> World:
+def namespace(served: Plane) -> Namespace:
     """A namespace of the module's own."""
-    return World(served.api, claims=())
+    return Namespace(served.api, claims=())
 
 
-def refusal(world: World, method: str, path: str, body: Any, kind: str = "application/json") -> str:
+def refusal(namespace: Namespace, method: str, path: str, body: Any, kind: str = "application/json") -> str:
     """What the API server tells a user who asks for this, empty if it takes it; nothing is stored."""
     try:
-        world.api.call(method, f"{path}?dryRun=All&fieldValidation=Strict", body, kind)
+        namespace.api.call(method, f"{path}?dryRun=All&fieldValidation=Strict", body, kind)
     except urllib.error.HTTPError as error:
         answer = json.loads(error.read())
         return str(answer["message"])

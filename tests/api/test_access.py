@@ -11,14 +11,14 @@ import pytest
 from tools.chart.rendering import NAMESPACE, Object, of_kind, render
 from tools.cluster.api import Api, wait_until
 from tools.control_plane.plane import Plane
-from tools.testing.calls import Record
+from tools.testing.api_requests import RequestLog
 from tools.testing.faults import Lost, Rule
+from tools.testing.history_recorder import LABEL
 from tools.testing.kubelet import STAGE, Kubelet
+from tools.testing.namespace import Namespace, install_crd
 from tools.testing.operator import Operator
-from tools.testing.pods import RUNNING, SUCCESS, Outcome, waiting
+from tools.testing.pod_outcomes import RUNNING, SUCCESS, Outcome, waiting
 from tools.testing.proxy import Proxy
-from tools.testing.witness import LABEL
-from tools.testing.world import World, install_crd
 
 Permission = tuple[str, str, str]  # API group, resource, verb
 # Never asked for by a call of the operator's own, and why it is granted all the same.
@@ -70,52 +70,52 @@ class Pods:
 
 
 @pytest.fixture(scope="module")
-def record(plane_with_chart: Plane, tmp_path_factory: pytest.TempPathFactory) -> Record:
+def record(plane_with_chart: Plane, tmp_path_factory: pytest.TempPathFactory) -> RequestLog:
     """The calls of an operator whose resources go through everything that needs a permission."""
     plane, pods = plane_with_chart, Pods()
     with Proxy(plane.url, plane.ca) as proxy, Kubelet(plane.api, pods):
-        world = World(plane.api)
+        namespace = Namespace(plane.api)
         kubeconfig: Path = tmp_path_factory.mktemp("access") / "kubeconfig"
         proxy.kubeconfig(_token(plane.api), kubeconfig, NAMESPACE)
         with Operator(kubeconfig, "--lease-name=shardwright") as operator:
             operator.wait_ready()
-            _live_through_everything(world, pods, proxy, operator)
+            _live_through_everything(namespace, pods, proxy, operator)
         return proxy.record
 
 
-def _live_through_everything(world: World, pods: Pods, proxy: Proxy, operator: Operator) -> None:
+def _live_through_everything(namespace: Namespace, pods: Pods, proxy: Proxy, operator: Operator) -> None:
     called = proxy.record.count
     # An answer is lost: the resource is read.
     proxy.add(Rule("apply", "/shardedcheckpoints/plain/status", Lost()))
-    world.create("plain")
+    namespace.create("plain")
     # A claim of our own; a pod that does not start, of which Warnings may tell; a pod that runs on.
     create = {"claimName": "own", "create": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}
-    world.create("claims", output={"persistentVolumeClaim": create})
-    world.create("waits")
-    world.create("runs")
+    namespace.create("claims", output={"persistentVolumeClaim": create})
+    namespace.create("waits")
+    namespace.create("runs")
     wait_until(lambda: called(lambda call: call.what == "list events") > 0, "a look at the Warnings", 120)
-    world.change("waits", suspend=True)
+    namespace.change("waits", suspend=True)
     wait_until(lambda: called(lambda call: call.what == "patch jobs") > 0, "the Job being suspended", 120)
-    world.change("waits", suspend=False)
+    namespace.change("waits", suspend=False)
     wait_until(lambda: called(lambda call: call.what == "get pods/log") > 0, "a look at the log", 120)
     # A Job that was seen is missing: it is asked for before it is called gone.
-    world.delete("jobs", world.jobs("runs")[0]["metadata"]["name"])
+    namespace.delete("jobs", namespace.jobs("runs")[0]["metadata"]["name"])
     wait_until(lambda: called(lambda call: call.what == "get jobs") > 0, "a look for the Job", 120)
-    wait_until(lambda: bool(world.jobs("runs")), "another attempt", 120)
+    wait_until(lambda: bool(namespace.jobs("runs")), "another attempt", 120)
     # The Job for inputs that nobody wants any more is deleted.
-    world.change("runs", engine={"dtype": "bfloat16"})
+    namespace.change("runs", engine={"dtype": "bfloat16"})
     wait_until(lambda: called(lambda call: call.what == "delete jobs") > 0, "the Job being deleted", 120)
     pods.released |= {"waits", "runs"}
     for name in ("plain", "claims", "waits", "runs"):
-        world.wait(name)
+        namespace.wait(name)
     # The same is told again, once by a process that does not know that it was told.
     for dtype in ("bfloat16", "auto", "bfloat16"):
         if dtype == "auto":
             operator.stop()
             operator.start()
             operator.wait_ready()
-        world.change("plain", engine={"dtype": dtype})
-        world.wait("plain")
+        namespace.change("plain", engine={"dtype": dtype})
+        namespace.wait("plain")
     wait_until(lambda: called(lambda call: call.what == "patch events") > 0, "a repeated Event", 120)
 
 
@@ -132,13 +132,13 @@ def _granted() -> set[Permission]:
     }
 
 
-def test_nothing_was_forbidden(record: Record) -> None:
+def test_nothing_was_forbidden(record: RequestLog) -> None:
     assert [(call.what, call.path) for call in record.calls if call.code in (401, 403)] == []
 
 
-def test_every_permission_is_needed(record: Record) -> None:
+def test_every_permission_is_needed(record: RequestLog) -> None:
     assert _granted() - record.used() - UNSEEN.keys() == set()
 
 
-def test_nothing_is_excused_that_was_seen_or_is_not_granted(record: Record) -> None:
+def test_nothing_is_excused_that_was_seen_or_is_not_granted(record: RequestLog) -> None:
     assert UNSEEN.keys() <= _granted() - record.used()

@@ -16,18 +16,18 @@ from tests.api.conftest import refusal
 from tests.api.test_crd import RIGHT
 from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import manifest
-from tools.testing.world import World
+from tools.testing.namespace import Namespace
 
 SOURCE = ResolvedSource(digest="d1", revision="r1", path=".sources/d1", volume="output", key="0123456789abcdef")
 SPECS = pytest.mark.parametrize("parts", RIGHT, ids=lambda parts: " ".join(parts) or "plain")
 
 
 @pytest.fixture(scope="module")
-def restricted(served: Plane) -> World:
+def restricted(served: Plane) -> Namespace:
     """A namespace that takes no pod that may do more than the restricted level allows."""
-    world = World(served.api, claims=())
+    namespace = Namespace(served.api, claims=())
     label = {"pod-security.kubernetes.io/enforce": "restricted"}
-    path = f"/api/v1/namespaces/{world.namespace}"
+    path = f"/api/v1/namespaces/{namespace.name}"
     served.api.call("PATCH", path, {"metadata": {"labels": label}}, "application/merge-patch+json")
     classes = "/apis/scheduling.k8s.io/v1/priorityclasses/high"
     served.api.apply(
@@ -39,7 +39,7 @@ def restricted(served: Plane) -> World:
         runtime,
         {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "nvidia"},
     )
-    return world
+    return namespace
 
 
 def _spec(parts: dict[str, Any]) -> Spec:
@@ -49,8 +49,8 @@ def _spec(parts: dict[str, Any]) -> Spec:
 
 @SPECS
 @pytest.mark.parametrize("stage", ["Prepare", "Shard"])
-def test_jobs_and_their_pods_are_taken(restricted: World, stage: str, parts: dict[str, Any]) -> None:
-    facts = JobFacts(restricted.namespace, "tried", "uid-1", f"tried-{stage.lower()}-0-1", stage, 1, "abcdef01")
+def test_jobs_and_their_pods_are_taken(restricted: Namespace, stage: str, parts: dict[str, Any]) -> None:
+    facts = JobFacts(restricted.name, "tried", "uid-1", f"tried-{stage.lower()}-0-1", stage, 1, "abcdef01")
     spec = _spec(parts)
     job = (
         build_prepare_job(facts, spec, "engine:1", "prepare:1", pruning=Pruning(1, "k1", ["k2"]))
@@ -63,14 +63,14 @@ def test_jobs_and_their_pods_are_taken(restricted: World, stage: str, parts: dic
     assert refusal(restricted, "POST", restricted.path("pods"), pod) == ""
 
 
-def test_the_restricted_level_is_on(restricted: World) -> None:
+def test_the_restricted_level_is_on(restricted: Namespace) -> None:
     pod = {"metadata": {"name": "free"}, "spec": {"containers": [{"name": "main", "image": "x"}]}}
     assert "restricted" in refusal(restricted, "POST", restricted.path("pods"), pod)
 
 
 @pytest.mark.parametrize("when_deleted", ["Retain", "Delete"])
-def test_claims_are_taken(restricted: World, when_deleted: str) -> None:
+def test_claims_are_taken(restricted: Namespace, when_deleted: str) -> None:
     create = {"size": "40Gi", "storageClassName": "fast", "whenDeleted": when_deleted}
     spec = _spec({"output": {"persistentVolumeClaim": {"claimName": "new", "create": create}}})
-    claim = build_claim(restricted.namespace, "tried", "uid-1", spec)
+    claim = build_claim(restricted.name, "tried", "uid-1", spec)
     assert refusal(restricted, "POST", restricted.path("persistentvolumeclaims"), claim) == ""

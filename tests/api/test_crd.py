@@ -14,8 +14,8 @@ from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
 from tests.api.conftest import refusal
 from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import manifest
-from tools.testing.part_patterns import patterns
-from tools.testing.world import CRD, World
+from tools.testing.file_patterns import patterns
+from tools.testing.namespace import CRD, Namespace
 
 HUB = {"huggingFace": {"repo": "org/model"}}
 OUTPUT = {"persistentVolumeClaim": {"claimName": "shards"}}
@@ -186,13 +186,13 @@ def _manifest(**spec: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("spec", "message"), WRONG, ids=lambda value: json.dumps(value)[:60] if value else "none")
 def test_a_wrong_manifest_is_refused_with_what_to_write_instead(
-    namespace: World, spec: dict[str, Any], message: str
+    namespace: Namespace, spec: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(namespace, "POST", namespace.path("shardedcheckpoints"), _manifest(**spec))
 
 
 @pytest.mark.parametrize("spec", RIGHT, ids=lambda spec: json.dumps(spec)[:60])
-def test_a_right_manifest_is_taken(namespace: World, spec: dict[str, Any]) -> None:
+def test_a_right_manifest_is_taken(namespace: Namespace, spec: dict[str, Any]) -> None:
     assert refusal(namespace, "POST", namespace.path("shardedcheckpoints"), _manifest(**spec)) == ""
 
 
@@ -215,7 +215,9 @@ def test_a_right_manifest_is_taken(namespace: World, spec: dict[str, Any]) -> No
         (OUTPUT, _created()["output"], ""),
     ],
 )
-def test_what_may_change_later(namespace: World, before: dict[str, Any], after: dict[str, Any], message: str) -> None:
+def test_what_may_change_later(
+    namespace: Namespace, before: dict[str, Any], after: dict[str, Any], message: str
+) -> None:
     namespace.create("changing", output=before)
     path = namespace.path("shardedcheckpoints", "changing")
     told = refusal(namespace, "PATCH", path, {"spec": {"output": after}}, "application/merge-patch+json")
@@ -224,7 +226,7 @@ def test_what_may_change_later(namespace: World, before: dict[str, Any], after: 
     assert bool(message) == bool(told)
 
 
-def test_patterns_are_judged_by_the_api_server_as_by_the_worker(namespace: World) -> None:
+def test_patterns_are_judged_by_the_api_server_as_by_the_worker(namespace: Namespace) -> None:
     path, differ, good = namespace.path("shardedcheckpoints"), [], 0
     for pattern in patterns(150):
         for tensor, pipeline in ((1, 1), (2, 1), (1, 2), (16, 2)):
@@ -247,13 +249,13 @@ def test_every_rule_is_tried() -> None:
     assert untried == []
 
 
-def test_a_resource_nobody_looked_at_is_not_taken_for_finished(namespace: World) -> None:
+def test_a_resource_nobody_looked_at_is_not_taken_for_finished(namespace: Namespace) -> None:
     body = namespace.create("fresh")
     assert body["status"] == {"observedGeneration": -1}
     assert body["spec"] == manifest("fresh")["spec"], "a spec stays as its user wrote it"
 
 
-def test_kubectl_knows_its_short_name_category_and_columns(namespace: World, served: Plane) -> None:
+def test_kubectl_knows_its_short_name_category_and_columns(namespace: Namespace, served: Plane) -> None:
     (kind,) = [
         one
         for one in served.api.call("GET", "/apis/shardwright.io/v1alpha1")["resources"]

@@ -11,8 +11,8 @@ from tools.chart.rendering import CHART, NAMESPACE, helm, sets
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.kubelet import Kubelet
+from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
-from tools.testing.world import World
 
 _RELEASE = "shardwright"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{_RELEASE}"
@@ -29,14 +29,14 @@ def _helm(plane: Plane, *words: Any) -> None:
     helm(*words, f"--kubeconfig={plane.kubeconfig}", f"--namespace={NAMESPACE}")
 
 
-def _served(plane: Plane, world: World, image: str) -> Any:
+def _served(plane: Plane, namespace: Namespace, image: str) -> Any:
     """An operator of this release looks at the resource until it has nothing to do; the resource then."""
-    options = ("--leader-elect=false", f"--engine-image={image}", f"--namespaces={world.namespace}")
+    options = ("--leader-elect=false", f"--engine-image={image}", f"--namespaces={namespace.name}")
     with Operator(plane.kubeconfig, *options) as operator:
         operator.wait_ready()
-        world.wait("kept")
+        namespace.wait("kept")
         wait_until(lambda: operator.quiet_after(1), "a look at the resource", 60)
-    return world.read("kept")
+    return namespace.read("kept")
 
 
 def _image(plane: Plane) -> str:
@@ -46,17 +46,17 @@ def _image(plane: Plane) -> str:
 
 def test_no_upgrade_and_no_rollback_touches_a_resource(cluster: Plane) -> None:
     _helm(cluster, "install", _RELEASE, CHART, "--create-namespace", *sets(("worker.engineImage=engine:1",)))
-    world = World(cluster.api)
-    world.create("kept")
-    before, jobs = _served(cluster, world, _image(cluster)), world.jobs("kept")
+    namespace = Namespace(cluster.api)
+    namespace.create("kept")
+    before, jobs = _served(cluster, namespace, _image(cluster)), namespace.jobs("kept")
     for command, image in (
         (("upgrade", _RELEASE, CHART, *sets(("worker.engineImage=engine:2", "replicas=2"))), "engine:2"),
         (("rollback", _RELEASE, "1"), "engine:1"),
     ):
         _helm(cluster, *command)
         assert _image(cluster) == image
-        assert _served(cluster, world, image) == before
-        assert [job["metadata"]["uid"] for job in world.jobs("kept")] == [job["metadata"]["uid"] for job in jobs]
+        assert _served(cluster, namespace, image) == before
+        assert [job["metadata"]["uid"] for job in namespace.jobs("kept")] == [job["metadata"]["uid"] for job in jobs]
     _helm(cluster, "uninstall", _RELEASE)
     assert not cluster.api.answers(_DEPLOYMENT)
-    assert world.read("kept") == before
+    assert namespace.read("kept") == before

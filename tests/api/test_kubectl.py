@@ -14,34 +14,34 @@ from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import KIND, LABEL, condition, holds, manifest
 from tools.testing.kubectl import Kubectl, KubectlError
 from tools.testing.kubelet import Kubelet
+from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
-from tools.testing.pods import RUNNING, SUCCESS
-from tools.testing.world import World
+from tools.testing.pod_outcomes import RUNNING, SUCCESS
 
 
 @dataclass(frozen=True)
 class Desk:
     """A person with kubectl in a namespace."""
 
-    world: World
+    namespace: Namespace
     kubectl: Kubectl
     operator: Operator
 
     def jobs(self, name: str) -> list[str]:
         """The names of a resource's Jobs."""
-        return [job["metadata"]["name"] for job in self.world.jobs(name)]
+        return [job["metadata"]["name"] for job in self.namespace.jobs(name)]
 
     def wait(self, name: str, state: str = "Ready") -> Any:
         """`kubectl wait` for a condition, and the resource then."""
         self.kubectl.run("wait", f"{KIND}/{name}", f"--for=condition={state}", "--timeout=180s")
-        return self.world.read(name)
+        return self.namespace.read(name)
 
 
 @pytest.fixture(scope="module")
 def desks(served: Plane) -> Iterator[tuple[Desk, Desk]]:
     """Two namespaces that one operator serves; the second may be deleted."""
-    worlds = World(served.api), World(served.api)
-    spaces = ",".join(world.namespace for world in worlds)
+    namespaces = Namespace(served.api), Namespace(served.api)
+    spaces = ",".join(namespace.name for namespace in namespaces)
     options = (f"--namespaces={spaces}", "--leader-elect=false", "--retry-base=1")
 
     # What runs is what the test keeps running: resources whose name says so.
@@ -50,7 +50,7 @@ def desks(served: Plane) -> Iterator[tuple[Desk, Desk]]:
 
     with Kubelet(served.api, script), Operator(served.kubeconfig, *options) as operator:
         operator.wait_ready()
-        first, second = (Desk(one, Kubectl(served.kubeconfig, one.namespace), operator) for one in worlds)
+        first, second = (Desk(one, Kubectl(served.kubeconfig, one.name), operator) for one in namespaces)
         yield first, second
 
 
@@ -116,7 +116,7 @@ def test_wait_does_not_take_an_earlier_generation_for_this_one(desk: Desk) -> No
     with pytest.raises(KubectlError, match="timed out"):
         desk.kubectl.run("wait", f"{KIND}/runs-late", "--for=condition=Ready", "--timeout=2s")
     desk.kubectl.run("wait", f"{KIND}/runs-late", "--for=condition=Reconciling", "--timeout=60s")
-    assert condition(desk.world.read("runs-late"), "Ready")["status"] == "Unknown"
+    assert condition(desk.namespace.read("runs-late"), "Ready")["status"] == "Unknown"
 
 
 def test_deleting_in_the_foreground_waits_for_the_jobs(desk: Desk) -> None:
@@ -133,7 +133,7 @@ def test_deleting_without_the_jobs_leaves_them_alone_and_makes_no_other(desk: De
     jobs = desk.jobs("runs-orphaned")
     desk.kubectl.delete(KIND, "runs-orphaned", "--cascade=orphan", "--timeout=120s")
     _assert_quiet(desk, "runs-orphaned", jobs)
-    assert "ownerReferences" not in desk.world.jobs("runs-orphaned")[0]["metadata"]
+    assert "ownerReferences" not in desk.namespace.jobs("runs-orphaned")[0]["metadata"]
 
 
 def test_a_resource_of_the_same_name_is_not_in_the_way_of_an_orphan(desk: Desk) -> None:
@@ -152,7 +152,7 @@ def test_a_deleted_namespace_takes_everything_along_and_the_other_is_served_on(d
         doomed.kubectl.apply(manifest(name))
     doomed.wait("ready")
     wait_until(lambda: bool(doomed.jobs("runs")), "the Job", 60)
-    other.kubectl.run("delete", "namespace", doomed.world.namespace, "--timeout=180s")
+    other.kubectl.run("delete", "namespace", doomed.namespace.name, "--timeout=180s")
     other.kubectl.apply(manifest("afterwards"))
     assert holds(other.wait("afterwards"), "Ready")
     assert other.operator.running

@@ -14,8 +14,8 @@ from tools.cluster.places import DESCRIPTION, STATE
 from tools.testing import release
 from tools.testing.checkpoints import Checkpoint, manifest
 from tools.testing.kubectl import Kubectl, KubectlError
-from tools.testing.models import put_models
-from tools.testing.pod_shape import claim
+from tools.testing.model_upload import upload_models
+from tools.testing.pod_builders import claim
 from tools.testing.tiny_llama import DAMAGES
 
 NAMESPACE = "shardwright-e2e"
@@ -51,7 +51,7 @@ def kubectl(request: pytest.FixtureRequest, cluster: Description, system: Kubect
     here.delete("namespace", NAMESPACE, "--timeout=300s")
     here.create_namespace()
     here.apply(*(claim(name, storage_class=cluster.storage_class) for name in ("models", "shards")))
-    put_models(here, "models", cluster.images["worker-prepare"], {"tiny-llama": "", **{d: d for d in DAMAGES}})
+    upload_models(here, "models", cluster.images["worker-prepare"], {"tiny-llama": "", **{d: d for d in DAMAGES}})
     shutil.rmtree(_NOTES, ignore_errors=True)
     yield here
     if request.session.testsfailed:

@@ -10,8 +10,8 @@ import pytest
 from tools.cluster.description import Description
 from tools.testing.checkpoints import KIND, Checkpoint, condition, holds
 from tools.testing.kubectl import Kubectl, Object, wait_for
-from tools.testing.models import run_to_end
-from tools.testing.pod_shape import claim_volume, pod
+from tools.testing.model_upload import run_to_end
+from tools.testing.pod_builders import claim_volume, pod
 
 NAME = "changing"
 pytestmark = pytest.mark.begins(name=NAME)

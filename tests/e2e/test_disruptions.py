@@ -8,9 +8,9 @@ from tools.cluster.description import Description
 from tools.testing import release
 from tools.testing.checkpoints import Checkpoint, manifest
 from tools.testing.kubectl import Kubectl, Object, wait_for
-from tools.testing.pod_shape import claim
-from tools.testing.silent_hub import SOURCE as HANGS
-from tools.testing.silent_hub import silent_hub
+from tools.testing.pod_builders import claim
+from tools.testing.unresponsive_hub import SOURCE as HANGS
+from tools.testing.unresponsive_hub import unresponsive_hub
 
 
 def _running(checkpoint: Checkpoint, stage: str) -> Object:
@@ -39,7 +39,7 @@ def test_a_pod_deleted_while_it_shards_is_made_again(begun: None, kubectl: Kubec
 
 
 def test_a_pod_deleted_while_it_prepares_is_made_again(begun: None, kubectl: Kubectl) -> None:
-    kubectl.apply(*silent_hub(), manifest("prepare-deleted", source=HANGS))
+    kubectl.apply(*unresponsive_hub(), manifest("prepare-deleted", source=HANGS))
     checkpoint = Checkpoint(kubectl, "prepare-deleted")
     first = _running(checkpoint, "prepare")["metadata"]
     kubectl.delete("pod", first["name"])
@@ -86,7 +86,7 @@ def test_an_operator_that_is_upgraded_and_dies_does_not_start_the_work_twice(
     kubectl.delete("sckpt", checkpoint.name)
 
 
-@pytest.mark.begins(source=HANGS, job={"deadline": "15s", "maxAttempts": 1}, also=silent_hub())
+@pytest.mark.begins(source=HANGS, job={"deadline": "15s", "maxAttempts": 1}, also=unresponsive_hub())
 def test_a_run_that_hangs_ends_at_its_deadline(checkpoint: Checkpoint) -> None:
     ready = checkpoint.wait_stalled()
     failure = checkpoint.status["lastFailure"]

@@ -11,8 +11,8 @@ import pytest
 from tools.cluster.description import Description
 from tools.testing.checkpoints import KIND, Checkpoint, condition, manifest
 from tools.testing.kubectl import Kubectl, Object, wait_for
-from tools.testing.models import put_models, run_to_end
-from tools.testing.pod_shape import claim_volume, pod
+from tools.testing.model_upload import run_to_end, upload_models
+from tools.testing.pod_builders import claim_volume, pod
 
 _LIE = {
     "stage": "Shard",
@@ -250,7 +250,7 @@ def test_a_raised_level_is_proven_on_what_is_published(begun: None, kubectl: Kub
 def test_a_source_that_changes_between_the_stages_is_never_published_under_the_old_digest(
     begun: None, kubectl: Kubectl, cluster: Description
 ) -> None:
-    put_models(kubectl, "models", cluster.images["worker-prepare"], {"changing": ""})
+    upload_models(kubectl, "models", cluster.images["worker-prepare"], {"changing": ""})
     kubectl.apply(manifest("source-changes", path="changing", tensor_parallel_size=1, job={"queueName": "by-hand"}))
     checkpoint = Checkpoint(kubectl, "source-changes")
 

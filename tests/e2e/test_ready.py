@@ -9,10 +9,10 @@ import pytest
 from tools.cluster.description import Description
 from tools.testing.checkpoints import KIND, Checkpoint, condition, holds, manifest
 from tools.testing.kubectl import Kubectl, KubectlError, Object
-from tools.testing.models import run_to_end
-from tools.testing.pod_shape import claim_volume, pod
-from tools.testing.server import ask, server_pod, wait_serving
+from tools.testing.model_upload import run_to_end
+from tools.testing.pod_builders import claim_volume, pod
 from tools.testing.tiny_llama import STORY
+from tools.testing.vllm_server import ask, server_pod, wait_serving
 
 NAME = "ready"
 pytestmark = pytest.mark.begins(name=NAME)

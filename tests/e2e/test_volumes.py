@@ -7,8 +7,8 @@ import pytest
 from tools.cluster.description import Description
 from tools.testing.checkpoints import Checkpoint, condition, holds, manifest
 from tools.testing.kubectl import Kubectl, Object, wait_for
-from tools.testing.models import run_to_end
-from tools.testing.pod_shape import claim, claim_volume, pod
+from tools.testing.model_upload import run_to_end
+from tools.testing.pod_builders import claim, claim_volume, pod
 
 
 def _output(name: str) -> Object:

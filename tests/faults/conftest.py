@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults import stage as stages
 from tests.faults.stage import ALONE, Theatre, serving, stage
-from tools.testing.calls import Call
+from tools.testing.api_requests import ApiRequest
 from tools.testing.scenario import End
 
 
@@ -20,13 +20,13 @@ def theatre() -> Iterator[Theatre]:
 
 
 @pytest.fixture(scope="session")
-def good_day(theatre: Theatre) -> tuple[Mapping[str, End], Sequence[Call]]:
+def good_day(theatre: Theatre) -> tuple[Mapping[str, End], Sequence[ApiRequest]]:
     """How everything ends when nothing goes wrong, and the calls that lead there."""
     with stage(theatre) as play, serving(play, ALONE):
         return play.play(), play.proxy.record.calls
 
 
 @pytest.fixture(scope="session")
-def undisturbed(good_day: tuple[Mapping[str, End], Sequence[Call]]) -> Mapping[str, End]:
+def undisturbed(good_day: tuple[Mapping[str, End], Sequence[ApiRequest]]) -> Mapping[str, End]:
     """How everything ends on a good day."""
     return good_day[0]

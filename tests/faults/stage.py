@@ -11,15 +11,15 @@ from typing import Any
 
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
-from tools.testing.calls import Call
+from tools.testing.api_requests import ApiRequest
 from tools.testing.faults import Rule
+from tools.testing.history_recorder import HistoryRecorder
+from tools.testing.invariants import find_violations
 from tools.testing.kubelet import Kubelet
-from tools.testing.lies import find_lies
+from tools.testing.namespace import Namespace, install_crd
 from tools.testing.operator import Operator
 from tools.testing.proxy import Proxy
 from tools.testing.scenario import RESOURCES, End, outcome_of, play
-from tools.testing.witness import Witness
-from tools.testing.world import World, install_crd
 
 # Quick to try again, quick to list: a test need not wait as long as a cluster may.
 _HASTE = ("--retry-base=1", "--request-timeout=5", "--relist-interval=5", "--log-level=info")
@@ -32,7 +32,7 @@ class Theatre:
 
     plane: Plane
     kubelet: Kubelet
-    witness: Witness
+    witness: HistoryRecorder
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def theatre() -> Iterator[Theatre]:
     """A control plane of its own, since its parts are to be killed."""
     # The Job controller's default of 20 calls a second would set the pace.
     plane = Plane(controller_flags=("--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-job-syncs=20"))
-    with plane, Kubelet(plane.api, outcome_of) as kubelet, Witness(plane.api) as witness:
+    with plane, Kubelet(plane.api, outcome_of) as kubelet, HistoryRecorder(plane.api) as witness:
         install_crd(plane.api)
         yield Theatre(plane, kubelet, witness)
 
@@ -48,44 +48,46 @@ def theatre() -> Iterator[Theatre]:
 class Stage:
     """Namespaces with the operators that serve them, all behind one proxy."""
 
-    def __init__(self, theatre: Theatre, worlds: Sequence[World], proxy: Proxy, kubeconfig: Path) -> None:
-        self.theatre, self.worlds, self.proxy = theatre, worlds, proxy
+    def __init__(self, theatre: Theatre, namespaces: Sequence[Namespace], proxy: Proxy, kubeconfig: Path) -> None:
+        self.theatre, self.namespaces, self.proxy = theatre, namespaces, proxy
         self._kubeconfig = kubeconfig
 
     def operator(self, *options: str) -> Operator:
         """An operator for these namespaces, not started yet."""
-        spaces = ",".join(world.namespace for world in self.worlds)
+        spaces = ",".join(namespace.name for namespace in self.namespaces)
         return Operator(self._kubeconfig, f"--namespaces={spaces}", *_HASTE, *options)
 
     @property
-    def world(self) -> World:
+    def namespace(self) -> Namespace:
         """The only namespace."""
-        (world,) = self.worlds
-        return world
+        (namespace,) = self.namespaces
+        return namespace
 
     def play(self) -> dict[str, End]:
         """The whole play in the only namespace, and how it ends; a lie on the way is an error."""
-        return perform(self.theatre, self.world)
+        return perform(self.theatre, self.namespace)
 
 
-def perform(theatre: Theatre, world: World, resources: Mapping[str, Mapping[str, Any]] = RESOURCES) -> dict[str, End]:
+def perform(
+    theatre: Theatre, namespace: Namespace, resources: Mapping[str, Mapping[str, Any]] = RESOURCES
+) -> dict[str, End]:
     """The whole play in a namespace, and how it ends; a lie on the way is an error."""
-    ends = play(world, theatre.witness, resources)
-    lies = find_lies(theatre.witness.events(world.namespace), theatre.kubelet.volumes)
+    ends = play(namespace, theatre.witness, resources)
+    lies = find_violations(theatre.witness.events(namespace.name), theatre.kubelet.volumes)
     assert not lies, "\n".join(lies)
     return ends
 
 
 @contextmanager
-def stage(theatre: Theatre, namespaces: int = 1) -> Iterator[Stage]:
+def stage(theatre: Theatre, count: int = 1) -> Iterator[Stage]:
     """A stage with new namespaces; there is no operator yet."""
     plane = theatre.plane
     with ExitStack() as stack:
         proxy = stack.enter_context(Proxy(plane.url, plane.ca))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        worlds = [World(plane.api) for _ in range(namespaces)]
-        kubeconfig = proxy.kubeconfig(plane.token, folder / "kubeconfig", worlds[0].namespace)
-        yield Stage(theatre, worlds, proxy, kubeconfig)
+        namespaces = [Namespace(plane.api) for _ in range(count)]
+        kubeconfig = proxy.kubeconfig(plane.token, folder / "kubeconfig", namespaces[0].name)
+        yield Stage(theatre, namespaces, proxy, kubeconfig)
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def serving(stage: Stage, *options: str, operators: int = 1) -> Iterator[Sequenc
         yield running
 
 
-def created_twice(calls: Sequence[Call]) -> list[str]:
+def created_twice(calls: Sequence[ApiRequest]) -> list[str]:
     """Names of Jobs for which the API server accepted two creations.
 
     Not those of the resource that is deleted in the play: between the look at it and the creation it may go, and its

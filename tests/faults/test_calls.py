@@ -46,12 +46,12 @@ CASES: Mapping[str, tuple[Rule, ...]] = {
 @pytest.fixture(scope="module")
 def crowded(theatre: Theatre) -> Iterator[tuple[Stage, Mapping[str, Future[Mapping[str, End]]]]]:
     """All cases at once, each in its namespace."""
-    with stage(theatre, namespaces=len(CASES)) as crowd, ThreadPoolExecutor(len(CASES)) as pool:
-        by_case = dict(zip(CASES, crowd.worlds, strict=True))
+    with stage(theatre, count=len(CASES)) as crowd, ThreadPoolExecutor(len(CASES)) as pool:
+        by_case = dict(zip(CASES, crowd.namespaces, strict=True))
         with serving(crowd, ALONE):
             for case, rules in CASES.items():
                 for rule in rules:
-                    rule.path = f"/namespaces/{by_case[case].namespace}/{_OURS}"
+                    rule.path = f"/namespaces/{by_case[case].name}/{_OURS}"
                 crowd.proxy.add(*rules)
             yield crowd, {case: pool.submit(perform, theatre, by_case[case]) for case in CASES}
 

@@ -13,11 +13,11 @@ from typing import Self
 import pytest
 
 from tests.faults.stage import ALONE, Theatre, created_twice, perform, serving, stage
-from tools.testing.calls import Call, Record
+from tools.testing.api_requests import ApiRequest, RequestLog
 from tools.testing.faults import Crash, Rule
+from tools.testing.milestones import step_of, steps
 from tools.testing.operator import Operator
 from tools.testing.scenario import RESOURCES, End
-from tools.testing.steps import step_of, steps
 
 # Every write that each of these must make on its way. Others tell how far things are, and may be left out.
 STEPS = {
@@ -40,7 +40,7 @@ def _name(kind: str, number: int, after: bool) -> str:
     return f"{kind}.{number}.{'after' if after else 'before'}"
 
 
-def _is(step: str) -> Callable[[Call], bool]:
+def _is(step: str) -> Callable[[ApiRequest], bool]:
     return lambda call: step_of(call) == step
 
 
@@ -75,7 +75,7 @@ class Reviver:
 
 
 @pytest.fixture(scope="module")
-def crashed(theatre: Theatre) -> Iterator[tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver]]:
+def crashed(theatre: Theatre) -> Iterator[tuple[Mapping[str, End], Mapping[str, Rule], RequestLog, Reviver]]:
     """One resource for each point at which the operator is killed, all at once."""
     with stage(theatre) as deadly, serving(deadly, ALONE) as (operator,), Reviver(operator) as reviver:
         rules = {
@@ -89,12 +89,12 @@ def crashed(theatre: Theatre) -> Iterator[tuple[Mapping[str, End], Mapping[str, 
         }
         deadly.proxy.add(*rules.values())
         resources = {name: RESOURCES[name.partition(".")[0]] for name in rules}
-        yield perform(theatre, deadly.world, resources), rules, deadly.proxy.record, reviver
+        yield perform(theatre, deadly.namespace, resources), rules, deadly.proxy.record, reviver
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: _name(*point))
 def test_it_ends_as_without_the_crash(
-    crashed: tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver],
+    crashed: tuple[Mapping[str, End], Mapping[str, Rule], RequestLog, Reviver],
     undisturbed: Mapping[str, End],
     point: tuple[str, int, bool],
 ) -> None:
@@ -102,7 +102,9 @@ def test_it_ends_as_without_the_crash(
     assert ends[_name(*point)] == undisturbed[point[0]]
 
 
-def test_it_was_killed_at_every_write(crashed: tuple[Mapping[str, End], Mapping[str, Rule], Record, Reviver]) -> None:
+def test_it_was_killed_at_every_write(
+    crashed: tuple[Mapping[str, End], Mapping[str, Rule], RequestLog, Reviver],
+) -> None:
     _, rules, record, reviver = crashed
     missed = [
         f"{kind}: {STEPS[kind][number]} ({'after' if after else 'before'})"
@@ -115,6 +117,8 @@ def test_it_was_killed_at_every_write(crashed: tuple[Mapping[str, End], Mapping[
 
 
 @pytest.mark.parametrize("kind", STEPS)
-def test_these_are_all_the_writes_that_there_are(good_day: tuple[Mapping[str, End], Sequence[Call]], kind: str) -> None:
+def test_these_are_all_the_writes_that_there_are(
+    good_day: tuple[Mapping[str, End], Sequence[ApiRequest]], kind: str
+) -> None:
     ours = re.compile(rf"/(jobs/{kind}-\w+-\w+-\d+|shardedcheckpoints/{kind}/status)$")
     assert steps(call for call in good_day[1] if ours.search(call.place)) == STEPS[kind]

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tools.testing.calls import read_call
+from tools.testing.api_requests import parse_request
 from tools.testing.faults import Crash, Cut, Drop, Duplicate, Fault, Lost, Refusal, Rule, Silence, Slow, StreamError
 from tools.testing.proxy import Proxy
 
@@ -158,9 +158,9 @@ def _told(line: str) -> object:
 
 def test_a_rule_counts_what_it_matches() -> None:
     rule = Rule("write", "/jobs", Lost(), nth=2, every=3, times=2)
-    call = read_call("POST", JOBS, {}, "", b"{}")
+    call = parse_request("POST", JOBS, {}, "", b"{}")
     assert [rule.hit(call) for _ in range(9)] == [False, True, False, False, True, False, False, False, False]
-    assert not rule.hit(read_call("GET", JOBS, {}, "", b""))
+    assert not rule.hit(parse_request("GET", JOBS, {}, "", b""))
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_a_rule_counts_what_it_matches() -> None:
     ],
 )
 def test_a_request_is_understood(method: str, path: str, query: dict[str, str], content: str, told: str) -> None:
-    assert read_call(method, path, query, content, b"").what == told
+    assert parse_request(method, path, query, content, b"").what == told

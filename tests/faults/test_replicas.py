@@ -29,7 +29,7 @@ def _leader(operators: Sequence[Operator]) -> Operator:
 
 def _wait_for_work(stage: Stage) -> None:
     jobs = stage.theatre.witness.latest
-    wait_until(lambda: len(jobs(stage.world.namespace, "job")) >= 3, "the first Jobs", 60)
+    wait_until(lambda: len(jobs(stage.namespace.name, "job")) >= 3, "the first Jobs", 60)
 
 
 def kill_leader(stage: Stage, operators: Sequence[Operator]) -> None:

@@ -29,7 +29,7 @@ def test_it_ends_as_on_a_good_day(
         pid = operator.pid
         with ThreadPoolExecutor(1) as pool:
             play = pool.submit(disturbed.play)
-            seen, namespace = theatre.witness.latest, disturbed.world.namespace
+            seen, namespace = theatre.witness.latest, disturbed.namespace.name
             # Who creates the resources is no operator, and does not try again.
             wait_until(lambda: len(seen(namespace, "resource")) == len(RESOURCES), "all resources", 60)
             wait_until(lambda: len(seen(namespace, "job")) >= 3, "the first Jobs", 60)

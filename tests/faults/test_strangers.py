@@ -10,11 +10,11 @@ import pytest
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
 from tests.faults.stage import ALONE, Theatre, serving, stage
 from tools.cluster.api import wait_until
-from tools.testing.calls import Call
-from tools.testing.pods import RUNNING, Outcome
+from tools.testing.api_requests import ApiRequest
+from tools.testing.history_recorder import LABEL
+from tools.testing.namespace import Namespace
+from tools.testing.pod_outcomes import RUNNING, Outcome
 from tools.testing.scenario import outcome_of
-from tools.testing.witness import LABEL
-from tools.testing.world import World
 
 HELD = "held"
 KEY = "e" * 16
@@ -66,31 +66,31 @@ def labels_of(resource: Any, job: str) -> dict[str, str]:
     }
 
 
-def forge_pod(world: World, name: str, resource: Any, job: str, ended: bool) -> None:
+def forge_pod(namespace: Namespace, name: str, resource: Any, job: str, ended: bool) -> None:
     """A pod that looks like the Job's, by all that a stranger may set."""
     body = {"metadata": {"name": name, "labels": labels_of(resource, job)}, "spec": POD}
-    world.api.call("POST", world.path("pods"), body)
+    namespace.api.call("POST", namespace.path("pods"), body)
     began = {"startedAt": "2026-01-01T00:00:00Z"}
     state: dict[str, Any] = {"running": began}
     if ended:
         state = {"terminated": {**began, "exitCode": 0, "message": lie(), "finishedAt": "2026-01-01T00:00:01Z"}}
     container = {"name": "worker", "image": "i", "imageID": "i", "ready": False, "restartCount": 0, "state": state}
     status = {"phase": "Succeeded" if ended else "Running", "containerStatuses": [container]}
-    path = f"{world.path('pods', name)}/status"
-    world.api.call("PATCH", path, {"status": status}, "application/merge-patch+json")
+    path = f"{namespace.path('pods', name)}/status"
+    namespace.api.call("PATCH", path, {"status": status}, "application/merge-patch+json")
 
 
-def forge_job(world: World, name: str, resource: Any, **metadata: Any) -> None:
+def forge_job(namespace: Namespace, name: str, resource: Any, **metadata: Any) -> None:
     """A Job that never ends and looks like the resource's."""
     labels = labels_of(resource, name)
     spec = {"suspend": True, "template": {"spec": POD}}
     body = {"metadata": {"name": name, "labels": labels, "finalizers": ["example.com/stay"], **metadata}, "spec": spec}
-    world.api.call("POST", world.path("jobs"), body)
+    namespace.api.call("POST", namespace.path("jobs"), body)
 
 
 def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, release: list[bool]) -> None:
-    with stage(theatre, namespaces=2) as play, serving(play, ALONE):
-        ours, theirs = play.worlds
+    with stage(theatre, count=2) as play, serving(play, ALONE):
+        ours, theirs = play.namespaces
         resource = ours.create(HELD)
         wait_until(lambda: "Running" in str(ours.read(HELD).get("status", {}).get("conditions")), "the pod running", 60)
         (job,) = ours.jobs(HELD)
@@ -106,14 +106,14 @@ def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, 
         forge_job(theirs, "forged-by-reference", resource, ownerReferences=[reference])
         forge_job(theirs, name, resource)
         forge_job(ours, "forged-by-label", resource)
-        for world in (ours, theirs):
+        for namespace in (ours, theirs):
             for number in range(3):
-                forge_pod(world, f"forged-runs-{number}", resource, name, ended=False)
-                forge_pod(world, f"forged-ended-{number}", resource, name, ended=True)
+                forge_pod(namespace, f"forged-runs-{number}", resource, name, ended=False)
+                forge_pod(namespace, f"forged-ended-{number}", resource, name, ended=True)
         # What is made after them comes after them in every watch.
-        for world in (ours, theirs):
-            world.create("good")
-            world.wait("good")
+        for namespace in (ours, theirs):
+            namespace.create("good")
+            namespace.wait("good")
         calls = play.proxy.record.calls[before:]
         assert not [call for call in calls if _about(call, "forged") or _reads_one(call, theirs, name)]
         assert not [call for call in calls if call.writes and call.target() == HELD], "nothing about it has changed"
@@ -121,25 +121,25 @@ def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, 
         release.append(True)
         ready = ours.wait(HELD)
         status = ready["status"]
-        assert status["artifact"]["path"] in theatre.kubelet.volumes.artifacts[ours.namespace, "shards"]
+        assert status["artifact"]["path"] in theatre.kubelet.volumes.artifacts[ours.name, "shards"]
         assert "evil" not in str(status)
         assert "mallory" not in str(status)
         assert status["attempt"] == 2
         assert not [call for call in play.proxy.record.calls if _about(call, "forged")]
-        for world in (ours, theirs):
-            _let_go(world)
+        for namespace in (ours, theirs):
+            _let_go(namespace)
 
 
-def _about(call: Call, word: str) -> bool:
+def _about(call: ApiRequest, word: str) -> bool:
     return word in call.path or word in call.target()
 
 
-def _reads_one(call: Call, world: World, name: str) -> bool:
-    return call.namespace == world.namespace and call.name == name
+def _reads_one(call: ApiRequest, namespace: Namespace, name: str) -> bool:
+    return call.namespace == namespace.name and call.name == name
 
 
-def _let_go(world: World) -> None:
-    for job in world.objects("jobs"):
+def _let_go(namespace: Namespace) -> None:
+    for job in namespace.objects("jobs"):
         if job["metadata"].get("finalizers"):
-            path = world.path("jobs", job["metadata"]["name"])
-            world.api.call("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+            path = namespace.path("jobs", job["metadata"]["name"])
+            namespace.api.call("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")

@@ -9,7 +9,7 @@ import pytest
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.kubeconfig import log_in
 from tools.control_plane.plane import Plane
-from tools.testing.world import World, install_crd
+from tools.testing.namespace import Namespace, install_crd
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,9 @@ def served(plane: Plane) -> Plane:
 
 
 @pytest.fixture
-def world(served: Plane) -> World:
+def namespace(served: Plane) -> Namespace:
     """A namespace of the test's own."""
-    return World(served.api)
+    return Namespace(served.api)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.queue import WorkQueue
 from shardwright_operator.runtime.resource_metrics import Tally
 from tools.cluster.api import wait_until
-from tools.testing.world import World
+from tools.testing.namespace import Namespace
 
 CONFIG = Config("engine:test", "prepare:test")
 
@@ -37,18 +37,18 @@ CONFIG = Config("engine:test", "prepare:test")
 class Replica:
     """The part of an operator between decision and API server, with a cache that only the test fills."""
 
-    def __init__(self, client: Client, world: World) -> None:
-        self.client, self.world = client, world
+    def __init__(self, client: Client, namespace: Namespace) -> None:
+        self.client, self.namespace = client, namespace
         self.cache, self.memory = Cache(), Memory()
         self.observer = Observer(client, self.cache, self.memory, CONFIG)
         self.executor = Executor(client, self.cache, self.memory, self.observer, Recorder(client))
 
     def see(self, name: str = "model") -> None:
         """A watch tells of the resource as it is now."""
-        self.cache.put(CHECKPOINTS, convert.resource(self.world.read(name)))
+        self.cache.put(CHECKPOINTS, convert.resource(self.namespace.read(name)))
 
     async def look(self, name: str = "model") -> Sight:
-        sight = await self.observer.observe(Key(self.world.namespace, name))
+        sight = await self.observer.observe(Key(self.namespace.name, name))
         assert sight is not None
         return sight
 
@@ -61,9 +61,9 @@ class Replica:
 
 
 @pytest.fixture
-def replica(client: Client, world: World) -> Replica:
-    world.create("model")
-    replica = Replica(client, world)
+def replica(client: Client, namespace: Namespace) -> Replica:
+    namespace.create("model")
+    replica = Replica(client, namespace)
     replica.see()
     return replica
 
@@ -73,201 +73,205 @@ def condition(kind: str, status: Any = "True", reason: str = "Progressing") -> C
     return Condition(type=kind, status=status, reason=reason, message="m", last_transition_time=moment)
 
 
-async def test_the_attempt_is_on_record_before_its_job_exists(replica: Replica, world: World) -> None:
+async def test_the_attempt_is_on_record_before_its_job_exists(replica: Replica, namespace: Namespace) -> None:
     await replica.step()
-    recorded = world.read("model")["status"]["job"]
+    recorded = namespace.read("model")["status"]["job"]
     assert recorded["attempt"] == 1
-    assert not world.jobs("model")
+    assert not namespace.jobs("model")
     await replica.step()
-    assert [job["metadata"]["name"] for job in world.jobs("model")] == [recorded["name"]]
+    assert [job["metadata"]["name"] for job in namespace.jobs("model")] == [recorded["name"]]
     await replica.step()
-    assert len(world.jobs("model")) == 1
+    assert len(namespace.jobs("model")) == 1
 
 
-async def test_what_is_on_record_is_done_before_others_get_their_turn(replica: Replica, world: World) -> None:
-    queue, metrics, ours = WorkQueue[Key](), Metrics(), Key(world.namespace, "model")
+async def test_what_is_on_record_is_done_before_others_get_their_turn(replica: Replica, namespace: Namespace) -> None:
+    queue, metrics, ours = WorkQueue[Key](), Metrics(), Key(namespace.name, "model")
     workers = Workers(queue, replica.observer, decide, replica.executor, CONFIG, metrics, Tally(metrics))
     queue.add(ours)
     assert (await queue.get())[0] == ours
-    queue.add(Key(world.namespace, "waits"))
+    queue.add(Key(namespace.name, "waits"))
     await workers.reconcile(ours)
     queue.done(ours)
     assert (await queue.get())[0] == ours
 
 
-async def test_a_condition_that_is_left_out_goes_away(replica: Replica, world: World) -> None:
+async def test_a_condition_that_is_left_out_goes_away(replica: Replica, namespace: Namespace) -> None:
     sight = await replica.look()
     first = Status(observed_generation=1, conditions=[condition("Ready"), condition("Reconciling")])
     await replica.executor.execute(sight, Plan(first))
     second = Status(observed_generation=1, conditions=[condition("Ready")])
     await replica.executor.execute(await replica.look(), Plan(second))
-    assert [one["type"] for one in world.read("model")["status"]["conditions"]] == ["Ready"]
+    assert [one["type"] for one in namespace.read("model")["status"]["conditions"]] == ["Ready"]
 
 
-async def test_an_unchanged_status_is_not_written(replica: Replica, world: World) -> None:
+async def test_an_unchanged_status_is_not_written(replica: Replica, namespace: Namespace) -> None:
     status = Status(observed_generation=1, conditions=[condition("Ready")])
     assert (await replica.executor.execute(await replica.look(), Plan(status))).wrote_status
-    version = world.read("model")["metadata"]["resourceVersion"]
+    version = namespace.read("model")["metadata"]["resourceVersion"]
     assert not (await replica.executor.execute(await replica.look(), Plan(status))).wrote_status
-    assert world.read("model")["metadata"]["resourceVersion"] == version
+    assert namespace.read("model")["metadata"]["resourceVersion"] == version
 
 
-async def test_a_stale_view_writes_no_status_and_looks_again(replica: Replica, world: World) -> None:
+async def test_a_stale_view_writes_no_status_and_looks_again(replica: Replica, namespace: Namespace) -> None:
     stale = await replica.look()
-    world.change("model", verification="Digests")
+    namespace.change("model", verification="Digests")
     with pytest.raises(Conflict):
         await replica.executor.execute(stale, Plan(Status(observed_generation=1)))
     assert (await replica.look()).observed.resource.generation == 2, "no watch told; the doubt made it look"
 
 
-async def test_a_resource_of_the_same_name_does_not_get_the_earlier_ones_status(replica: Replica, world: World) -> None:
+async def test_a_resource_of_the_same_name_does_not_get_the_earlier_ones_status(
+    replica: Replica, namespace: Namespace
+) -> None:
     stale = await replica.look()
-    world.delete("shardedcheckpoints", "model")
-    world.create("model")
+    namespace.delete("shardedcheckpoints", "model")
+    namespace.create("model")
     with pytest.raises(Conflict):
         await replica.executor.execute(stale, Plan(Status(observed_generation=7)))
-    assert world.read("model")["status"] == {"observedGeneration": -1}
+    assert namespace.read("model")["status"] == {"observedGeneration": -1}
 
 
-async def test_two_leaders_at_once_make_one_job(client: Client, world: World, replica: Replica) -> None:
-    other = Replica(client, world)
+async def test_two_leaders_at_once_make_one_job(client: Client, namespace: Namespace, replica: Replica) -> None:
+    other = Replica(client, namespace)
     other.see()
     for _ in range(4):
         await asyncio.gather(replica.step(), other.step(), return_exceptions=True)
-    assert len(world.jobs("model")) == 1
-    assert world.read("model")["status"]["attempt"] == 1
+    assert len(namespace.jobs("model")) == 1
+    assert namespace.read("model")["status"]["attempt"] == 1
 
 
-async def test_a_job_of_ours_that_no_watch_told_of_is_adopted(client: Client, world: World, replica: Replica) -> None:
+async def test_a_job_of_ours_that_no_watch_told_of_is_adopted(
+    client: Client, namespace: Namespace, replica: Replica
+) -> None:
     await replica.step()
-    other = Replica(client, world)
+    other = Replica(client, namespace)
     other.see()
     await other.step()
     await replica.step()
     sight = await replica.look()
     assert [job.owned for job in sight.observed.jobs] == [True]
-    assert len(world.jobs("model")) == 1
+    assert len(namespace.jobs("model")) == 1
 
 
-async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Client, world: World) -> None:
+async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Client, namespace: Namespace) -> None:
     await replica.step()
     before = await replica.look()
     plan = decide(datetime.now(UTC), CONFIG, before.observed)
     (action,) = plan.actions
     assert isinstance(action, CreateJob)
-    await client.create(JOBS, world.namespace, action.body)  # the answer to our own first try was lost
+    await client.create(JOBS, namespace.name, action.body)  # the answer to our own first try was lost
     done = await replica.executor.execute(before, plan)
     assert not done.refused
     assert [job.owned for job in (await replica.look()).observed.jobs] == [True]
 
 
-async def test_a_resource_that_went_unnoticed_gets_no_job(replica: Replica, world: World) -> None:
+async def test_a_resource_that_went_unnoticed_gets_no_job(replica: Replica, namespace: Namespace) -> None:
     await replica.step()
-    world.delete("shardedcheckpoints", "model")
+    namespace.delete("shardedcheckpoints", "model")
     with pytest.raises(Conflict):
         await replica.step()
-    assert not world.jobs("model")
-    assert await replica.observer.observe(Key(world.namespace, "model")) is None
+    assert not namespace.jobs("model")
+    assert await replica.observer.observe(Key(namespace.name, "model")) is None
 
 
-async def test_a_resource_that_changed_unnoticed_gets_no_job(replica: Replica, world: World) -> None:
+async def test_a_resource_that_changed_unnoticed_gets_no_job(replica: Replica, namespace: Namespace) -> None:
     await replica.step()
-    world.change("model", engine={"dtype": "float16"})
+    namespace.change("model", engine={"dtype": "float16"})
     with pytest.raises(Conflict):
         await replica.step()
-    assert not world.jobs("model")
+    assert not namespace.jobs("model")
 
 
 async def test_a_foreign_job_of_our_name_is_a_conflict_until_it_is_gone(
-    replica: Replica, client: Client, world: World
+    replica: Replica, client: Client, namespace: Namespace
 ) -> None:
     await replica.step()
-    name = world.read("model")["status"]["job"]["name"]
+    name = namespace.read("model")["status"]["job"]["name"]
     pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
     foreign = {"metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
-    created = await client.create(JOBS, world.namespace, foreign)
+    created = await client.create(JOBS, namespace.name, foreign)
     await replica.step()
     plan = await replica.step()
     ready = plan.status.condition("Ready")
     assert ready is not None
     assert ready.reason == "NameConflict"
-    assert len(world.objects("jobs")) == 1
-    assert world.objects("jobs")[0]["metadata"]["uid"] == created["metadata"]["uid"]
-    await client.delete(JOBS, world.namespace, name, created["metadata"]["uid"])
+    assert len(namespace.objects("jobs")) == 1
+    assert namespace.objects("jobs")[0]["metadata"]["uid"] == created["metadata"]["uid"]
+    await client.delete(JOBS, namespace.name, name, created["metadata"]["uid"])
     await replica.step()
-    assert [job["metadata"]["name"] for job in world.jobs("model")] == [name]
+    assert [job["metadata"]["name"] for job in namespace.jobs("model")] == [name]
 
 
-async def test_a_live_job_missing_in_the_cache_is_not_taken_for_vanished(client: Client, world: World) -> None:
-    world.create("model")
-    first = Replica(client, world)
+async def test_a_live_job_missing_in_the_cache_is_not_taken_for_vanished(client: Client, namespace: Namespace) -> None:
+    namespace.create("model")
+    first = Replica(client, namespace)
     first.see()
     for _ in range(3):
         await first.step()
-    assert world.read("model")["status"]["job"].get("startedAt")
-    blind = Replica(client, world)  # a cache that knows the resource and none of its Jobs
+    assert namespace.read("model")["status"]["job"].get("startedAt")
+    blind = Replica(client, namespace)  # a cache that knows the resource and none of its Jobs
     blind.see()
     await blind.step()
-    assert len(world.jobs("model")) == 1
-    assert "lastFailure" not in world.read("model")["status"]
+    assert len(namespace.jobs("model")) == 1
+    assert "lastFailure" not in namespace.read("model")["status"]
 
 
-async def test_a_live_job_that_has_lost_its_label_is_still_ours(replica: Replica, world: World) -> None:
+async def test_a_live_job_that_has_lost_its_label_is_still_ours(replica: Replica, namespace: Namespace) -> None:
     for _ in range(3):
         await replica.step()
-    (job,) = world.jobs("model")
-    key = Key(world.namespace, job["metadata"]["name"])
+    (job,) = namespace.jobs("model")
+    key = Key(namespace.name, job["metadata"]["name"])
     body = {"metadata": {"labels": {"shardwright.io/checkpoint-uid": None}}}
-    world.api.call("PATCH", world.path("jobs", key.name), body, "application/merge-patch+json")
+    namespace.api.call("PATCH", namespace.path("jobs", key.name), body, "application/merge-patch+json")
     replica.cache.remove(JOBS, key, job["metadata"]["uid"])  # as a watch by label tells of it
     for _ in range(2):
         await replica.step()
     assert [one.owned for one in (await replica.look()).observed.jobs] == [True]
-    assert len(world.jobs("model")) == 1
-    assert "lastFailure" not in world.read("model")["status"]
+    assert len(namespace.jobs("model")) == 1
+    assert "lastFailure" not in namespace.read("model")["status"]
 
 
-async def test_a_refused_job_is_told_in_the_servers_words(replica: Replica, world: World) -> None:
+async def test_a_refused_job_is_told_in_the_servers_words(replica: Replica, namespace: Namespace) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
-    path = world.path("resourcequotas", "none")
-    world.api.call("POST", world.path("resourcequotas"), quota)
-    wait_until(lambda: "hard" in world.api.call("GET", path).get("status", {}), "the quota being counted", 60)
+    path = namespace.path("resourcequotas", "none")
+    namespace.api.call("POST", namespace.path("resourcequotas"), quota)
+    wait_until(lambda: "hard" in namespace.api.call("GET", path).get("status", {}), "the quota being counted", 60)
     for _ in range(3):
         await replica.step()
-    ready = Status.model_validate(world.read("model")["status"]).condition("Ready")
+    ready = Status.model_validate(namespace.read("model")["status"]).condition("Ready")
     assert ready is not None
     assert ready.reason == "PodNotCreated"
     assert "exceeded quota" in ready.message
-    world.delete("resourcequotas", "none")
+    namespace.delete("resourcequotas", "none")
     for _ in range(2):
         await replica.step()
-    assert len(world.jobs("model")) == 1
+    assert len(namespace.jobs("model")) == 1
     assert (await replica.step()).status.condition("Ready").reason == "Progressing"  # type: ignore[union-attr]
 
 
-async def test_only_the_job_that_was_meant_is_deleted(replica: Replica, world: World) -> None:
+async def test_only_the_job_that_was_meant_is_deleted(replica: Replica, namespace: Namespace) -> None:
     await replica.step()
     await replica.step()
-    (job,) = world.jobs("model")
+    (job,) = namespace.jobs("model")
     name = job["metadata"]["name"]
     sight = await replica.look()
     wrong = Plan(sight.observed.resource.status, (DeleteJob(name, "11111111-1111-1111-1111-111111111111"),))
     await replica.executor.execute(sight, wrong)
-    assert len(world.jobs("model")) == 1
+    assert len(namespace.jobs("model")) == 1
     right = Plan(sight.observed.resource.status, (DeleteJob(name, job["metadata"]["uid"]),))
     await replica.executor.execute(sight, right)
     assert not (await replica.look()).observed.jobs
 
 
-async def test_a_job_is_suspended_and_resumed(replica: Replica, world: World) -> None:
+async def test_a_job_is_suspended_and_resumed(replica: Replica, namespace: Namespace) -> None:
     await replica.step()
     await replica.step()
-    (job,) = world.jobs("model")
+    (job,) = namespace.jobs("model")
     for suspend in (True, False):
         sight = await replica.look()
         action = SuspendJob(job["metadata"]["name"], job["metadata"]["uid"], suspend)
         await replica.executor.execute(sight, Plan(sight.observed.resource.status, (action,)))
-        assert world.jobs("model")[0]["spec"]["suspend"] is suspend
+        assert namespace.jobs("model")[0]["spec"]["suspend"] is suspend
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -292,21 +296,21 @@ def absurd(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 async def test_a_refused_status_makes_way_for_one_that_is_taken(
-    replica: Replica, world: World, absurd: dict[str, Any]
+    replica: Replica, namespace: Namespace, absurd: dict[str, Any]
 ) -> None:
     await replica.step()
     await replica.step()
-    (job,) = world.jobs("model")
+    (job,) = namespace.jobs("model")
     sight = await replica.look()
     done = await replica.executor.execute(sight, Plan(_forced(sight.observed.resource.status, absurd)))
     assert done.wrote_status
-    status = world.read("model")["status"]
+    status = namespace.read("model")["status"]
     assert (status["job"]["name"], status["attempt"]) == (job["metadata"]["name"], 1)
     assert "lastFailure" not in status, "the Job has not ended"
 
 
 async def test_an_attempt_whose_report_leads_to_a_refused_status_counts(
-    replica: Replica, world: World, absurd: dict[str, Any]
+    replica: Replica, namespace: Namespace, absurd: dict[str, Any]
 ) -> None:
     await replica.step()
     await replica.step()
@@ -317,7 +321,7 @@ async def test_an_attempt_whose_report_leads_to_a_refused_status_counts(
     ended = replace(sight.observed, jobs=(replace(job, complete=True, finished_at=now),), pods=(pod,))
     success = _forced(ended.resource.status, {"job": None, **absurd})
     await replica.executor.execute(Sight(ended), Plan(success))
-    status = world.read("model")["status"]
+    status = namespace.read("model")["status"]
     assert status["attempt"] == 1
     assert "job" not in status
     assert status["retry"]["failures"] == 1
@@ -326,7 +330,7 @@ async def test_an_attempt_whose_report_leads_to_a_refused_status_counts(
     assert len(status["lastFailure"]["message"]) < 1000
 
 
-async def test_where_all_is_refused_the_job_and_the_count_stay(replica: Replica, world: World) -> None:
+async def test_where_all_is_refused_the_job_and_the_count_stay(replica: Replica, namespace: Namespace) -> None:
     for _ in range(3):
         await replica.step()
     sight = await replica.look()
@@ -337,17 +341,17 @@ async def test_where_all_is_refused_the_job_and_the_count_stay(replica: Replica,
     plan = Plan(_forced(before, {**absurd, "conditions": []}))
     with pytest.raises(Invalid):  # so that it is not tried again at once
         await replica.executor.execute(Sight(replace(sight.observed, resource=resource)), plan)
-    status = Status.model_validate(world.read("model")["status"])
+    status = Status.model_validate(namespace.read("model")["status"])
     ready = status.condition("Ready")
     assert ready is not None
     assert (ready.status, ready.reason) == ("False", "WorkerProtocolError")
     assert "The API server refuses the status: " in ready.message
     assert (status.attempt, status.job and status.job.name) == (before.attempt, before.job.name)
-    assert len(world.jobs("model")) == 1
+    assert len(namespace.jobs("model")) == 1
 
 
-async def test_a_claim_that_exists_is_looked_at_and_not_replaced(replica: Replica, world: World) -> None:
-    before = world.api.call("GET", world.path("persistentvolumeclaims", "shards"))
+async def test_a_claim_that_exists_is_looked_at_and_not_replaced(replica: Replica, namespace: Namespace) -> None:
+    before = namespace.api.call("GET", namespace.path("persistentvolumeclaims", "shards"))
     sight = await replica.look()
     body = {"metadata": {"name": "shards"}, "spec": before["spec"]}
     await replica.executor.execute(sight, Plan(sight.observed.resource.status, (CreateClaim(body),)))
@@ -356,22 +360,22 @@ async def test_a_claim_that_exists_is_looked_at_and_not_replaced(replica: Replic
     assert (claim.uid, claim.owned_by_us) == (before["metadata"]["uid"], False)
 
 
-async def test_a_resource_that_is_gone_is_seen_as_gone(replica: Replica, world: World) -> None:
-    key = Key(world.namespace, "model")
-    world.delete("shardedcheckpoints", "model")
+async def test_a_resource_that_is_gone_is_seen_as_gone(replica: Replica, namespace: Namespace) -> None:
+    key = Key(namespace.name, "model")
+    namespace.delete("shardedcheckpoints", "model")
     replica.memory.of(key).doubtful = True
     assert await replica.observer.observe(key) is None
     assert replica.cache.resources.get(key) is None
 
 
-async def test_a_status_wiped_by_somebody_grows_again(replica: Replica, world: World) -> None:
+async def test_a_status_wiped_by_somebody_grows_again(replica: Replica, namespace: Namespace) -> None:
     for _ in range(3):
         await replica.step()
-    path = f"{world.path('shardedcheckpoints', 'model')}/status"
-    world.api.call("PATCH", path, {"status": None}, "application/merge-patch+json")
+    path = f"{namespace.path('shardedcheckpoints', 'model')}/status"
+    namespace.api.call("PATCH", path, {"status": None}, "application/merge-patch+json")
     replica.see()
     for _ in range(3):
         await replica.step()
-    status = world.read("model")["status"]
-    assert len(world.jobs("model")) == 1
+    status = namespace.read("model")["status"]
+    assert len(namespace.jobs("model")) == 1
     assert JobStatus.model_validate(status["job"]).attempt == 1

@@ -18,14 +18,14 @@ from shardwright_operator.kube.kinds import EVENTS
 from shardwright_operator.kube.kubeconfig import Login
 from shardwright_operator.kube.observed_objects import parse
 from tests.runtime.clock import Clock
-from tools.testing.world import World
+from tools.testing.namespace import Namespace
 
 FAILED = Event("Warning", "OutOfMemory", "the pod needed more memory")
 
 
 @pytest.fixture
-def resource(world: World) -> Resource:
-    return parse(convert.resource(world.create("model")))
+def resource(namespace: Namespace) -> Resource:
+    return parse(convert.resource(namespace.create("model")))
 
 
 @pytest.fixture
@@ -36,30 +36,34 @@ async def recorder(client: Client) -> AsyncIterator[Recorder]:
     running.cancel()
 
 
-def told(world: World) -> list[Any]:
-    return [one for one in world.objects("events") if one["regarding"]["kind"] == "ShardedCheckpoint"]
+def told(namespace: Namespace) -> list[Any]:
+    return [one for one in namespace.objects("events") if one["regarding"]["kind"] == "ShardedCheckpoint"]
 
 
-async def test_an_event_is_told_about_the_resource(recorder: Recorder, resource: Resource, world: World) -> None:
+async def test_an_event_is_told_about_the_resource(
+    recorder: Recorder, resource: Resource, namespace: Namespace
+) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    (event,) = told(world)
+    (event,) = told(namespace)
     assert event["regarding"]["uid"] == resource.uid
     assert (event["type"], event["reason"], event["note"]) == ("Warning", FAILED.reason, FAILED.message)
     assert (event["reportingController"], event["reportingInstance"]) == ("shardwright.io/operator", "replica-1")
 
 
-async def test_repeated_events_become_one_with_a_series(recorder: Recorder, resource: Resource, world: World) -> None:
+async def test_repeated_events_become_one_with_a_series(
+    recorder: Recorder, resource: Resource, namespace: Namespace
+) -> None:
     for _ in range(4):
         recorder.record(resource, FAILED)
     recorder.record(resource, Event("Normal", "Succeeded", "done"))
     await recorder.drain(30)
-    counts = {event["reason"]: (event.get("series") or {}).get("count") for event in told(world)}
+    counts = {event["reason"]: (event.get("series") or {}).get("count") for event in told(namespace)}
     assert counts == {"OutOfMemory": 4, "Succeeded": None}
 
 
 async def test_a_series_goes_on_in_the_next_process(
-    recorder: Recorder, client: Client, resource: Resource, world: World
+    recorder: Recorder, client: Client, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
@@ -68,26 +72,26 @@ async def test_a_series_goes_on_in_the_next_process(
     other.record(resource, FAILED)
     await other.drain(30)
     running.cancel()
-    (event,) = told(world)
+    (event,) = told(namespace)
     assert event["series"]["count"] == 2
 
 
 async def test_a_series_begins_anew_when_its_event_has_expired(
-    recorder: Recorder, client: Client, resource: Resource, world: World
+    recorder: Recorder, client: Client, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    (event,) = told(world)
-    await client.delete(EVENTS, world.namespace, event["metadata"]["name"], event["metadata"]["uid"])
+    (event,) = told(namespace)
+    await client.delete(EVENTS, namespace.name, event["metadata"]["name"], event["metadata"]["uid"])
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    assert len(told(world)) == 1
+    assert len(told(namespace)) == 1
 
 
-async def test_a_long_message_is_cut(recorder: Recorder, resource: Resource, world: World) -> None:
+async def test_a_long_message_is_cut(recorder: Recorder, resource: Resource, namespace: Namespace) -> None:
     recorder.record(resource, Event("Warning", "OutOfMemory", "ä" * 2000))
     await recorder.drain(30)
-    (event,) = told(world)
+    (event,) = told(namespace)
     assert event["note"].endswith("…")
     assert len(event["note"].encode()) <= 1024
 

@@ -10,9 +10,9 @@ from shardwright_worker.contract.reasons import Reason
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.kubelet import Kubelet, by_stage
+from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
-from tools.testing.pods import RUNNING, Outcome, failure
-from tools.testing.world import World
+from tools.testing.pod_outcomes import RUNNING, Outcome, failure
 
 WRITING = ('verb="create"', 'verb="apply"', 'verb="patch"', 'verb="delete"', 'verb="update"')
 
@@ -20,16 +20,16 @@ QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
 
 
 @pytest.fixture
-def kubelet(served: Plane, world: World) -> Iterator[Kubelet]:
-    with Kubelet(served.api, namespace=world.namespace) as kubelet:
+def kubelet(served: Plane, namespace: Namespace) -> Iterator[Kubelet]:
+    with Kubelet(served.api, namespace=namespace.name) as kubelet:
         yield kubelet
 
 
 @pytest.fixture
-def operator(served: Plane, world: World) -> Iterator[Operator]:
+def operator(served: Plane, namespace: Namespace) -> Iterator[Operator]:
     options = (
-        f"--namespaces={world.namespace}",
-        f"--lease-namespace={world.namespace}",
+        f"--namespaces={namespace.name}",
+        f"--lease-namespace={namespace.name}",
         "--retry-base=1",
         *QUICK_LEASE,
     )
@@ -38,26 +38,26 @@ def operator(served: Plane, world: World) -> Iterator[Operator]:
         yield operator
 
 
-def test_a_resource_becomes_ready_by_two_jobs(world: World, kubelet: Kubelet, operator: Operator) -> None:
-    world.create("model")
-    ready = world.wait("model")
-    stages = [job["metadata"]["labels"]["shardwright.io/stage"] for job in world.jobs("model")]
+def test_a_resource_becomes_ready_by_two_jobs(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+    namespace.create("model")
+    ready = namespace.wait("model")
+    stages = [job["metadata"]["labels"]["shardwright.io/stage"] for job in namespace.jobs("model")]
     assert sorted(stages) == ["prepare", "shard"]
-    assert ready["status"]["artifact"]["path"] in kubelet.volumes.artifacts[(world.namespace, "shards")]
+    assert ready["status"]["artifact"]["path"] in kubelet.volumes.artifacts[(namespace.name, "shards")]
     assert ready["status"]["observedGeneration"] == ready["metadata"]["generation"]
     assert not ready["metadata"].get("finalizers")
     assert not ready["metadata"].get("annotations")
     managers = {one["manager"] for one in ready["metadata"]["managedFields"] if one.get("subresource") == "status"}
     assert managers == {"shardwright"}
-    wait_until(lambda: any(one["reason"] == "Succeeded" for one in world.objects("events")), "the event", 30)
+    wait_until(lambda: any(one["reason"] == "Succeeded" for one in namespace.objects("events")), "the event", 30)
 
 
-def test_few_calls_are_needed_and_none_when_quiet(world: World, kubelet: Kubelet, operator: Operator) -> None:
-    world.create("first")
-    world.wait("first")
+def test_few_calls_are_needed_and_none_when_quiet(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+    namespace.create("first")
+    namespace.wait("first")
     before = _calls(operator)
-    world.create("second")
-    world.wait("second")
+    namespace.create("second")
+    namespace.wait("second")
     calls = {name: value - before.get(name, 0) for name, value in _calls(operator).items()}
     reads = sum(value for name, value in calls.items() if 'verb="get"' in name)
     writing = {name: value for name, value in calls.items() if any(verb in name for verb in WRITING)}
@@ -67,102 +67,104 @@ def test_few_calls_are_needed_and_none_when_quiet(world: World, kubelet: Kubelet
     assert told <= 3, calls  # two Jobs that began, and the end
 
 
-def test_a_restart_writes_nothing(world: World, kubelet: Kubelet, operator: Operator) -> None:
-    world.create("model")
-    world.wait("model")
-    version = world.read("model")["metadata"]["resourceVersion"]
+def test_a_restart_writes_nothing(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+    namespace.create("model")
+    namespace.wait("model")
+    version = namespace.read("model")["metadata"]["resourceVersion"]
     operator.stop()
     operator.start()
     operator.wait_ready()
     wait_until(lambda: _handled(operator) >= 1, "a look at the resource", 60)
-    assert world.read("model")["metadata"]["resourceVersion"] == version
+    assert namespace.read("model")["metadata"]["resourceVersion"] == version
     assert not [name for name in _calls(operator) if any(verb in name for verb in WRITING)]
 
 
 def test_killed_at_any_point_it_goes_on_and_does_nothing_twice(
-    world: World, kubelet: Kubelet, operator: Operator
+    namespace: Namespace, kubelet: Kubelet, operator: Operator
 ) -> None:
     kubelet.script = by_stage(prepare=RUNNING, shard=RUNNING)
-    world.create("model")
+    namespace.create("model")
     for stage in ("prepare", "shard"):
-        wait_until(lambda stage=stage: bool(world.jobs("model", stage)), f"the {stage} Job", 120)  # type: ignore[misc]
+        wait_until(lambda stage=stage: bool(namespace.jobs("model", stage)), f"the {stage} Job", 120)  # type: ignore[misc]
         operator.kill()
         operator.start()
         operator.wait_ready()
         kubelet.script = by_stage(shard=RUNNING) if stage == "prepare" else by_stage()
-    world.wait("model")
-    assert len(world.jobs("model")) == 2
+    namespace.wait("model")
+    assert len(namespace.jobs("model")) == 2
 
 
 def test_a_failure_is_told_in_the_workers_words_and_tried_again(
-    world: World, kubelet: Kubelet, operator: Operator
+    namespace: Namespace, kubelet: Kubelet, operator: Operator
 ) -> None:
     kubelet.script = by_stage(shard=[failure(Reason.COMMUNICATION_FAILED, "rank 1 was lost", rank=1)])
-    world.create("model")
-    ready = world.wait("model")
-    assert len(world.jobs("model", "shard")) == 2
+    namespace.create("model")
+    ready = namespace.wait("model")
+    assert len(namespace.jobs("model", "shard")) == 2
     assert [one["reason"] for one in ready["status"]["failedAttempts"]] == ["CommunicationFailed"]
     assert "rank 1 was lost" in ready["status"]["failedAttempts"][0]["message"]
-    reasons = {one["reason"] for one in world.objects("events")}
+    reasons = {one["reason"] for one in namespace.objects("events")}
     assert "CommunicationFailed" in reasons
 
 
 @pytest.mark.parametrize("exit_code", [0, 1])
 def test_a_container_beside_the_worker_decides_nothing(
-    world: World, kubelet: Kubelet, operator: Operator, exit_code: int
+    namespace: Namespace, kubelet: Kubelet, operator: Operator, exit_code: int
 ) -> None:
     kubelet.script = lambda _: Outcome(sidecar=exit_code)
-    world.create("model")
-    assert "failedAttempts" not in world.wait("model")["status"]
-    assert len(world.jobs("model")) == 2
+    namespace.create("model")
+    assert "failedAttempts" not in namespace.wait("model")["status"]
+    assert len(namespace.jobs("model")) == 2
 
 
-def test_a_permanent_failure_stops_until_a_person_asks(world: World, kubelet: Kubelet, operator: Operator) -> None:
+def test_a_permanent_failure_stops_until_a_person_asks(
+    namespace: Namespace, kubelet: Kubelet, operator: Operator
+) -> None:
     kubelet.script = by_stage(prepare=[failure(Reason.SOURCE_INCOMPLETE, "model-00002.safetensors is missing")])
-    world.create("model")
-    stalled = world.wait("model", "Stalled")
+    namespace.create("model")
+    stalled = namespace.wait("model", "Stalled")
     assert "model-00002.safetensors is missing" in str(stalled["status"]["conditions"])
-    world.annotate("model", _requestedAt="now")
-    assert world.wait("model")["status"]["lastHandledReconcileAt"] == "now"
+    namespace.annotate("model", _requestedAt="now")
+    assert namespace.wait("model")["status"]["lastHandledReconcileAt"] == "now"
 
 
-def test_deleting_the_resource_takes_its_jobs_along(world: World, kubelet: Kubelet, operator: Operator) -> None:
+def test_deleting_the_resource_takes_its_jobs_along(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
     kubelet.script = by_stage(prepare=RUNNING)
-    world.create("model")
-    wait_until(lambda: bool(world.jobs("model")), "the Job", 120)
-    world.delete("shardedcheckpoints", "model")
-    wait_until(lambda: not world.jobs("model"), "the Job being gone", 120)
+    namespace.create("model")
+    wait_until(lambda: bool(namespace.jobs("model")), "the Job", 120)
+    namespace.delete("shardedcheckpoints", "model")
+    wait_until(lambda: not namespace.jobs("model"), "the Job being gone", 120)
     assert operator.running
 
 
-def test_a_claim_that_comes_late_is_noticed(world: World, kubelet: Kubelet, operator: Operator) -> None:
-    world.create("model", output={"persistentVolumeClaim": {"claimName": "late"}})
-    world.wait("model", reason="VolumeNotFound")
-    world.create_claim("late")
-    world.wait("model")
+def test_a_claim_that_comes_late_is_noticed(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+    namespace.create("model", output={"persistentVolumeClaim": {"claimName": "late"}})
+    namespace.wait("model", reason="VolumeNotFound")
+    namespace.create_claim("late")
+    namespace.wait("model")
 
 
-def test_two_replicas_hand_over_without_a_duplicate(served: Plane, world: World, kubelet: Kubelet) -> None:
-    options = (f"--namespaces={world.namespace}", f"--lease-namespace={world.namespace}")
+def test_two_replicas_hand_over_without_a_duplicate(served: Plane, namespace: Namespace, kubelet: Kubelet) -> None:
+    options = (f"--namespaces={namespace.name}", f"--lease-namespace={namespace.name}")
     kubelet.script = by_stage(shard=RUNNING)
     with Operator(served.kubeconfig, *options) as first, Operator(served.kubeconfig, *options) as second:
         for one in (first, second):
             one.wait_ready()
         wait_until(lambda: _leaders(first, second) == 1, "one leader", 60)
-        world.create("model")
-        wait_until(lambda: bool(world.jobs("model", "shard")), "the shard Job", 120)
+        namespace.create("model")
+        wait_until(lambda: bool(namespace.jobs("model", "shard")), "the shard Job", 120)
         leader, other = (first, second) if _leads(first) else (second, first)
         assert leader.stop() == 0
         wait_until(lambda: _leads(other), "the other leading", 60)
         kubelet.script = by_stage()
-        world.wait("model")
-    assert len(world.jobs("model")) == 2
+        namespace.wait("model")
+    assert len(namespace.jobs("model")) == 2
 
 
-def test_sigterm_ends_it_well_and_releases_the_lease(world: World, operator: Operator, served: Plane) -> None:
+def test_sigterm_ends_it_well_and_releases_the_lease(namespace: Namespace, operator: Operator, served: Plane) -> None:
     wait_until(lambda: _leads(operator), "leading", 60)
     assert operator.stop() == 0
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{world.namespace}/leases/shardwright-operator"
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace.name}/leases/shardwright-operator"
     assert served.api.call("GET", path)["spec"]["holderIdentity"] == ""
 
 

@@ -20,10 +20,10 @@ from shardwright_operator.runtime.permissions import Preflight
 from shardwright_operator.runtime.watch_supervisor import Watch
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
-from tools.testing.accounts import create_account, grant
 from tools.testing.kubelet import Kubelet
+from tools.testing.namespace import Namespace, install_crd, remove_crd
 from tools.testing.operator import Operator
-from tools.testing.world import World, install_crd, remove_crd
+from tools.testing.service_accounts import create_service_account, grant
 
 QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5", "--lease-namespace=default")
 RULES = [
@@ -78,50 +78,50 @@ def test_a_missing_definition_is_said_and_waited_for(fragile: Plane) -> None:
         assert (operator.probe("/healthz"), operator.probe("/readyz")) == (200, 503)
         install_crd(fragile.api)
         operator.wait_ready()
-        world = World(fragile.api)
-        world.create("model")
-        world.wait("model")
+        namespace = Namespace(fragile.api)
+        namespace.create("model")
+        namespace.wait("model")
         remove_crd(fragile.api)
         wait_until(lambda: operator.log().count("is not installed") >= 2, "the message again", 120)
         assert operator.probe("/healthz") == 200
         install_crd(fragile.api)
-        world.create("again")
-        world.wait("again")
+        namespace.create("again")
+        namespace.wait("again")
 
 
 @pytest.mark.parametrize("part", ["kube-apiserver", "etcd"])
 def test_a_crash_of_the_control_plane_is_survived(fragile: Plane, part: str) -> None:
     install_crd(fragile.api)
-    world = World(fragile.api)
+    namespace = Namespace(fragile.api)
     with Operator(fragile.kubeconfig, *QUICK_LEASE) as operator, Kubelet(fragile.api):
         operator.wait_ready()
         process = operator.pid
-        world.create("before")
-        world.wait("before")
+        namespace.create("before")
+        namespace.wait("before")
         fragile.stop(part)
         fragile.start(part)
         fragile.wait_ready()
-        world.create("after")
-        world.wait("after", seconds=300)
+        namespace.create("after")
+        namespace.wait("after", seconds=300)
         assert operator.running
         assert operator.pid == process
         assert operator.probe("/healthz") == 200
-        assert len(world.jobs("before")) == len(world.jobs("after")) == 2
+        assert len(namespace.jobs("before")) == len(namespace.jobs("after")) == 2
 
 
 def test_a_namespace_that_may_not_be_read_does_not_stop_the_others(served: Plane, tmp_path: Path) -> None:
-    mine, closed = World(served.api), World(served.api)
-    kubeconfig = create_account(served, mine.namespace, "operator", tmp_path / "kubeconfig")
-    account = (mine.namespace, "operator")
-    grant(served, account, mine.namespace, "operator", RULES)
-    options = (f"--namespaces={mine.namespace},{closed.namespace}", *QUICK_LEASE[:3])
+    mine, closed = Namespace(served.api), Namespace(served.api)
+    kubeconfig = create_service_account(served, mine.name, "operator", tmp_path / "kubeconfig")
+    account = (mine.name, "operator")
+    grant(served, account, mine.name, "operator", RULES)
+    options = (f"--namespaces={mine.name},{closed.name}", *QUICK_LEASE[:3])
     with Operator(kubeconfig, *options) as operator, Kubelet(served.api):
         operator.wait_ready()
         mine.create("model")
         mine.wait("model")
-        said = f"no permission to list shardedcheckpoints.shardwright.io in namespace {closed.namespace}"
+        said = f"no permission to list shardedcheckpoints.shardwright.io in namespace {closed.name}"
         assert said in operator.log()
-        grant(served, account, closed.namespace, "operator", RULES)
+        grant(served, account, closed.name, "operator", RULES)
         closed.create("model")
         closed.wait("model")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.hub_cases import OTHERS
-from tools.testing.hub import Hub, Repository
+from tools.testing.hub_server import HubServer, Repository
 from tools.testing.tiny_files import model_files
 
 
@@ -24,7 +24,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
+def hub() -> Iterator[HubServer]:
     """A hub with a model, beside which lie the other formats that repositories carry."""
-    with Hub(org__model=Repository({**model_files(), **OTHERS})) as running:
+    with HubServer(org__model=Repository({**model_files(), **OTHERS})) as running:
         yield running

@@ -11,7 +11,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.hub.repository import HubRequest
 from shardwright_worker.prepare.prepare_stage import Layout, Prepared, prepare_repository
 from shardwright_worker.reporting.progress_bar import silent
-from tools.testing.hub import Hub, Repository
+from tools.testing.hub_server import HubServer, Repository
 
 OTHERS = {
     "README.md": b"hello",
@@ -24,7 +24,7 @@ OTHERS = {
 }
 
 
-def repository(hub: Hub) -> Repository:
+def repository(hub: HubServer) -> Repository:
     return hub.repositories["org/model"]
 
 
@@ -32,12 +32,16 @@ def layout(root: Path, **engine: object) -> Layout:
     return Layout(EngineSettings(**engine), root / "out", root)
 
 
-def prepare(hub: Hub, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model") -> Prepared:
+def prepare(
+    hub: HubServer, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model"
+) -> Prepared:
     request = HubRequest(repo, revision, hub.url, token=token)
     return prepare_repository(request, layout(root), silent)
 
 
-def failure(hub: Hub, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model") -> WorkerFailure:
+def failure(
+    hub: HubServer, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model"
+) -> WorkerFailure:
     with pytest.raises(WorkerFailure) as caught:
         prepare(hub, root, token=token, revision=revision, repo=repo)
     return caught.value

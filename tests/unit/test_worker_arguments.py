@@ -14,7 +14,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.file_pattern import problems
 from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.part_patterns import patterns
+from tools.testing.file_patterns import patterns
 
 SHARD = ["shard", "--source", "/m", "--output", "/o"]
 

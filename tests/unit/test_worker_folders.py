@@ -17,8 +17,8 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.preflight import check_source
 from shardwright_worker.source.listing import Listing, list_source
 from shardwright_worker.source.selection import LARGEST_FILE, chosen, is_metadata
-from tools.testing.nobody import as_nobody
 from tools.testing.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
+from tools.testing.unprivileged import run_unprivileged
 
 POOLING = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
 DENSE = {"path": "2_Projection", "type": "sentence_transformers.models.Dense"}
@@ -115,7 +115,7 @@ def test_what_vllm_never_reads_stops_nothing(open_folder: Path, make: Callable[[
         listing, _reason, message = look(folder)
         return names(listing), message
 
-    found, message = as_nobody(counted)
+    found, message = run_unprivileged(counted)
     assert message == ""
     assert found - {"all_results.json", "eval/z.json"} == {*model_files()}
 
@@ -126,7 +126,7 @@ def test_what_vllm_never_reads_stops_nothing(open_folder: Path, make: Callable[[
 def test_a_file_that_may_not_be_read(open_folder: Path, name: str) -> None:
     folder = write_files(open_folder / "model", st_files(POOLING))
     (folder / name).chmod(0o600)
-    reason, message = as_nobody(lambda: look(folder)[1:])
+    reason, message = run_unprivileged(lambda: look(folder)[1:])
     assert reason == Reason.SOURCE_UNREADABLE
     for words in (f"{name} may not be read by user 65534 (groups 65534)", "belongs to 0:0 with mode 0600", "chmod"):
         assert words in message
@@ -136,7 +136,7 @@ def test_a_file_that_may_not_be_read(open_folder: Path, name: str) -> None:
 def test_a_folder_that_may_not_be_entered(open_folder: Path, place: str) -> None:
     folder = write_files(open_folder / "model", st_files(POOLING))
     (open_folder / place).chmod(0o644)
-    reason, message = as_nobody(lambda: look(folder)[1:])
+    reason, message = run_unprivileged(lambda: look(folder)[1:])
     assert reason == Reason.SOURCE_UNREADABLE
     assert f"{open_folder / place} belongs to 0:0 with mode 0644" in message
 

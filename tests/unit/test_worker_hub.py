@@ -17,11 +17,11 @@ from shardwright_worker.hub.repository import HubRequest, quiet_client
 from shardwright_worker.prepare.prepare_stage import prepare_repository
 from shardwright_worker.source.selection import chosen
 from tests.unit.hub_cases import OTHERS, failure, layout, prepare, repository
-from tools.testing.hub import Hub
+from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import FIRST, SECOND, model_files, write_artifact
 
 
-def test_a_repository_is_resolved_fetched_and_checked(hub: Hub, tmp_path: Path) -> None:
+def test_a_repository_is_resolved_fetched_and_checked(hub: HubServer, tmp_path: Path) -> None:
     prepared = prepare(hub, tmp_path)
     folder = tmp_path / SOURCES_FOLDER / prepared.source.digest
     assert prepared.source.path == f"{SOURCES_FOLDER}/{prepared.source.digest}"
@@ -38,14 +38,14 @@ def test_a_repository_is_resolved_fetched_and_checked(hub: Hub, tmp_path: Path) 
     assert prepared.artifact is None
 
 
-def test_what_is_there_is_not_fetched_again(hub: Hub, tmp_path: Path) -> None:
+def test_what_is_there_is_not_fetched_again(hub: HubServer, tmp_path: Path) -> None:
     first = prepare(hub, tmp_path)
     hub.requests.clear()
     assert prepare(hub, tmp_path, revision=repository(hub).commit) == first
     assert not [request for request in hub.requests if "/resolve/" in request.path]
 
 
-def test_a_source_that_lost_a_file_gets_it_back(hub: Hub, tmp_path: Path) -> None:
+def test_a_source_that_lost_a_file_gets_it_back(hub: HubServer, tmp_path: Path) -> None:
     first = prepare(hub, tmp_path)
     (first.folder / SECOND).unlink()
     hub.requests.clear()
@@ -54,7 +54,7 @@ def test_a_source_that_lost_a_file_gets_it_back(hub: Hub, tmp_path: Path) -> Non
     assert not hub.downloads(FIRST)
 
 
-def test_a_finished_artifact_needs_no_source(hub: Hub, tmp_path: Path) -> None:
+def test_a_finished_artifact_needs_no_source(hub: HubServer, tmp_path: Path) -> None:
     key, source, *_ = prepare(hub, tmp_path)
     other = tmp_path / "other"
     write_artifact(other / "out" / key, settings=EngineSettings(), source_digest=source.digest, image="")
@@ -64,7 +64,7 @@ def test_a_finished_artifact_needs_no_source(hub: Hub, tmp_path: Path) -> None:
     assert not (other / SOURCES_FOLDER).exists()
 
 
-def test_another_commit_is_another_source(hub: Hub, tmp_path: Path) -> None:
+def test_another_commit_is_another_source(hub: HubServer, tmp_path: Path) -> None:
     first = prepare(hub, tmp_path)
     repository(hub).files["generation_config.json"] = b"{}"
     second = prepare(hub, tmp_path)
@@ -73,7 +73,7 @@ def test_another_commit_is_another_source(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_a_download_that_is_cut_in_the_middle_goes_on(
-    hub: Hub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    hub: HubServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     quiet_client()
     hub.faults.cuts[f"{FIRST}"] = [100]
@@ -82,7 +82,7 @@ def test_a_download_that_is_cut_in_the_middle_goes_on(
     assert any(record.levelno == logging.WARNING for record in caplog.records)
 
 
-def test_the_next_run_goes_on_where_one_stopped(hub: Hub, tmp_path: Path) -> None:
+def test_the_next_run_goes_on_where_one_stopped(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.statuses[f"/storage/org/model|{SECOND}"] = 500
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.TRANSFER_FAILED
@@ -97,7 +97,7 @@ def test_the_next_run_goes_on_where_one_stopped(hub: Hub, tmp_path: Path) -> Non
     assert not hub.downloads(FIRST)
 
 
-def test_what_an_earlier_run_left_damaged_is_fetched_anew(hub: Hub, tmp_path: Path) -> None:
+def test_what_an_earlier_run_left_damaged_is_fetched_anew(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.statuses[f"/storage/org/model|{SECOND}"] = 500
     failure(hub, tmp_path)
     partial = next((tmp_path / SOURCES_FOLDER).glob("*.partial"))
@@ -109,7 +109,7 @@ def test_what_an_earlier_run_left_damaged_is_fetched_anew(hub: Hub, tmp_path: Pa
         assert (prepared.folder / name).read_bytes() == model_files()[name]
 
 
-def test_progress_ends_at_the_size_of_the_source(hub: Hub, tmp_path: Path) -> None:
+def test_progress_ends_at_the_size_of_the_source(hub: HubServer, tmp_path: Path) -> None:
     seen: list[Progress] = []
     prepared = prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path), seen.append)
     last = [each for each in seen if each.stage == Stage.DOWNLOADING][-1]

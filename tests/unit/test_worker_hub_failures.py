@@ -14,12 +14,12 @@ from shardwright_worker.hub.repository import HubRequest
 from shardwright_worker.prepare.prepare_stage import prepare_repository
 from shardwright_worker.reporting.progress_bar import silent
 from tests.unit.hub_cases import failure, layout, prepare, repository
-from tools.testing.hub import TOKEN, Hub
-from tools.testing.nobody import as_nobody
+from tools.testing.hub_server import TOKEN, HubServer
 from tools.testing.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files
+from tools.testing.unprivileged import run_unprivileged
 
 
-def test_small_files_come_first_and_can_end_it_before_the_weights(hub: Hub, tmp_path: Path) -> None:
+def test_small_files_come_first_and_can_end_it_before_the_weights(hub: HubServer, tmp_path: Path) -> None:
     repository(hub).files["config.json"] = json.dumps({**CONFIG, "num_attention_heads": 5}).encode()
     with pytest.raises(WorkerFailure) as caught:
         prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path, tensor_parallel_size=2), silent)
@@ -27,7 +27,7 @@ def test_small_files_come_first_and_can_end_it_before_the_weights(hub: Hub, tmp_
     assert not hub.downloads(FIRST)
 
 
-def test_a_file_that_the_index_names_and_the_repository_lacks(hub: Hub, tmp_path: Path) -> None:
+def test_a_file_that_the_index_names_and_the_repository_lacks(hub: HubServer, tmp_path: Path) -> None:
     del repository(hub).files[SECOND]
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.SOURCE_INCOMPLETE
@@ -36,7 +36,7 @@ def test_a_file_that_the_index_names_and_the_repository_lacks(hub: Hub, tmp_path
 
 
 @pytest.mark.parametrize(("name", "omits"), [(SECOND, set()), (SECOND, {"lfs", "tree"}), ("config.json", set())])
-def test_bytes_that_are_not_what_the_hub_states(hub: Hub, tmp_path: Path, name: str, omits: set[str]) -> None:
+def test_bytes_that_are_not_what_the_hub_states(hub: HubServer, tmp_path: Path, name: str, omits: set[str]) -> None:
     hub.faults.wrong.add(name)
     hub.faults.omits = omits
     failed = failure(hub, tmp_path)
@@ -44,7 +44,7 @@ def test_bytes_that_are_not_what_the_hub_states(hub: Hub, tmp_path: Path, name: 
     assert f"{name} arrived with SHA-256" in failed.message
 
 
-def test_unknown_revisions_and_repositories(hub: Hub, tmp_path: Path) -> None:
+def test_unknown_revisions_and_repositories(hub: HubServer, tmp_path: Path) -> None:
     failed = failure(hub, tmp_path, revision="v9")
     assert failed.reason == Reason.REVISION_NOT_FOUND
     assert "org/model has no branch, tag or commit 'v9'" in failed.message
@@ -53,7 +53,7 @@ def test_unknown_revisions_and_repositories(hub: Hub, tmp_path: Path) -> None:
     assert failure(hub, tmp_path, repo="a/b/c").reason == Reason.SOURCE_NOT_FOUND
 
 
-def test_tokens(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     repository(hub).private = True
     assert failure(hub, tmp_path).reason == Reason.SOURCE_UNAUTHORIZED
@@ -63,7 +63,7 @@ def test_tokens(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert prepare(hub, tmp_path, token=TOKEN).files
 
 
-def test_gated_repositories(hub: Hub, tmp_path: Path) -> None:
+def test_gated_repositories(hub: HubServer, tmp_path: Path) -> None:
     repository(hub).gated = True
     for token, words in ((TOKEN, "has no access"), ("", "give a token")):
         failed = failure(hub, tmp_path, token=token)
@@ -72,7 +72,7 @@ def test_gated_repositories(hub: Hub, tmp_path: Path) -> None:
         assert f"{hub.url}/org/model" in failed.message
 
 
-def test_a_hub_that_is_down_or_busy(hub: Hub, tmp_path: Path) -> None:
+def test_a_hub_that_is_down_or_busy(hub: HubServer, tmp_path: Path) -> None:
     for status in (429, 502, 503):
         hub.faults.statuses["/api/models"] = status
         failed = failure(hub, tmp_path)
@@ -83,7 +83,7 @@ def test_a_hub_that_is_down_or_busy(hub: Hub, tmp_path: Path) -> None:
     assert caught.value.reason == Reason.SOURCE_UNAVAILABLE
 
 
-def test_names_that_leave_the_folder_are_refused(hub: Hub, tmp_path: Path) -> None:
+def test_names_that_leave_the_folder_are_refused(hub: HubServer, tmp_path: Path) -> None:
     repository(hub).files["../../evil.json"] = b"{}"
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.SOURCE_CORRUPT
@@ -91,7 +91,7 @@ def test_names_that_leave_the_folder_are_refused(hub: Hub, tmp_path: Path) -> No
 
 
 def test_too_little_room_is_known_before_anything_comes(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.statvfs(tmp_path)
     room_for_the_shards_alone = os.statvfs_result((real[0], 1000, real[2], real[3], 1, *real[5:]))
@@ -103,7 +103,7 @@ def test_too_little_room_is_known_before_anything_comes(
 
 
 def test_a_wider_dtype_needs_more_room_and_that_is_known_before_the_weights_come(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository(hub).files = model_files()
     weights = sum(len(model_files()[name]) for name in (FIRST, SECOND))
@@ -119,7 +119,7 @@ def test_a_wider_dtype_needs_more_room_and_that_is_known_before_the_weights_come
     assert prepare(hub, tmp_path).files
 
 
-def test_a_folder_of_sources_that_may_not_be_written(hub: Hub, open_folder: Path) -> None:
+def test_a_folder_of_sources_that_may_not_be_written(hub: HubServer, open_folder: Path) -> None:
     (open_folder / ".sources").mkdir(0o755)
     (open_folder / "out").mkdir()
     (open_folder / "out").chmod(0o777)
@@ -128,6 +128,6 @@ def test_a_folder_of_sources_that_may_not_be_written(hub: Hub, open_folder: Path
         failed = failure(hub, open_folder)
         return failed.reason, failed.message
 
-    reason, message = as_nobody(attempt)
+    reason, message = run_unprivileged(attempt)
     assert reason == Reason.VOLUME_NOT_WRITABLE
     assert "cannot keep the source" in message

@@ -15,7 +15,7 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.hub.rate_limits import LONGEST, retry_after
 from shardwright_worker.reporting.termination import report_of_failure
 from tests.unit.hub_cases import failure, prepare, repository
-from tools.testing.hub import Hub
+from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import FIRST, SECOND, model_files
 
 DAY = 24 * 3600
@@ -37,7 +37,9 @@ DAY = 24 * 3600
     ],
     ids=lambda omits: "-".join(sorted(omits)),
 )
-def test_what_a_mirror_leaves_out_is_found_elsewhere_or_not_needed(hub: Hub, tmp_path: Path, omits: set[str]) -> None:
+def test_what_a_mirror_leaves_out_is_found_elsewhere_or_not_needed(
+    hub: HubServer, tmp_path: Path, omits: set[str]
+) -> None:
     hub.faults.omits = omits
     prepared = prepare(hub, tmp_path)
     for name, content in model_files().items():
@@ -49,7 +51,7 @@ def test_what_a_mirror_leaves_out_is_found_elsewhere_or_not_needed(hub: Hub, tmp
     assert again.files == prepared.files
 
 
-def test_what_is_found_nowhere_is_named(hub: Hub, tmp_path: Path) -> None:
+def test_what_is_found_nowhere_is_named(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.omits = {"sha", "head"}
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.REVISION_NOT_FOUND
@@ -70,7 +72,7 @@ ETAGS: dict[str, Callable[[bytes], str]] = {
 
 
 @pytest.mark.parametrize("etag", ETAGS.values(), ids=ETAGS)
-def test_an_etag_is_a_hint(hub: Hub, tmp_path: Path, etag: Callable[[bytes], str]) -> None:
+def test_an_etag_is_a_hint(hub: HubServer, tmp_path: Path, etag: Callable[[bytes], str]) -> None:
     hub.faults.omits, hub.faults.etag = SILENT, etag
     first = prepare(hub, tmp_path)
     assert (first.folder / SECOND).read_bytes() == model_files()[SECOND]
@@ -78,7 +80,7 @@ def test_an_etag_is_a_hint(hub: Hub, tmp_path: Path, etag: Callable[[bytes], str
     assert prepare(hub, tmp_path).key == first.key
 
 
-def test_what_an_etag_does_not_confirm_is_not_gone_on_from(hub: Hub, tmp_path: Path) -> None:
+def test_what_an_etag_does_not_confirm_is_not_gone_on_from(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.omits, hub.faults.etag = SILENT, ETAGS["sha1"]
     hub.faults.cuts[SECOND] = [50] * 9
     failure(hub, tmp_path)
@@ -90,7 +92,7 @@ def test_what_an_etag_does_not_confirm_is_not_gone_on_from(hub: Hub, tmp_path: P
     assert [request.start for request in hub.downloads(SECOND)] == [50, 0]
 
 
-def test_a_checksum_that_is_stated_is_held_to(hub: Hub, tmp_path: Path) -> None:
+def test_a_checksum_that_is_stated_is_held_to(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.omits, hub.faults.etag, hub.faults.checksums = SILENT, ETAGS["sha1"], True
     hub.faults.wrong = {SECOND}
     assert failure(hub, tmp_path).reason == Reason.TRANSFER_FAILED
@@ -99,7 +101,9 @@ def test_a_checksum_that_is_stated_is_held_to(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("omits", [{"blobId", "lfs", "tree"}, {"blobId", "lfs", "tree", "head"}])
-def test_a_name_that_moves_is_no_commit_unless_contents_are_stated(hub: Hub, tmp_path: Path, omits: set[str]) -> None:
+def test_a_name_that_moves_is_no_commit_unless_contents_are_stated(
+    hub: HubServer, tmp_path: Path, omits: set[str]
+) -> None:
     repository(hub).calls_itself = "latest-snapshot"
     first = prepare(hub, tmp_path)
     config = repository(hub).files["config.json"]
@@ -116,7 +120,7 @@ def test_a_name_that_moves_is_no_commit_unless_contents_are_stated(hub: Hub, tmp
 
 
 @pytest.mark.parametrize("size", [-5, 10**30, "many", None, True])
-def test_a_size_that_cannot_be_is_asked_for_again(hub: Hub, tmp_path: Path, size: object) -> None:
+def test_a_size_that_cannot_be_is_asked_for_again(hub: HubServer, tmp_path: Path, size: object) -> None:
     hub.faults.sizes[SECOND] = size
     assert (prepare(hub, tmp_path).folder / SECOND).read_bytes() == model_files()[SECOND]
 
@@ -124,14 +128,14 @@ def test_a_size_that_cannot_be_is_asked_for_again(hub: Hub, tmp_path: Path, size
 @pytest.mark.parametrize(
     ("size", "words"), [(10, "is larger than the 10 bytes that the hub states"), (5000, "ended early")]
 )
-def test_a_size_that_is_not_so_ends_it_with_words(hub: Hub, tmp_path: Path, size: int, words: str) -> None:
+def test_a_size_that_is_not_so_ends_it_with_words(hub: HubServer, tmp_path: Path, size: int, words: str) -> None:
     hub.faults.sizes[SECOND] = size
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.TRANSFER_FAILED
     assert words in failed.message
 
 
-def test_a_long_wait_is_left_to_the_next_attempt_and_said(hub: Hub, tmp_path: Path) -> None:
+def test_a_long_wait_is_left_to_the_next_attempt_and_said(hub: HubServer, tmp_path: Path) -> None:
     for place in ("/api/models", f"/resolve/{repository(hub).commit}/config.json", f"|{SECOND}"):
         hub.faults.statuses = {place: 429}
         hub.faults.retry_after = "300"
@@ -143,7 +147,7 @@ def test_a_long_wait_is_left_to_the_next_attempt_and_said(hub: Hub, tmp_path: Pa
         assert report_of_failure("Prepare", failed, set()).retry_after_seconds == 300
 
 
-def test_a_short_wait_is_waited_for(hub: Hub, tmp_path: Path) -> None:
+def test_a_short_wait_is_waited_for(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.statuses, hub.faults.retry_after, hub.faults.failures = {"/api/models": 503}, "0", 2
     assert prepare(hub, tmp_path).files
     hub.faults.statuses, hub.faults.failures = {f"|{SECOND}": 429}, 1
@@ -165,7 +169,7 @@ def test_what_the_header_may_say() -> None:
         assert retry_after({"Retry-After": nothing}) is None
 
 
-def test_a_bit_that_flipped_in_a_cached_source_is_not_taken(hub: Hub, tmp_path: Path) -> None:
+def test_a_bit_that_flipped_in_a_cached_source_is_not_taken(hub: HubServer, tmp_path: Path) -> None:
     first = prepare(hub, tmp_path)
     for name in (SECOND, "config.json"):  # one with a SHA-256 of the hub, one with Git's blob id
         content = (first.folder / name).read_bytes()
@@ -177,7 +181,7 @@ def test_a_bit_that_flipped_in_a_cached_source_is_not_taken(hub: Hub, tmp_path: 
         assert not hub.downloads(FIRST)
 
 
-def test_a_cached_source_that_was_only_touched_is_read_and_taken(hub: Hub, tmp_path: Path) -> None:
+def test_a_cached_source_that_was_only_touched_is_read_and_taken(hub: HubServer, tmp_path: Path) -> None:
     first = prepare(hub, tmp_path)
     os.utime(first.folder / SECOND, (1, 1))
     hub.requests.clear()
@@ -185,7 +189,7 @@ def test_a_cached_source_that_was_only_touched_is_read_and_taken(hub: Hub, tmp_p
     assert not [request for request in hub.requests if "/resolve/" in request.path]
 
 
-def test_links_that_somebody_planted_are_not_written_through(hub: Hub, tmp_path: Path) -> None:
+def test_links_that_somebody_planted_are_not_written_through(hub: HubServer, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "config.json").write_text("mine")
@@ -213,7 +217,7 @@ def test_links_that_somebody_planted_are_not_written_through(hub: Hub, tmp_path:
 @pytest.mark.parametrize(
     ("name", "words"), [("a\nb.json", "rename it"), ("config.json/x.json", "a folder of that name")]
 )
-def test_names_that_no_folder_can_hold(hub: Hub, tmp_path: Path, name: str, words: str) -> None:
+def test_names_that_no_folder_can_hold(hub: HubServer, tmp_path: Path, name: str, words: str) -> None:
     repository(hub).files[name] = b"{}"
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.SOURCE_CORRUPT

@@ -16,7 +16,7 @@ from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
 from tests.unit.hub_cases import failure, prepare
 from tests.volumes.contents import contents
-from tools.testing.hub import Hub
+from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import KEY, model_files, write_artifact, write_files
 
 
@@ -116,7 +116,7 @@ def test_other_spellings_of_a_folder_are_that_folder(
 
 
 @pytest.mark.parametrize("name", [".sources", ".sources/{digest}", ".sources/{digest}.partial"])
-def test_a_source_is_not_fetched_through_a_link(hub: Hub, tmp_path: Path, name: str) -> None:
+def test_a_source_is_not_fetched_through_a_link(hub: HubServer, tmp_path: Path, name: str) -> None:
     digest = prepare(hub, tmp_path / "first").source.digest
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -14,7 +14,7 @@ import pytest
 from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report, read_report
-from tools.testing.hub import TOKEN, Hub, Repository
+from tools.testing.hub_server import TOKEN, HubServer, Repository
 from tools.testing.tiny_files import FIRST, model_files
 
 COMMAND = [sys.executable, "-m", "shardwright_worker"]
@@ -29,20 +29,20 @@ def last_report(text: str) -> Report:
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
+def hub() -> Iterator[HubServer]:
     files = model_files()
     files[LARGE] = b"\0" * (12 * 1024 * 1024)
-    with Hub(org__model=Repository(files, private=True)) as running:
+    with HubServer(org__model=Repository(files, private=True)) as running:
         yield running
 
 
-def hub_words(hub: Hub, root: Path) -> list[str]:
+def hub_words(hub: HubServer, root: Path) -> list[str]:
     (root / "token").write_text(TOKEN + "\n")
     words = ["prepare", "--repo", "org/model", "--endpoint", hub.url]
     return [*words, "--token-file", str(root / "token"), "--output", str(root / "v")]
 
 
-def test_secrets_never_show(hub: Hub, tmp_path: Path) -> None:
+def test_secrets_never_show(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.cuts[FIRST] = [100]  # makes the client log the signed URL
     hub.faults.wrong.add(FIRST)
     done = subprocess.run([*COMMAND, *hub_words(hub, tmp_path)], capture_output=True, text=True)
@@ -53,7 +53,7 @@ def test_secrets_never_show(hub: Hub, tmp_path: Path) -> None:
         assert secret not in done.stdout + done.stderr
 
 
-def test_credentials_in_an_endpoint_never_show(hub: Hub, tmp_path: Path) -> None:
+def test_credentials_in_an_endpoint_never_show(hub: HubServer, tmp_path: Path) -> None:
     endpoint = hub.url.replace("http://", "http://me:pa55word@")
     words = ["prepare", "--repo", "org/model", "--endpoint", endpoint, "--output", str(tmp_path)]
     done = subprocess.run([*COMMAND, *words], capture_output=True, text=True)
@@ -62,7 +62,7 @@ def test_credentials_in_an_endpoint_never_show(hub: Hub, tmp_path: Path) -> None
     assert "pa55word" not in done.stdout + done.stderr
 
 
-def start_and_hold(hub: Hub, root: Path) -> subprocess.Popen[str]:
+def start_and_hold(hub: HubServer, root: Path) -> subprocess.Popen[str]:
     """A worker whose download stands still after 11 of 12 MiB."""
     hub.faults.holds[LARGE] = 11 * 1024 * 1024
     process = subprocess.Popen(
@@ -80,7 +80,7 @@ def start_and_hold(hub: Hub, root: Path) -> subprocess.Popen[str]:
     raise AssertionError(f"the worker ended: {process.communicate()}")
 
 
-def test_told_to_stop_it_stops_and_says_so(hub: Hub, tmp_path: Path) -> None:
+def test_told_to_stop_it_stops_and_says_so(hub: HubServer, tmp_path: Path) -> None:
     process = start_and_hold(hub, tmp_path)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
@@ -116,7 +116,7 @@ main()
     assert read_report((tmp_path / "report").read_text()) == last_report(out)
 
 
-def test_killed_it_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
+def test_killed_it_goes_on_where_it_stopped(hub: HubServer, tmp_path: Path) -> None:
     process = start_and_hold(hub, tmp_path)
     process.kill()
     process.communicate()

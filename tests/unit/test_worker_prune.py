@@ -14,8 +14,8 @@ from shardwright_worker.artifact.find import artifact_keys
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.publish.prune import prune
 from tests.volumes.contents import contents
-from tools.testing.nobody import NOBODY, as_nobody
 from tools.testing.tiny_files import write_artifact
+from tools.testing.unprivileged import UNPRIVILEGED_ID, run_unprivileged
 
 NOTHING = {"removed": "", "freed": "0 B"}
 
@@ -140,8 +140,8 @@ def test_a_folder_that_may_not_be_read_is_not_touched(open_folder: Path) -> None
     oldest, second, *_ = fill(open_folder)
     (open_folder / oldest).chmod(0o700)
     for path in (open_folder, open_folder / second):
-        os.chown(path, NOBODY, NOBODY)
-    done = as_nobody(lambda: prune(open_folder, 2, ()))
+        os.chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+    done = run_unprivileged(lambda: prune(open_folder, 2, ()))
     assert (done["removed"], done["notRemoved"]) == (second, oldest)
     assert (open_folder / oldest / MANIFEST_NAME).is_file()
 

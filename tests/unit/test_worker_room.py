@@ -13,7 +13,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.disk_space import check_space, make_folders, nearest_folder, probe_writing
 from shardwright_worker.publish.staging import Staging
-from tools.testing.nobody import as_nobody
+from tools.testing.unprivileged import run_unprivileged
 
 
 def test_a_probe_leaves_nothing_but_open_folders(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_volume_that_belongs_to_somebody_else(open_folder: Path) -> None:
             probe_writing(open_folder / "models")
         return caught.value.reason, caught.value.message
 
-    reason, message = as_nobody(probe)
+    reason, message = run_unprivileged(probe)
     assert reason == Reason.VOLUME_NOT_WRITABLE
     assert "cannot create a folder" in message
     assert f"belongs to {os.getuid()}:{os.getgid()} with mode 0555" in message

@@ -16,8 +16,8 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.preflight import Checked, check_source
 from shardwright_worker.source import listing as listing_module
 from shardwright_worker.source.listing import Listing, list_source
-from tools.testing.nobody import as_nobody
 from tools.testing.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
+from tools.testing.unprivileged import run_unprivileged
 
 Files = dict[str, bytes]
 
@@ -202,7 +202,7 @@ def test_a_folder_that_may_not_be_read(open_folder: Path) -> None:
             list_source(open_folder / "model", {})
         return caught.value.reason, caught.value.message
 
-    reason, message = as_nobody(look)
+    reason, message = run_unprivileged(look)
     assert reason == Reason.SOURCE_UNREADABLE
     for words in ("may not be read by user", "belongs to 0:0 with mode 0000", "runAsUser"):
         assert words in message

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tools.testing.nobody import in_child
+from tools.testing.unprivileged import run_in_child
 
 _NEW_MOUNTS = 0x00020000
 Result = TypeVar("Result")
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 def among_own_mounts(function: Callable[[], Result]) -> Result:
     """The function's result, from a child in a mount namespace of its own."""
-    return in_child(function, _leave)
+    return run_in_child(function, _leave)
 
 
 def _leave() -> None:

@@ -14,10 +14,10 @@ from tools.demo.stage import DemoFailure, command, live, show, step
 from tools.testing import release
 from tools.testing.checkpoints import KIND, Checkpoint
 from tools.testing.kubectl import Kubectl, Object
-from tools.testing.models import put_models, run_to_end
-from tools.testing.pod_shape import claim, claim_volume, pod
-from tools.testing.server import ON_CPU, Answer, ask, server_pod, wait_serving
+from tools.testing.model_upload import run_to_end, upload_models
+from tools.testing.pod_builders import claim, claim_volume, pod
 from tools.testing.tiny_llama import STORY
+from tools.testing.vllm_server import ON_CPU, Answer, ask, server_pod, wait_serving
 
 NAMESPACE = "shardwright-demo"
 NAME = "tiny-llama-tp2"
@@ -53,7 +53,7 @@ def _play() -> None:
     with step("4/7  A tiny Llama in a claim", f"{look} {NAMESPACE} describe pod,pvc"):
         _start_anew(demo)
         demo.apply(claim("models", storage_class=cluster.storage_class))
-        put_models(demo, "models", cluster.images["worker-prepare"], {"tiny-llama": ""})
+        upload_models(demo, "models", cluster.images["worker-prepare"], {"tiny-llama": ""})
         show(demo.run("get", "pvc"))
     with step("5/7  A ShardedCheckpoint", f"{look} {NAMESPACE} describe sckpt,jobs,pods"):
         resource = _shard(demo)

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from tools.demo.stage import live
-from tools.testing.checkpoints import Checkpoint, condition, holds, told
+from tools.testing.checkpoints import Checkpoint, condition, conditions_text, holds
 from tools.testing.kubectl import Object
 
 
@@ -19,12 +19,12 @@ def follow(checkpoint: Checkpoint, seconds: float = 1800) -> Object:
             live("Ready", last=True)
             return resource
         if holds(resource, "Stalled"):
-            raise RuntimeError(f"it needs a person: {told(resource)}")
+            raise RuntimeError(f"it needs a person: {conditions_text(resource)}")
         if (line := _line(resource)) != shown:
             live(line)
             shown = line
         if time.monotonic() > give_up:
-            raise RuntimeError(f"not Ready within {seconds:.0f} s: {told(resource)}")
+            raise RuntimeError(f"not Ready within {seconds:.0f} s: {conditions_text(resource)}")
         time.sleep(0.5)
 
 

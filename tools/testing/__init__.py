@@ -1,1 +1,1 @@
-"""Parts that play the world around the operator in tests: pods, workers, the operator process."""
+"""Stand-ins for what surrounds the operator and the worker in tests: API requests, pods, workers, a Hub server."""

@@ -52,7 +52,7 @@ class Checkpoint:
     def wait_ready(self, seconds: float = 900) -> Object:
         """Wait until it is Ready; a resource that needs a person will not become so."""
         found = self._wait(lambda one: holds(one, "Ready") or holds(one, "Stalled"), "becoming Ready", seconds)
-        assert holds(found, "Ready"), f"{self.name} needs a person: {told(found)}"
+        assert holds(found, "Ready"), f"{self.name} needs a person: {conditions_text(found)}"
         return found
 
     def wait_stalled(self, seconds: float = 600) -> Object:
@@ -74,7 +74,7 @@ class Checkpoint:
         return self._wait(says_so, f"reason {reason} that names {naming}", seconds)
 
     def _wait(self, done: Any, what: str, seconds: float) -> Object:
-        return wait_for(self.read, done, f"{self.name} {what}", seconds, told)
+        return wait_for(self.read, done, f"{self.name} {what}", seconds, conditions_text)
 
 
 def condition(resource: Object, kind: str) -> Any:
@@ -91,7 +91,7 @@ def holds(resource: Object, kind: str) -> bool:
     return bool(condition(resource, kind).get("status") == "True")
 
 
-def told(resource: Object) -> str:
+def conditions_text(resource: Object) -> str:
     """Its conditions in short, for messages."""
     conditions = resource.get("status", {}).get("conditions", [])
     lines = (f"{one['type']}={one['status']} {one['reason']}: {one.get('message', '')}" for one in conditions)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tools.testing.calls import Call
+from tools.testing.api_requests import ApiRequest
 
 _READS = ("get", "list", "watch")
 _REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired", 429: "TooManyRequests"}
@@ -18,7 +18,7 @@ _REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired", 
 class Exchange(Protocol):
     """One request on its way through the proxy, as a fault sees it."""
 
-    call: Call
+    call: ApiRequest
 
     async def forward(self) -> None:
         """Let the API server answer, and keep its answer."""
@@ -259,11 +259,11 @@ class Rule:
     nth: int = 1
     every: int = 1
     times: int = 1
-    when: Callable[[Call], bool] = lambda _: True
+    when: Callable[[ApiRequest], bool] = lambda _: True
     matched: int = field(default=0, init=False)
     hits: int = field(default=0, init=False)
 
-    def hit(self, call: Call) -> bool:
+    def hit(self, call: ApiRequest) -> bool:
         """Whether this call is hit; counts it."""
         if not (self._verb(call) and re.search(self.path, call.place) and self.when(call)):
             return False
@@ -272,6 +272,6 @@ class Rule:
         self.hits += due
         return due
 
-    def _verb(self, call: Call) -> bool:
+    def _verb(self, call: ApiRequest) -> bool:
         groups = {"*": True, "write": call.writes, "read": call.verb in _READS}
         return groups.get(self.verb, call.verb == self.verb)

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from tools.cluster.api import Api
-from tools.testing.pods import SUCCESS, Outcome, status_of
-from tools.testing.worker import Volumes, report_of
+from tools.testing.pod_outcomes import SUCCESS, Outcome, status_of
+from tools.testing.simulated_worker import Volumes, report_of
 
 SELECTOR = "shardwright.io/checkpoint-uid,shardwright.io/stage"
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"

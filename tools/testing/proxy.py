@@ -14,7 +14,7 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
-from tools.testing.calls import Call, Record, read_call
+from tools.testing.api_requests import ApiRequest, RequestLog, parse_request
 from tools.testing.faults import Fault, Lines, Rule
 
 _HOP_BY_HOP = frozenset({"host", "connection", "transfer-encoding", "content-length", "accept-encoding"})
@@ -25,7 +25,7 @@ class Proxy:
 
     def __init__(self, server: str, ca: Path | None = None) -> None:
         self._server, self._ca = server, ca
-        self.record = Record()
+        self.record = RequestLog()
         self.port = 0
         self._rules: list[Rule] = []
         self._loop = asyncio.new_event_loop()
@@ -87,7 +87,7 @@ class Proxy:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         data = await request.read()
         content = request.headers.get("Content-Type", "")
-        call = read_call(request.method, request.path, request.query, content, data)
+        call = parse_request(request.method, request.path, request.query, content, data)
         self.record.calls.append(call)
         exchange = _Exchange(self._session, self._server, self.record, request, call, data)
         fault = self._fault(call)
@@ -101,7 +101,7 @@ class Proxy:
             exchange.hang_up()  # the API server is away, or the client is
         return exchange.response or web.Response(status=502)
 
-    def _fault(self, call: Call) -> Fault | None:
+    def _fault(self, call: ApiRequest) -> Fault | None:
         return next((rule.fault for rule in self._rules if rule.hit(call)), None)
 
 
@@ -109,7 +109,13 @@ class _Exchange:
     """One request on its way."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, server: str, record: Record, request: web.Request, call: Call, data: bytes
+        self,
+        session: aiohttp.ClientSession,
+        server: str,
+        record: RequestLog,
+        request: web.Request,
+        call: ApiRequest,
+        data: bytes,
     ) -> None:
         self._session, self._server, self._record = session, server, record
         self._request, self.call, self._data = request, call, data

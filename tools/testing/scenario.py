@@ -9,12 +9,12 @@ from typing import Any
 
 from shardwright_worker.contract.reasons import Reason
 from tools.cluster.api import wait_until
-from tools.testing.checkpoints import condition, told
+from tools.testing.checkpoints import condition, conditions_text
+from tools.testing.history_recorder import LABEL, HistoryRecorder
+from tools.testing.invariants import ATTEMPT, is_finished
 from tools.testing.kubelet import STAGE
-from tools.testing.lies import ATTEMPT, is_finished
-from tools.testing.pods import RUNNING, SUCCESS, Outcome, failure
-from tools.testing.witness import LABEL, Witness
-from tools.testing.world import World
+from tools.testing.namespace import Namespace
+from tools.testing.pod_outcomes import RUNNING, SUCCESS, Outcome, failure
 
 # name -> what its spec has besides the usual. What becomes of their pods is below.
 RESOURCES: Mapping[str, Mapping[str, Any]] = {
@@ -55,44 +55,46 @@ class End:
     jobs: tuple[tuple[int, str], ...]
 
 
-def play(world: World, witness: Witness, resources: Mapping[str, Mapping[str, Any]] = RESOURCES) -> dict[str, End]:
+def play(
+    namespace: Namespace, witness: HistoryRecorder, resources: Mapping[str, Mapping[str, Any]] = RESOURCES
+) -> dict[str, End]:
     """Create the resources, do to them what people do, wait until nothing happens any more, and tell how they end."""
     for name, spec in resources.items():
-        world.create(name, **spec)
+        namespace.create(name, **spec)
     edits = {name for name in resources if name.partition(".")[0] in ("changed", "deleted")}
 
     def settled() -> bool:
-        for name in [name for name in edits if _edit_if_due(world, witness, name)]:
+        for name in [name for name in edits if _edit_if_due(namespace, witness, name)]:
             edits.discard(name)
-        return not edits and not open_questions(world, witness)
+        return not edits and not open_questions(namespace, witness)
 
     try:
         wait_until(settled, "the end of the play", 240)
     except Exception as error:
-        raise AssertionError(f"{error}: {'; '.join(open_questions(world, witness))}") from error
-    return ends(world, witness)
+        raise AssertionError(f"{error}: {'; '.join(open_questions(namespace, witness))}") from error
+    return ends(namespace, witness)
 
 
-def open_questions(world: World, witness: Witness) -> list[str]:
+def open_questions(namespace: Namespace, witness: HistoryRecorder) -> list[str]:
     """What keeps the play from being over."""
     questions = []
-    for name, resource in witness.latest(world.namespace, "resource").items():
+    for name, resource in witness.latest(namespace.name, "resource").items():
         suspended = resource["spec"].get("suspend") and resource["status"].get("observedGeneration", -1) > 0
         final = [condition(resource, kind).get("status") for kind in ("Ready", "Stalled")]
         if "True" not in final and not suspended:
-            questions.append(f"{name} ({told(resource)})")
-    for name, job in witness.latest(world.namespace, "job").items():
+            questions.append(f"{name} ({conditions_text(resource)})")
+    for name, job in witness.latest(namespace.name, "job").items():
         if not is_finished(job):
             questions.append(f"Job {name} lives")
     return questions
 
 
-def ends(world: World, witness: Witness) -> dict[str, End]:
+def ends(namespace: Namespace, witness: HistoryRecorder) -> dict[str, End]:
     """The state of every resource that is there."""
-    jobs = witness.latest(world.namespace, "job").values()
+    jobs = witness.latest(namespace.name, "job").values()
     return {
         name: _end(resource, [job for job in jobs if job["metadata"]["labels"][LABEL] == name])
-        for name, resource in witness.latest(world.namespace, "resource").items()
+        for name, resource in witness.latest(namespace.name, "resource").items()
     }
 
 
@@ -110,19 +112,19 @@ def _end(resource: Any, jobs: list[Any]) -> End:
     )
 
 
-def _edit_if_due(world: World, witness: Witness, name: str) -> bool:
+def _edit_if_due(namespace: Namespace, witness: HistoryRecorder, name: str) -> bool:
     """Do to a resource what people do, once the Job that is to be disturbed by it has a running pod."""
     attempt = "2" if name.startswith("changed") else "1"
-    jobs = witness.latest(world.namespace, "job").values()
+    jobs = witness.latest(namespace.name, "job").values()
     labels = {LABEL: name, ATTEMPT: attempt}
     running = [job for job in jobs if labels.items() <= job["metadata"]["labels"].items() and _has_pod(job)]
     if not running:
         return False
     try:
         if name.startswith("changed"):
-            world.change(name, engine={"dtype": "bfloat16"})
+            namespace.change(name, engine={"dtype": "bfloat16"})
         else:
-            world.delete("shardedcheckpoints", name)
+            namespace.delete("shardedcheckpoints", name)
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code < 500:
             raise

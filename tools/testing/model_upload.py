@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tools.testing import tiny_llama
 from tools.testing.kubectl import Kubectl, KubectlError, Object, wait_for
-from tools.testing.pod_shape import claim_volume, pod
+from tools.testing.pod_builders import claim_volume, pod
 
 _SCRIPT = Path(tiny_llama.__file__)
 
 
-def put_models(kubectl: Kubectl, claim_name: str, image: str, folders: Mapping[str, str]) -> None:
+def upload_models(kubectl: Kubectl, claim_name: str, image: str, folders: Mapping[str, str]) -> None:
     """Write a model into each of these folders of the claim; a folder's value is its damage, empty for none."""
     kubectl.apply(
         {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tools.testing.calls import Call
+from tools.testing.api_requests import ApiRequest
 
 
-def step_of(call: Call) -> str:
+def step_of(call: ApiRequest) -> str:
     """The step that a write is; empty for what only tells how far things are, which may be told or not."""
     if call.plural == "jobs" and call.writes:
         return f"{call.verb} job {call.target().rpartition('-')[2]}"
@@ -17,7 +17,7 @@ def step_of(call: Call) -> str:
     return ""
 
 
-def steps(calls: Iterable[Call]) -> tuple[str, ...]:
+def steps(calls: Iterable[ApiRequest]) -> tuple[str, ...]:
     """The steps that these writes are, in their order; one that is told twice is one."""
     found = [step for call in calls if (step := step_of(call))]
     return tuple(dict.fromkeys(found))

@@ -42,7 +42,7 @@ class Event:
 LABEL = "shardwright.io/checkpoint"
 
 
-class Witness:
+class HistoryRecorder:
     """Two watches in threads, which survive restarts of the API server; a context manager."""
 
     def __init__(self, api: Api) -> None:

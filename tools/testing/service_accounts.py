@@ -13,7 +13,7 @@ from tools.control_plane.plane import Plane
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
-def create_account(plane: Plane, namespace: str, name: str, into: Path) -> Path:
+def create_service_account(plane: Plane, namespace: str, name: str, into: Path) -> Path:
     """A service account and a kubeconfig file for it."""
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     plane.api.call("POST", path, {"metadata": {"name": name}})

@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 from tools.testing.kubectl import Kubectl, KubectlError, Object, wait_for
-from tools.testing.pod_shape import pod
+from tools.testing.pod_builders import pod
 
 # What vLLM's CPU build needs on a machine without a compiler; none of it says how weights are loaded.
 ON_CPU = ["--enforce-eager", "--max-model-len", "128", "--max-num-seqs", "4"]

@@ -76,7 +76,7 @@ class Faults:
     holding: threading.Event = field(default_factory=threading.Event)
 
 
-class Hub:
+class HubServer:
     """The server, as a context manager."""
 
     def __init__(self, **repositories: Repository) -> None:
@@ -113,7 +113,7 @@ class Hub:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    owner: Hub
+    owner: HubServer
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from tools.cluster.api import Api, wait_until
 from tools.cluster.places import ROOT
-from tools.testing.checkpoints import condition, holds, manifest, told
+from tools.testing.checkpoints import condition, conditions_text, holds, manifest
 
 CRD = ROOT / "crds" / "shardwright.io_shardedcheckpoints.yaml"
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -30,14 +30,14 @@ def remove_crd(api: Api) -> None:
     wait_until(lambda: not api.answers(f"{_DEFINITIONS}/{name}"), "the CRD being gone", 60)
 
 
-class World:
+class Namespace:
     """One namespace, with the claims `models` and `shards` in it (nothing binds them on a plane)."""
 
     def __init__(self, api: Api, namespace: str = "", claims: tuple[str, ...] = ("models", "shards")) -> None:
-        self.api, self.namespace = api, namespace or f"test-{uuid4().hex[:8]}"
-        api.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        self.api, self.name = api, namespace or f"test-{uuid4().hex[:8]}"
+        api.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.name}})
         # The Job controller asks for the account that the pods name.
-        account = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"
+        account = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
         wait_until(lambda: api.answers(account), "the default account", 60)
         for name in claims:
             self.create_claim(name)
@@ -46,7 +46,7 @@ class World:
         """The path of a collection or object in this namespace."""
         groups = {"jobs": "/apis/batch/v1", "shardedcheckpoints": "/apis/shardwright.io/v1alpha1"}
         groups |= {"events": "/apis/events.k8s.io/v1"}
-        base = f"{groups.get(plural, '/api/v1')}/namespaces/{self.namespace}/{plural}"
+        base = f"{groups.get(plural, '/api/v1')}/namespaces/{self.name}/{plural}"
         return f"{base}/{name}" if name else base
 
     def create_claim(self, name: str) -> Any:
@@ -106,5 +106,5 @@ class World:
         try:
             wait_until(met, f"{name}: {reason or kind}", seconds)
         except Exception as error:
-            raise AssertionError(f"{error}; it is: {told(self.read(name))}") from error
+            raise AssertionError(f"{error}; it is: {conditions_text(self.read(name))}") from error
         return self.read(name)

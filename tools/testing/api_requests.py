@@ -19,7 +19,7 @@ ASIDE = frozenset({"leases", "events"})
 
 
 @dataclass(slots=True)
-class Call:
+class ApiRequest:
     """One request. `code` is what the client was told (0: nothing), `fault` what was done to it, if anything."""
 
     verb: str
@@ -53,10 +53,10 @@ class Call:
         return self.name or str(((self.body or {}).get("metadata") or {}).get("name", ""))
 
 
-def read_call(method: str, path: str, query: Mapping[str, str], content: str, data: bytes) -> Call:
+def parse_request(method: str, path: str, query: Mapping[str, str], content: str, data: bytes) -> ApiRequest:
     """The request as the API server understands it."""
     found = _PATH.fullmatch(path)
-    call = Call("", path)
+    call = ApiRequest("", path)
     if found:
         call.group, call.namespace, call.plural, call.name, call.subresource = (
             found[part] or "" for part in ("group", "namespace", "plural", "name", "subresource")
@@ -71,18 +71,18 @@ def read_call(method: str, path: str, query: Mapping[str, str], content: str, da
     return call
 
 
-class Record:
+class RequestLog:
     """All calls in their order, and the number of events that watches delivered."""
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[ApiRequest] = []
         self.events: Counter[str] = Counter()
 
-    def count(self, keep: Callable[[Call], bool]) -> int:
+    def count(self, keep: Callable[[ApiRequest], bool]) -> int:
         """The number of calls that are so."""
         return sum(keep(call) for call in list(self.calls))
 
-    def writes(self, namespace: str = "") -> list[Call]:
+    def writes(self, namespace: str = "") -> list[ApiRequest]:
         """The writes to objects that matter, of one namespace or all."""
         return [
             call

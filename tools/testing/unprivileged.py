@@ -8,16 +8,16 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
-NOBODY = 65534
+UNPRIVILEGED_ID = 65534
 Result = TypeVar("Result")
 
 
-def as_nobody(function: Callable[[], Result]) -> Result:
+def run_unprivileged(function: Callable[[], Result]) -> Result:
     """The function's result; root runs it in a child that gave up its rights, others run it themselves."""
-    return function() if os.getuid() != 0 else in_child(function, _give_up_rights)
+    return function() if os.getuid() != 0 else run_in_child(function, _give_up_rights)
 
 
-def in_child(function: Callable[[], Result], first: Callable[[], None]) -> Result:
+def run_in_child(function: Callable[[], Result], first: Callable[[], None]) -> Result:
     """The function's result, from a child that does something to itself first."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -35,8 +35,8 @@ def in_child(function: Callable[[], Result], first: Callable[[], None]) -> Resul
 
 def _give_up_rights() -> None:
     os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    os.setgid(UNPRIVILEGED_ID)
+    os.setuid(UNPRIVILEGED_ID)
 
 
 def _answer(function: Callable[[], object], first: Callable[[], None], reading: int, writing: int) -> None:

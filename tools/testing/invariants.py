@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.testing.witness import Event
-from tools.testing.worker import Volumes
+from tools.testing.history_recorder import Event
+from tools.testing.simulated_worker import Volumes
 
 ATTEMPT = "shardwright.io/attempt"
 
 
-def find_lies(events: Sequence[Event], volumes: Volumes) -> list[str]:
+def find_violations(events: Sequence[Event], volumes: Volumes) -> list[str]:
     """Every violation, told in a line. `events` are all of a namespace, in order."""
     found: list[str] = []
     for name in dict.fromkeys(event.checkpoint for event in events):

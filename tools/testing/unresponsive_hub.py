@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.cluster.description import IMAGES
 from tools.testing.kubectl import Object
-from tools.testing.pod_shape import pod
+from tools.testing.pod_builders import pod
 
 NAME = "silent-hub"
 _PORT = 8080
@@ -18,7 +18,7 @@ while True:
 """
 
 
-def silent_hub(image: str = IMAGES["worker-prepare"]) -> list[Object]:
+def unresponsive_hub(image: str = IMAGES["worker-prepare"]) -> list[Object]:
     """The pod and the Service that make it, for the namespace of the resource that asks it."""
     label = {"app": NAME}
     listener = pod(NAME, [{"image": image, "command": ["python3", "-c", _LISTEN]}], [])
