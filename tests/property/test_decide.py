@@ -16,7 +16,8 @@ from shardwright_operator.decide.plan import SuspendJob
 from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.verification_levels import satisfies
-from tools.testing.fake_namespace import START, FakeNamespace, claim
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import START, claim
 
 WORKERS = st.sampled_from([reason for reason, meaning in MEANINGS.items() if meaning.exit_code])
 ENDS: list[tuple[int, tuple[str, str], dict[str, Any]]] = [
@@ -88,7 +89,7 @@ class AnyWorld(RuleBasedStateMachine):
         arguments = namespace.bodies[name]["spec"]["template"]["spec"]["containers"][0]["args"]
         if labels["shardwright.io/stage"] == "shard":
             key, level = (arguments[arguments.index(flag) + 1] for flag in ("--artifact-name", "--verification"))
-            assert key not in namespace.published or not satisfies(namespace.levels.get(key, ""), level)
+            assert key not in namespace.worker.published or not satisfies(namespace.worker.levels.get(key, ""), level)
         assert self.stopped_for != self.inputs(), "a permanent failure was tried again"
         assert not namespace.spec.get("suspend")
 
@@ -206,7 +207,7 @@ class AnyWorld(RuleBasedStateMachine):
     @rule(revision=st.sampled_from(["r1", "r2"]))
     def move_the_source(self, revision: str) -> None:
         """The source changes."""
-        self.namespace.revision = revision
+        self.namespace.worker.revision = revision
 
     @rule()
     def wipe_status(self) -> None:
@@ -220,7 +221,7 @@ class AnyWorld(RuleBasedStateMachine):
         """The claim goes, or is another one of the same name, with nothing on it."""
         self.claims += 1
         self.namespace.claims["shards"] = claim("shards", uid=f"uid-{self.claims}") if there else None
-        self.namespace.published.clear()
+        self.namespace.worker.published.clear()
 
     @rule()
     def look_while_the_claim_seems_gone(self) -> None:
@@ -240,7 +241,7 @@ class AnyWorld(RuleBasedStateMachine):
             if there and there.deleting and not self.namespace.jobs:
                 self.namespace.claims[name] = None
                 if name == "shards":
-                    self.namespace.published.clear()
+                    self.namespace.worker.published.clear()
 
     @rule(there=st.booleans())
     def take_the_source(self, there: bool) -> None:
@@ -250,7 +251,7 @@ class AnyWorld(RuleBasedStateMachine):
     @rule(whole=st.booleans(), data=st.data())
     def mount(self, whole: bool, data: st.DataObject) -> None:
         """Pods mount the volume, or some artifacts, or nothing any more; the operator looks soon after."""
-        there = st.sampled_from(sorted(self.namespace.published) or ["0" * 16])
+        there = st.sampled_from(sorted(self.namespace.worker.published) or ["0" * 16])
         keys = data.draw(st.lists(there, max_size=2))
         self.namespace.users["shards"] = ("",) if whole else tuple(f"models/llama/{key}" for key in keys)
         self.look()
@@ -271,8 +272,8 @@ class AnyWorld(RuleBasedStateMachine):
     def nothing_that_is_mounted_is_removed(self) -> None:
         namespace = self.namespace
         for path in namespace.users.get("shards", ()):
-            assert path.rpartition("/")[2] not in namespace.removed
-        namespace.removed.clear()
+            assert path.rpartition("/")[2] not in namespace.worker.removed
+        namespace.worker.removed.clear()
 
     @invariant()
     def at_most_one_job_lives(self) -> None:
@@ -305,8 +306,8 @@ class AnyWorld(RuleBasedStateMachine):
         assert artifact is not None
         assert namespace.status.serving is not None
         if shards and artifact.claim_uid == shards.uid:
-            assert artifact.key in namespace.published
-            assert satisfies(namespace.levels[artifact.key], namespace.spec.get("verification", "Load"))
+            assert artifact.key in namespace.worker.published
+            assert satisfies(namespace.worker.levels[artifact.key], namespace.spec.get("verification", "Load"))
             assert artifact.tensor_parallel_size == namespace.spec["engine"]["tensorParallelSize"]
 
     def can_run(self) -> bool:
@@ -327,7 +328,7 @@ class AnyWorld(RuleBasedStateMachine):
         for name, there in namespace.claims.items():
             if there is None or there.deleting:
                 namespace.claims[name] = claim(name, uid=f"uid-{name}-again")
-                namespace.published.clear()
+                namespace.worker.published.clear()
         namespace.users.clear()
         namespace.neighbors = ()
         namespace.edit(suspend=False, job={}, recheck=None)

@@ -16,7 +16,8 @@ from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Reso
 from shardwright_operator.decide.plan import CreateJob, DeleteJob
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import CONFIG, START, FakeNamespace, spec_of
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import CONFIG, START, spec_of
 
 TIMES = st.integers(-7200, 7200).map(lambda seconds: START + timedelta(seconds=seconds))
 MAYBE_TIMES = st.none() | TIMES

@@ -13,7 +13,8 @@ from shardwright_operator.decide.observed import Warning
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import Report
-from tools.testing.fake_namespace import FakeNamespace, pod
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import pod
 
 
 def test_a_job_that_was_deleted_while_it_ran_starts_again_and_counts() -> None:

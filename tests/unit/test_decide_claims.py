@@ -8,7 +8,8 @@ import pytest
 
 from shardwright_operator.decide.plan import DeleteJob
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import FakeNamespace, claim
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import claim
 
 
 def _deleted(namespace: FakeNamespace) -> set[str]:

@@ -10,7 +10,8 @@ from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.conditions import conditions_of
 from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, suspended, waiting, working
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import START, FakeNamespace
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import START
 
 
 def _artifact() -> Artifact:

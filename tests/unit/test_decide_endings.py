@@ -27,8 +27,8 @@ def _damaged(source: dict[str, Any] | None = None, **recheck: Any) -> tuple[Fake
     namespace.run_to_ready()
     namespace.advance(3601)
     namespace.settle()
-    lost = set(namespace.published)
-    namespace.published.clear()
+    lost = set(namespace.worker.published)
+    namespace.worker.published.clear()
     namespace.succeed()
     namespace.settle()
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
@@ -75,7 +75,7 @@ def test_a_failed_look_for_a_restored_artifact_builds_nothing(reason: Reason) ->
     namespace.fail(reason)
     plan = namespace.settle()
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
-    namespace.published |= lost
+    namespace.worker.published |= lost
     while not namespace.live_jobs():
         assert plan.requeue_after is not None
         namespace.advance(plan.requeue_after + 1)
@@ -104,7 +104,7 @@ def test_a_proof_that_never_comes_ends(how: str) -> None:
             namespace.succeed()
             continue
         proofs += 1
-        namespace.verified_by = "Digests"
+        namespace.worker.verified_by = "Digests"
         if how == "vanished":
             namespace.start_job()
             namespace.settle()
@@ -136,7 +136,7 @@ def test_a_look_for_a_restored_artifact_looks_at_the_source_that_it_was_made_fro
     namespace.settle()
     assert "--known-fingerprint" in _arguments(namespace)
     namespace, _ = _damaged(source=HUB)
-    namespace.revision = "r2"
+    namespace.worker.revision = "r2"
     namespace.advance(3601)
     namespace.settle()
     arguments = _arguments(namespace)
@@ -153,7 +153,7 @@ def test_a_build_beside_a_deep_recheck_takes_no_bytes_on_trust() -> None:
 
 def test_what_was_spared_is_remembered_when_its_pruning_starts_late() -> None:
     namespace = FakeNamespace(output=KEEP)
-    namespace.published.add(OLD)
+    namespace.worker.published.add(OLD)
     namespace.users["shards"] = (f"models/llama/{OLD}",)
     namespace.run_to_ready()
     namespace.users.clear()
@@ -164,15 +164,15 @@ def test_what_was_spared_is_remembered_when_its_pruning_starts_late() -> None:
     assert plan.requeue_after is not None
     namespace.advance(plan.requeue_after + 1)
     namespace.run_to_ready()
-    assert namespace.removed == [OLD]
+    assert namespace.worker.removed == [OLD]
 
 
 def test_nothing_is_removed_while_a_pod_mounts_what_may_be_a_link() -> None:
     namespace = FakeNamespace(output=KEEP)
-    namespace.published.add(OLD)
+    namespace.worker.published.add(OLD)
     namespace.users["shards"] = ("models/llama/current",)
     namespace.run_to_ready()
-    assert namespace.removed == []
+    assert namespace.worker.removed == []
     assert "waiting" in namespace.status.upkeep
 
 
@@ -201,12 +201,12 @@ def test_a_rebuild_that_is_allowed_after_the_damage_comes_with_the_next_look() -
 def test_a_moved_source_stays_unready_while_it_fails() -> None:
     namespace = FakeNamespace()
     namespace.run_to_ready()
-    namespace.requested_at, namespace.revision = "look", "r2"
+    namespace.requested_at, namespace.worker.revision = "look", "r2"
     namespace.settle()
     namespace.succeed()
     namespace.settle()
     assert namespace.ready()[0] == "Unknown"
-    namespace.revision = "r3"
+    namespace.worker.revision = "r3"
     namespace.fail(Reason.SOURCE_CHANGED)
     namespace.settle()
     assert namespace.ready() == ("False", Reason.SOURCE_CHANGED)
@@ -217,7 +217,7 @@ def test_a_moved_source_stays_unready_while_it_fails() -> None:
 def test_damage_is_found_although_the_source_has_changed() -> None:
     namespace = FakeNamespace(recheck={"interval": "1h"})
     namespace.run_to_ready()
-    namespace.revision = "r2"
+    namespace.worker.revision = "r2"
     namespace.advance(3601)
     namespace.settle()
     assert "--published" in _arguments(namespace)

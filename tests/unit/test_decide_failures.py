@@ -11,7 +11,8 @@ import pytest
 from shardwright_operator.decide.observed import Warning
 from shardwright_operator.decide.retry import backoff
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from tools.testing.fake_namespace import CONFIG, FakeNamespace, claim, pod
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import CONFIG, claim, pod
 
 WORKERS = [reason for reason, meaning in MEANINGS.items() if meaning.exit_code and reason != Reason.DISRUPTED]
 

@@ -10,7 +10,8 @@ from shardwright_operator.api.status import Status
 from shardwright_operator.decide.observed import Job
 from shardwright_operator.decide.plan import CreateJob
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import FakeNamespace, claim
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import claim
 
 
 def test_two_jobs_lead_to_ready() -> None:
@@ -82,7 +83,7 @@ def test_a_claim_that_was_replaced_is_another_claim() -> None:
     namespace = FakeNamespace()
     namespace.run_to_ready()
     namespace.claims["shards"] = claim("shards", uid="another")
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.settle()
     assert namespace.ready() == ("Unknown", "Progressing")
     namespace.run_to_ready()
@@ -181,7 +182,7 @@ def test_a_request_on_a_ready_resource_resolves_the_source_again() -> None:
     assert namespace.ready() == ("True", "Succeeded")
     (job,) = namespace.live_jobs()
     assert job.labels["shardwright.io/stage"] == "prepare"
-    namespace.revision = "r2"
+    namespace.worker.revision = "r2"
     namespace.succeed()
     namespace.settle()
     (job,) = namespace.live_jobs()

@@ -9,7 +9,8 @@ import pytest
 
 from shardwright_operator.api.status import Condition, Status
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import FakeNamespace, claim
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import claim
 
 
 def _ready() -> FakeNamespace:
@@ -106,7 +107,7 @@ def test_lost_reports_are_counted_although_prepare_goes_well_in_between() -> Non
         namespace.succeed()
         if "-shard-" in namespace.created[-1]:
             shards += 1
-            namespace.published.clear()
+            namespace.worker.published.clear()
             namespace.pods.clear()
     assert shards == 2
     assert namespace.ready() == ("False", Reason.ATTEMPTS_EXHAUSTED)
@@ -211,7 +212,7 @@ def test_a_request_is_not_handled_while_it_is_suspended() -> None:
 def test_a_moved_branch_is_not_ready_until_it_is_built() -> None:
     namespace = _ready()
     namespace.requested_at = "now"
-    namespace.revision = "r2"
+    namespace.worker.revision = "r2"
     namespace.settle()
     namespace.succeed()
     namespace.settle()
@@ -234,7 +235,7 @@ def test_the_source_is_not_called_ready_for_other_inputs() -> None:
 
 def test_digests_prove_bytes_and_no_load() -> None:
     namespace = FakeNamespace(verification="Digests")
-    namespace.verified_by = "Digests"
+    namespace.worker.verified_by = "Digests"
     namespace.run_to_ready()
     verified = _condition(namespace, "Verified")
     assert verified.status == "Unknown"

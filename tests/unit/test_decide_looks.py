@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import FakeNamespace, claim
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import claim
 
 HUB: dict[str, Any] = {"huggingFace": {"repo": "org/model", "revision": "main"}}
 HOURLY = {"interval": "1h"}
@@ -44,7 +45,7 @@ def arguments(namespace: FakeNamespace) -> list[str]:
 def test_an_edit_that_leads_to_the_same_artifact_believes_the_look_that_it_is_gone(edit: dict[str, Any]) -> None:
     namespace = FakeNamespace(source=HUB)
     namespace.run_to_ready()
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.edit(**edit)
     namespace.settle()
     namespace.succeed()
@@ -58,7 +59,7 @@ def test_an_edit_that_leads_to_the_same_artifact_believes_the_look_that_it_is_go
 def test_damage_that_a_proof_meets_is_not_forgotten_when_the_proof_is_taken_back() -> None:
     namespace = FakeNamespace()
     namespace.run_to_ready()
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.edit(verification="Generate")
     namespace.settle()
     namespace.fail(Reason.ARTIFACT_DAMAGED, "a part is gone")
@@ -79,7 +80,7 @@ def test_damage_that_another_spec_meets_is_looked_at_when_the_spec_is_taken_back
     namespace.fail(Reason.ARTIFACT_DAMAGED, "something else has its place")
     namespace.settle()
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.edit(**before)
     namespace.settle()
     assert stages(namespace) == ["prepare"]
@@ -125,7 +126,7 @@ def test_a_source_that_is_gone_does_not_keep_its_artifact_from_being_looked_at()
     assert "could not be looked at" in namespace.status.upkeep["sourceChanged"]
     assert namespace.status.artifact
     assert namespace.status.artifact.checked_at == namespace.now
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.advance(3601)
     namespace.settle()
     namespace.succeed()
@@ -214,9 +215,9 @@ def test_a_level_that_is_raised_while_a_job_runs_is_no_failure_of_that_job(attem
     namespace.edit(verification="Generate")
     namespace.settle()
     assert arguments(namespace) == asked
-    namespace.verified_by = "Load"
+    namespace.worker.verified_by = "Load"
     namespace.succeed()
-    namespace.verified_by = ""
+    namespace.worker.verified_by = ""
     namespace.settle()
     assert namespace.status.last_failure is None
     assert namespace.status.failed_attempts == []
@@ -286,7 +287,7 @@ def adopted() -> FakeNamespace:
     earlier = FakeNamespace(source=HUB)
     earlier.run_to_ready()
     namespace = FakeNamespace(source=HUB)
-    namespace.uid, namespace.published, namespace.levels = "uid-2", {*earlier.published}, {**earlier.levels}
+    namespace.uid, namespace.worker = "uid-2", earlier.worker
     namespace.settle()
     report = namespace._report(namespace.start_job())
     assert report.source

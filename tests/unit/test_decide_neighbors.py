@@ -14,7 +14,8 @@ from shardwright_operator.decide.plan import CreateClaim
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.folder_index import Folders
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import START, FakeNamespace, claim
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import START, claim
 
 CREATE = {"persistentVolumeClaim": {"claimName": "made", "create": {"size": "1Gi", "whenDeleted": "Delete"}}}
 

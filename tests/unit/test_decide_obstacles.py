@@ -8,7 +8,8 @@ import pytest
 
 from shardwright_operator.decide.observed import Warning
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import FakeNamespace, claim, pod
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import claim, pod
 
 
 def _pending() -> tuple[FakeNamespace, str]:

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from shardwright_worker.contract.progress_line import Progress, Stage
-from tools.testing.fake_namespace import START, FakeNamespace, pod
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import START, pod
 
 
 def _running() -> tuple[FakeNamespace, str]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shardwright_operator.decide.observed import Neighbor
 from shardwright_operator.decide.pruning import LOOK_AFTER, WINDOW, artifacts_in_use, is_inside, normalized
-from tools.testing.fake_namespace import START, FakeNamespace
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import START
 
 OLD = "0123456789abcdef"
 KEEP_ONE: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
@@ -19,10 +20,10 @@ KEEP_ONE: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "shards"}, "h
 def _with_an_older_one(**parts: Any) -> FakeNamespace:
     """A namespace in which a pod mounts an older artifact, and the pruning that spared it is done."""
     namespace = FakeNamespace(output=KEEP_ONE, **parts)
-    namespace.published.add(OLD)
+    namespace.worker.published.add(OLD)
     namespace.users["shards"] = (f"models/llama/{OLD}",)
     namespace.run_to_ready()
-    assert namespace.removed == []
+    assert namespace.worker.removed == []
     assert namespace.status.upkeep["spared"] == OLD
     return namespace
 
@@ -47,7 +48,7 @@ def test_who_looks_after_an_artifact_removes_nothing(how: str) -> None:
     assert "--history-limit" not in _arguments(namespace)
     namespace.succeed()
     namespace.settle()
-    assert namespace.removed == []
+    assert namespace.worker.removed == []
 
 
 def test_what_was_spared_goes_once_nobody_mounts_it() -> None:
@@ -57,14 +58,14 @@ def test_what_was_spared_goes_once_nobody_mounts_it() -> None:
     assert OLD in namespace.status.upkeep["waiting"]
     namespace.users.clear()
     namespace.run_to_ready()
-    assert namespace.removed == [OLD]
+    assert namespace.worker.removed == [OLD]
     assert namespace.settle().requeue_after is None
     assert not {"spared", "waiting"} & namespace.status.upkeep.keys()
 
 
 def test_a_pruning_job_that_waits_is_replaced_when_a_pod_mounts_something_meanwhile() -> None:
     namespace = FakeNamespace(output=KEEP_ONE)
-    namespace.published.add(OLD)
+    namespace.worker.published.add(OLD)
     for _ in range(2):
         namespace.settle()
         namespace.succeed()
@@ -76,7 +77,7 @@ def test_a_pruning_job_that_waits_is_replaced_when_a_pod_mounts_something_meanwh
     namespace.settle()
     assert OLD in _arguments(namespace)
     namespace.run_to_ready()
-    assert namespace.removed == []
+    assert namespace.worker.removed == []
 
 
 @pytest.mark.parametrize("mounted", ["", ".", "models", "models/llama", "../models"])
@@ -95,7 +96,7 @@ def test_a_pruning_job_that_waits_is_taken_back_when_a_pod_mounts_more_than_an_a
 
 def test_a_pruning_job_that_starts_late_removes_nothing_and_is_tried_again_later() -> None:
     namespace = FakeNamespace(output=KEEP_ONE)
-    namespace.published.add(OLD)
+    namespace.worker.published.add(OLD)
     for _ in range(2):
         namespace.settle()
         namespace.succeed()
@@ -104,23 +105,23 @@ def test_a_pruning_job_that_starts_late_removes_nothing_and_is_tried_again_later
     namespace.succeed()
     plan = namespace.settle()
     assert not namespace.live_jobs()
-    assert namespace.removed == []
+    assert namespace.worker.removed == []
     assert plan.requeue_after is not None
     namespace.advance(plan.requeue_after)
     namespace.run_to_ready()
-    assert namespace.removed == [OLD]
+    assert namespace.worker.removed == [OLD]
 
 
 def test_nothing_is_removed_where_the_folders_of_two_resources_overlap() -> None:
     namespace = FakeNamespace(output=KEEP_ONE)
-    namespace.published.add(OLD)
+    namespace.worker.published.add(OLD)
     namespace.neighbors = (Neighbor("younger", "uid-2", START.replace(year=2027), "models/llama"),)
     namespace.run_to_ready()
     assert len(namespace.created) == 2
     assert "younger" in namespace.status.upkeep["waiting"]
     namespace.neighbors = ()
     namespace.run_to_ready()
-    assert namespace.removed == [OLD]
+    assert namespace.worker.removed == [OLD]
 
 
 @pytest.mark.parametrize("path", ["", "models/llama", "models/llama/"])

@@ -8,7 +8,9 @@ import pytest
 
 from shardwright_operator.api.status import Artifact
 from shardwright_operator.decide.report_status import size_text
-from tools.testing.fake_namespace import START, FakeNamespace, artifact
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import START
+from tools.testing.fake_worker import artifact
 
 
 def _published(completed_at: str) -> Artifact:

@@ -11,7 +11,8 @@ from shardwright_operator.decide.observed import Job, Warning
 from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from tools.testing.fake_namespace import FakeNamespace, pod
+from tools.testing.fake_namespace import FakeNamespace
+from tools.testing.fake_objects import pod
 
 STAGES = pytest.mark.parametrize("stage", ["prepare", "shard"])
 

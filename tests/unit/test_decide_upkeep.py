@@ -36,7 +36,7 @@ def test_a_damaged_artifact_is_not_ready_and_waits_for_a_person() -> None:
     namespace = _recheck(False)
     namespace.advance(3601)
     namespace.settle()
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.succeed()
     namespace.settle()
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
@@ -50,7 +50,7 @@ def test_a_damaged_artifact_is_built_anew_if_the_spec_says_so() -> None:
     namespace = _recheck(True)
     namespace.advance(3601)
     namespace.settle()
-    namespace.published.clear()
+    namespace.worker.published.clear()
     namespace.succeed()
     namespace.settle()
     assert namespace.ready()[0] != "True"
@@ -115,7 +115,7 @@ def test_a_check_looks_at_the_commit_that_the_artifact_was_made_from() -> None:
     hub = {"huggingFace": {"repo": "org/model", "revision": "main"}}
     namespace = FakeNamespace(source=hub, recheck={"interval": "1h"})
     namespace.run_to_ready()
-    namespace.revision = "r2"  # the branch has moved
+    namespace.worker.revision = "r2"  # the branch has moved
     namespace.advance(3601)
     namespace.settle()
     arguments = _arguments(namespace)
@@ -129,7 +129,7 @@ def test_a_check_looks_at_the_commit_that_the_artifact_was_made_from() -> None:
 def test_a_source_that_has_changed_on_its_claim_is_told_and_built_only_when_asked_for() -> None:
     namespace = _recheck(rebuild=True)
     before = namespace.status.artifact
-    namespace.revision = "r2"
+    namespace.worker.revision = "r2"
     namespace.advance(3601)
     namespace.settle()
     namespace.succeed()
@@ -219,8 +219,8 @@ def test_a_damaged_artifact_that_somebody_restores_is_ready_again_after_the_next
     namespace = _recheck(rebuild=False)
     namespace.advance(3601)
     namespace.settle()
-    lost = set(namespace.published)
-    namespace.published.clear()
+    lost = set(namespace.worker.published)
+    namespace.worker.published.clear()
     namespace.succeed(message="model-rank-0-part-0.safetensors is missing")
     namespace.settle()
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
@@ -232,7 +232,7 @@ def test_a_damaged_artifact_that_somebody_restores_is_ready_again_after_the_next
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
     assert not namespace.live_jobs()
     assert plan.requeue_after is not None
-    namespace.published |= lost
+    namespace.worker.published |= lost
     namespace.advance(plan.requeue_after + 1)
     namespace.settle()
     namespace.succeed()

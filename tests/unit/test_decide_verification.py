@@ -62,7 +62,7 @@ def test_an_adopted_artifact_of_a_lower_level_is_proven_before_it_is_ready() -> 
 
 def test_a_success_with_a_weaker_proof_than_asked_for_is_no_success() -> None:
     namespace = FakeNamespace()
-    namespace.verified_by = "Digests"
+    namespace.worker.verified_by = "Digests"
     namespace.settle()
     namespace.succeed()
     namespace.settle()
@@ -93,7 +93,7 @@ def test_a_source_that_changed_is_prepared_again_before_accelerators_are_taken_a
     namespace.settle()
     namespace.succeed()
     namespace.settle()
-    namespace.revision = "r2"
+    namespace.worker.revision = "r2"
     namespace.fail(Reason.SOURCE_CHANGED, "model.safetensors changed")
     namespace.settle()
     assert namespace.ready() == ("False", Reason.SOURCE_CHANGED)

@@ -25,7 +25,7 @@ from shardwright_worker.serving.accelerator import same_family, visible_accelera
 from shardwright_worker.serving.command_line import read_server_line
 from shardwright_worker.serving.guard import check_for_serving
 from shardwright_worker.serving.own_quantization import own_quantization
-from tools.testing.fake_namespace import artifact
+from tools.testing.fake_worker import artifact
 from tools.testing.tiny_files import write_artifact
 
 MADE = EngineSettings(tensor_parallel_size=2, extra_args={"load_format": "pt", "moe_backend": "triton"})
