@@ -43,10 +43,13 @@ def test_another_parallel_size_is_built_beside_and_the_old_one_pruned(
     assert new["tensorParallelSize"] == 1
     assert new["path"] != old["artifact"]["path"]
     # Seen in the status: a pod that looks at the whole volume would keep everything from being removed.
-    removed = wait_for(
-        lambda: checkpoint.status.get("upkeep", {}).get("removed", ""), bool, "the older artifact being pruned"
+    pruned = wait_for(
+        lambda: checkpoint.status.get("maintenance", {}).get("lastPruned", {}),
+        lambda last: bool(last.get("removed")),
+        "the older artifact being pruned",
     )
-    assert removed == old["artifact"]["key"]
+    assert pruned["removed"] == [old["artifact"]["key"]]
+    assert pruned["freedBytes"] > 0
     checkpoint.wait_ready()
     folder = new["path"].rpartition("/")[0]
     assert _on_the_volume(kubectl, cluster, f"ls /shards/{folder}").split() == [new["key"]]

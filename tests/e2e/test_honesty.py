@@ -91,6 +91,11 @@ def test_a_strangers_pod_and_job_change_nothing(
     kubectl.delete("pod", "liar")
 
 
+def _last_pruned(checkpoint: Checkpoint) -> dict[str, Any]:
+    pruned: dict[str, Any] = checkpoint.status.get("maintenance", {}).get("lastPruned", {})
+    return pruned
+
+
 def test_nothing_that_a_pod_mounts_is_removed(begun: None, kubectl: Kubectl, cluster: Description) -> None:
     kubectl.apply(manifest("mounted", recheck={"interval": "10s"}))
     checkpoint = Checkpoint(kubectl, "mounted")
@@ -115,7 +120,7 @@ def test_nothing_that_a_pod_mounts_is_removed(begun: None, kubectl: Kubectl, clu
     wait_for(lambda: str(pruning()), lambda text: older["key"] in text, "a Job that knows of the server")
     _patch(checkpoint, job={"nodeSelector": None})
     wait_for(
-        lambda: checkpoint.status.get("upkeep", {}).get("spared", ""), lambda key: key == older["key"], "sparing it"
+        lambda: _last_pruned(checkpoint).get("inUse", []), lambda keys: keys == [older["key"]], "keeping it in use"
     )
 
     # Neither a recheck nor a request removes it afterwards.
@@ -130,8 +135,8 @@ def test_nothing_that_a_pod_mounts_is_removed(begun: None, kubectl: Kubectl, clu
     kubectl.delete("pod", "server", "--wait=true")
     kubectl.run("annotate", KIND, checkpoint.name, "--overwrite", "reconcile.fluxcd.io/requestedAt=again")
     # Seen in the status: a pod that looks at the whole volume would keep everything from being removed.
-    removed = wait_for(lambda: checkpoint.status.get("upkeep", {}).get("removed", ""), bool, "removing it")
-    assert removed == older["key"]
+    removed = wait_for(lambda: _last_pruned(checkpoint).get("removed", []), bool, "removing it")
+    assert removed == [older["key"]]
     folder = older["path"].rpartition("/")[0]
     names = _on_the_volume(kubectl, cluster, "shards", f"ls /volume/{folder}").split()
     assert names == [checkpoint.status["artifact"]["key"]]

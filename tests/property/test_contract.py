@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
 from shardwright_worker.contract.naming import artifact_key, is_key, stays_inside
 from shardwright_worker.contract.progress_line import Progress, Stage, read_progress
 from shardwright_worker.contract.reasons import MEANINGS, Reason
@@ -57,6 +58,17 @@ WORKERS_REASONS = [reason for reason in Reason if MEANINGS[reason].exit_code is 
 ENDS = st.just((True, Reason.SUCCEEDED, 0)) | st.sampled_from(WORKERS_REASONS).map(
     lambda reason: (False, reason, MEANINGS[reason].exit_code)
 )
+prunes = st.builds(
+    PruneReport,
+    kept=COUNTS,
+    removed=st.lists(KEYS, max_size=40),
+    in_use=st.lists(KEYS, max_size=40),
+    freed_bytes=COUNTS,
+    expired=st.booleans(),
+)
+maintenance = st.builds(
+    MaintenanceReport, pruned=st.none() | prunes, damage=st.none() | ANYTHING, source_problem=st.none() | ANYTHING
+)
 reports = st.builds(
     lambda end, **fields: Report(succeeded=end[0], reason=end[1], exit_code=end[2], **fields),
     end=ENDS,
@@ -67,7 +79,7 @@ reports = st.builds(
     rank=st.none() | COUNTS,
     source=st.none() | sources,
     artifact=st.none() | artifacts,
-    upkeep=st.dictionaries(PLAIN, ANYTHING, max_size=3),
+    maintenance=maintenance,
     duration_seconds=st.dictionaries(PLAIN, SECONDS, max_size=6),
 )
 settings = st.builds(
@@ -158,6 +170,8 @@ def _harmless(value: object) -> bool:
             return 0 <= value <= 2**53
         case float():
             return 0 <= value <= 1e9
+        case list():
+            return len(value) <= 64 and all(map(_harmless, value))
         case dict():
             return len(value) <= 64 and all(_harmless(name) and _harmless(each) for name, each in value.items())
     return False
@@ -208,7 +222,7 @@ LONG = [
     HEAD + '"x":1e' + "9" * 65000 + "}",
     HEAD + '"message":"' + "\\u001b" * 10000 + '"}',
     HEAD + '"message":"' + "\\ud800" * 10000 + '"}',
-    HEAD + '"upkeep":{' + ",".join(f'"{number}":"x"' for number in range(6000)) + "}}",
+    HEAD + '"maintenance":{"pruned":{"removed":[' + ",".join('"x"' for _ in range(9000)) + "]}}}",
     HEAD + ",".join('"rank":1' for _ in range(7000)) + "}",
     HEAD + '"durationSeconds":{' + ",".join('"a":NaN' for _ in range(7000)) + "}}",
     HEAD + '"x":"' + "\ud800" * 60000 + '"}',

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shardwright_operator.api.maintenance_status import LastPruned, Maintenance, SourceFetch
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus, ResolvedSource, Retry, Status
 from shardwright_operator.decide import decide
@@ -134,6 +135,13 @@ RETRIES = st.none() | st.builds(
 SOURCES: Any = st.sampled_from([None, READY.source]) | INPUTS.map(
     lambda inputs: READY.source and ResolvedSource(**{**READY.source.model_dump(), "inputs": inputs, "key": "k"})
 )
+MAINTENANCE = st.builds(
+    Maintenance,
+    last_pruned=st.sampled_from([None, LastPruned(artifact=READY.artifact.key, history_limit=1, in_use=["a" * 16])]),
+    prune_skipped_at=MAYBE_TIMES,
+    blocked_reason=st.sampled_from([None, "x"]),
+    source_fetched_for=st.sampled_from([None, SourceFetch(artifact=READY.artifact.key, verification="Load")]),
+)
 STATUSES = st.builds(
     lambda **parts: READY.model_copy(update=parts),
     job=ATTEMPTS,
@@ -141,7 +149,7 @@ STATUSES = st.builds(
     source=SOURCES,
     artifact=st.sampled_from([None, READY.artifact]),
     conditions=st.sampled_from([[], READY.conditions]),
-    upkeep=st.sampled_from([{}, {"waiting": "x"}, {"prunedFor": f"{READY.artifact.key}/1"}]),
+    maintenance=MAINTENANCE,
     last_handled_reconcile_at=st.sampled_from([None, "a"]),
 )
 NUMBERS = st.none() | st.sampled_from([0, 1, 700, 2**31, 2**53, 2**62, 2**64, 10**30, 10**400, -1]) | st.integers()

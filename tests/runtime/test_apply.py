@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.api.maintenance_status import Maintenance
 from shardwright_operator.api.status import Condition, Durations, JobStatus, ProgressStatus, Status
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.observed import Config, Pod
@@ -274,13 +275,14 @@ async def test_a_job_is_suspended_and_resumed(replica: Replica, namespace: Names
         assert namespace.jobs("model")[0]["spec"]["suspend"] is suspend
 
 
+_ANOTHER_TYPE: dict[str, Any] = {"blocked_reason": ["b"]}
 REFUSED: dict[str, dict[str, Any]] = {
     "too large to be a number": {"duration_seconds": Durations.model_construct(load=10**400)},
     "infinite": {"duration_seconds": Durations.model_construct(load=math.inf)},
     "not a number": {"duration_seconds": Durations.model_construct(load=math.nan)},
     "too many bytes": {"progress": ProgressStatus.model_construct(stage="Saving", bytes_done=10**30)},
-    "of another type": {"upkeep": {"a": ["b"]}},
-    "too long": {"upkeep": {"a": "b" * 8_000_000}},
+    "of another type": {"maintenance": Maintenance.model_construct(**_ANOTHER_TYPE)},
+    "too long": {"maintenance": Maintenance.model_construct(blocked_reason="b" * 8_000_000)},
 }
 
 

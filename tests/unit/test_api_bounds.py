@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shardwright_operator.api.maintenance_status import LastPruned, Maintenance
 from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, Serving, ServingVolume, Status
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import is_clean
@@ -83,11 +84,13 @@ def test_times_have_a_zone_that_the_api_server_reads(time: datetime, wire: str) 
 TEXT = st.text(st.characters(codec=None), max_size=50) | st.sampled_from(["x" * 5000, "\x1b[2J", "\ud800", "a\nReady"])
 
 
-@given(TEXT, TEXT, st.dictionaries(TEXT, TEXT, max_size=3))
-def test_texts_are_clean_however_they_came_in(reason: str, message: str, upkeep: dict[str, str]) -> None:
+@given(TEXT, TEXT, st.lists(TEXT, max_size=3))
+def test_texts_are_clean_however_they_came_in(reason: str, message: str, keys: list[str]) -> None:
     condition = Condition(type="Ready", status="True", reason=reason, message=message, last_transition_time=NOW)
     failure = Failure(reason=Reason.OUT_OF_MEMORY, message="").model_copy(update={"message": message, "job": reason})
-    update: dict[str, Any] = {"conditions": [condition], "last_failure": failure, "upkeep": upkeep}
+    last = LastPruned(artifact=reason, history_limit=1).model_copy(update={"removed": keys})
+    done = Maintenance(last_pruned=last, blocked_reason=message)
+    update: dict[str, Any] = {"conditions": [condition], "last_failure": failure, "maintenance": done}
     status = Status().model_copy(update=update)
     wire = status.to_wire()
     assert taken(wire)

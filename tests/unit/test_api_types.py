@@ -85,7 +85,7 @@ def test_status_comes_back_as_it_was_written_and_leaves_out_what_is_empty() -> N
     assert Status.model_validate(wire) == status
     assert wire["durationSeconds"] == {"load": 1.5}
     assert wire["conditions"][0]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
-    assert not {"job", "progress", "serving", "failedAttempts", "upkeep"} & set(wire)
+    assert not {"job", "progress", "serving", "failedAttempts", "maintenance"} & set(wire)
 
 
 def test_a_status_without_anything_is_that_of_a_resource_nobody_looked_at() -> None:

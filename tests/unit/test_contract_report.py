@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_snake
 
+from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
 from shardwright_worker.contract.naming import is_key, stays_inside
 from shardwright_worker.contract.reasons import MEANINGS, Reason, reason_of_exit_code
 from shardwright_worker.contract.report import LIMIT, Report, SourceReport, read_report
+
+PRUNED = MaintenanceReport(pruned=PruneReport(removed=["0" * 16]))
+MANY = MaintenanceReport(pruned=PruneReport(in_use=["0" * 16] * 40))
 
 
 def test_a_short_report_is_left_as_it_is() -> None:
@@ -36,12 +40,12 @@ def test_a_report_that_is_too_long_without_its_message_loses_what_only_informs()
         stage="Prepare",
         succeeded=True,
         key="0" * 16,
-        upkeep={"removed": "x" * 5000, "kept": "y" * 5000},
+        maintenance=MaintenanceReport(damage="x" * 2000, source_problem="y" * 3000),
         message="kept",
     )
     read = read_report(report.to_text())
     assert read is not None
-    assert (read.key, read.upkeep, read.message) == ("0" * 16, {}, "kept")
+    assert (read.key, read.maintenance, read.message) == ("0" * 16, MaintenanceReport(), "kept")
 
 
 def test_file_names_that_are_no_text_do_not_break_it() -> None:
@@ -109,8 +113,10 @@ def test_a_fact_out_of_bounds_makes_the_report_unreadable(part: str, field: str,
         ("durationSeconds", {"queue": 10**400, "publish": 2}, {"publish": 2.0}),
         ("durationSeconds", {"a": True, "b": "1", "c": 1e9}, {"c": 1e9}),
         ("durationSeconds", [1], {}),
-        ("upkeep", {"kept": 3, "removed": "a\nb\x1b"}, {"removed": "a b�"}),
-        ("upkeep", "x", {}),
+        ("maintenance", {"damage": "a\nb\x1b", "sourceProblem": 3}, MaintenanceReport(damage="a b�")),
+        ("maintenance", {"pruned": {"kept": -1, "removed": ["0" * 16, "../x", 4], "expired": "x"}}, PRUNED),
+        ("maintenance", {"pruned": {"inUse": ["0" * 16] * 50}}, MANY),
+        ("maintenance", "x", MaintenanceReport()),
         ("rank", 10**30, None),
         ("rank", -1, None),
         ("rank", 7, 7),
@@ -153,9 +159,9 @@ def test_a_time_that_is_none_is_left_out(written: str, kept: bool) -> None:
 
 def test_maps_have_a_bounded_number_of_entries() -> None:
     many = {str(number): 1 for number in range(1000)}
-    report = read(durationSeconds=many, upkeep=dict.fromkeys(many, "x"))
+    report = read(durationSeconds=many)
     assert report is not None
-    assert (len(report.duration_seconds), len(report.upkeep)) == (32, 16)
+    assert len(report.duration_seconds) == 32
 
 
 @pytest.mark.parametrize("reason", [*Reason])

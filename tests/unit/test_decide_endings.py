@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from shardwright_operator.api.maintenance_status import Maintenance
 from shardwright_operator.kube.observed_objects import _status
+from shardwright_worker.contract.maintenance import MaintenanceReport
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 
@@ -173,7 +176,7 @@ def test_nothing_is_removed_while_a_pod_mounts_what_may_be_a_link() -> None:
     namespace.users["shards"] = ("models/llama/current",)
     namespace.run_to_ready()
     assert namespace.worker.removed == []
-    assert "waiting" in namespace.status.upkeep
+    assert namespace.status.maintenance.blocked_reason
 
 
 @pytest.mark.parametrize("how", ["suspended", "failed"])
@@ -221,7 +224,7 @@ def test_damage_is_found_although_the_source_has_changed() -> None:
     namespace.advance(3601)
     namespace.settle()
     assert "--published" in _arguments(namespace)
-    namespace.succeed(upkeep={"damaged": "part 0 is gone"})
+    namespace.succeed(maintenance=MaintenanceReport(damage="part 0 is gone"))
     namespace.settle()
     assert namespace.ready() == ("False", Reason.ARTIFACT_DAMAGED)
     assert namespace.status.serving is None
@@ -251,5 +254,6 @@ def test_times_that_nobody_can_reckon_with_raise_nothing() -> None:
     namespace.settle()
     namespace = FakeNamespace(output=KEEP)
     namespace.run_to_ready()
-    namespace.status = namespace.status.model_copy(update={"upkeep": {"skippedAt": "99991231T235959+00:00"}})
+    skipped = Maintenance(prune_skipped_at=datetime.max.replace(tzinfo=UTC))
+    namespace.status = namespace.status.model_copy(update={"maintenance": skipped})
     namespace.settle()

@@ -123,7 +123,7 @@ def test_a_source_that_is_gone_does_not_keep_its_artifact_from_being_looked_at()
     namespace.succeed()
     namespace.settle()
     assert namespace.ready() == ("True", "Succeeded")
-    assert "could not be looked at" in namespace.status.upkeep["sourceChanged"]
+    assert "could not be inspected" in str(namespace.status.maintenance.source_changed)
     assert namespace.status.artifact
     assert namespace.status.artifact.checked_at == namespace.now
     namespace.worker.published.clear()

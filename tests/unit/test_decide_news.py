@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from shardwright_operator.api.maintenance_status import LastPruned, Maintenance
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.events import events_of
 from shardwright_operator.decide.plan import Event
-from shardwright_operator.decide.report_status import CHANGED
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 
@@ -94,19 +94,23 @@ def test_a_job_that_only_waited_goes_without_an_event() -> None:
     assert not [one for one in _told(namespace) if one.action == "StopJob"]
 
 
+def _pruned(*keys: str) -> Maintenance:
+    return Maintenance(last_pruned=LastPruned(artifact="a" * 16, history_limit=1, kept=1, removed=list(keys)))
+
+
 @pytest.mark.parametrize(
-    ("upkeep", "expected"),
+    ("maintenance", "expected"),
     [
-        ({CHANGED: "The source has changed since"}, ("Warning", Reason.SOURCE_CHANGED)),
-        ({"removed": "0123456789abcdef", "kept": "1"}, ("Normal", Reason.SUCCEEDED)),
-        ({"kept": "1", "removed": ""}, None),
+        (Maintenance(source_changed="The source has changed since"), ("Warning", Reason.SOURCE_CHANGED)),
+        (_pruned("0123456789abcdef"), ("Normal", Reason.SUCCEEDED)),
+        (_pruned(), None),
     ],
 )
 def test_what_looking_after_an_artifact_found_or_did_is_told_once(
-    upkeep: dict[str, str], expected: tuple[str, str] | None
+    maintenance: Maintenance, expected: tuple[str, str] | None
 ) -> None:
     before = Status()
-    after = before.model_copy(update={"upkeep": upkeep})
+    after = before.model_copy(update={"maintenance": maintenance})
     assert [(one.type, one.reason) for one in events_of(before, after)] == ([expected] if expected else [])
     assert not list(events_of(after, after))
 

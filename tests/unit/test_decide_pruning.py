@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shardwright_operator.api.maintenance_status import Maintenance
 from shardwright_operator.decide.observed import Neighbor
 from shardwright_operator.decide.pruning import LOOK_AFTER, WINDOW, artifacts_in_use, is_inside, normalized
 from tools.testing.fake_namespace import FakeNamespace
@@ -24,7 +25,8 @@ def _with_an_older_one(**parts: Any) -> FakeNamespace:
     namespace.users["shards"] = (f"models/llama/{OLD}",)
     namespace.run_to_ready()
     assert namespace.worker.removed == []
-    assert namespace.status.upkeep["spared"] == OLD
+    assert namespace.status.maintenance.last_pruned is not None
+    assert namespace.status.maintenance.last_pruned.in_use == [OLD]
     return namespace
 
 
@@ -55,12 +57,14 @@ def test_what_was_spared_goes_once_nobody_mounts_it() -> None:
     namespace = _with_an_older_one()
     plan = namespace.settle()
     assert plan.requeue_after == LOOK_AFTER
-    assert OLD in namespace.status.upkeep["waiting"]
+    assert OLD in str(namespace.status.maintenance.blocked_reason)
     namespace.users.clear()
     namespace.run_to_ready()
     assert namespace.worker.removed == [OLD]
     assert namespace.settle().requeue_after is None
-    assert not {"spared", "waiting"} & namespace.status.upkeep.keys()
+    assert namespace.status.maintenance.last_pruned is not None
+    assert namespace.status.maintenance.last_pruned.in_use == []
+    assert namespace.status.maintenance.blocked_reason is None
 
 
 def test_a_pruning_job_that_waits_is_replaced_when_a_pod_mounts_something_meanwhile() -> None:
@@ -118,7 +122,7 @@ def test_nothing_is_removed_where_the_folders_of_two_resources_overlap() -> None
     namespace.neighbors = (Neighbor("younger", "uid-2", START.replace(year=2027), "models/llama"),)
     namespace.run_to_ready()
     assert len(namespace.created) == 2
-    assert "younger" in namespace.status.upkeep["waiting"]
+    assert "younger" in str(namespace.status.maintenance.blocked_reason)
     namespace.neighbors = ()
     namespace.run_to_ready()
     assert namespace.worker.removed == [OLD]
@@ -139,7 +143,7 @@ def test_a_mounted_artifact_is_known_however_its_path_is_spelled(path: str, moun
     namespace = FakeNamespace(output={**KEEP_ONE, **({"path": path} if path else {})})
     namespace.run_to_ready()
     namespace.users["shards"] = (mounted,)
-    namespace.status = namespace.status.model_copy(update={"upkeep": {}})
+    namespace.status = namespace.status.model_copy(update={"maintenance": Maintenance()})
     observed = namespace.observed()
     assert observed.resource.spec is not None
     assert artifacts_in_use(observed, observed.resource.spec) == [OLD]

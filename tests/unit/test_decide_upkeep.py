@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shardwright_worker.contract.maintenance import MaintenanceReport
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 
@@ -79,7 +80,8 @@ def test_older_artifacts_are_pruned_after_a_new_one_but_not_those_in_use() -> No
     namespace.succeed()
     namespace.settle()
     assert not namespace.live_jobs()
-    assert namespace.status.upkeep["prunedFor"].startswith(namespace.status.artifact.key)
+    assert namespace.status.maintenance.last_pruned is not None
+    assert namespace.status.maintenance.last_pruned.artifact == namespace.status.artifact.key
 
 
 def test_nothing_is_pruned_while_a_pod_mounts_the_whole_volume() -> None:
@@ -90,7 +92,7 @@ def test_nothing_is_pruned_while_a_pod_mounts_the_whole_volume() -> None:
         namespace.succeed()
     plan = namespace.settle()
     assert not namespace.live_jobs()
-    assert "subPath" in namespace.status.upkeep["waiting"]
+    assert "subPath" in str(namespace.status.maintenance.blocked_reason)
     assert plan.requeue_after is not None
     namespace.users.clear()
     namespace.advance(plan.requeue_after)
@@ -98,11 +100,11 @@ def test_nothing_is_pruned_while_a_pod_mounts_the_whole_volume() -> None:
     assert "--history-limit" in _arguments(namespace)
     namespace.succeed()
     namespace.settle()
-    assert "waiting" not in namespace.status.upkeep
+    assert namespace.status.maintenance.blocked_reason is None
 
 
 @pytest.mark.parametrize("seconds", [1, 7200])
-def test_an_artifact_without_upkeep_is_left_alone(seconds: int) -> None:
+def test_an_artifact_without_maintenance_is_left_alone(seconds: int) -> None:
     namespace = FakeNamespace()
     namespace.run_to_ready()
     namespace.advance(seconds)
@@ -135,7 +137,7 @@ def test_a_source_that_has_changed_on_its_claim_is_told_and_built_only_when_aske
     namespace.succeed()
     plan = namespace.settle()
     assert namespace.ready() == ("True", Reason.SUCCEEDED)
-    assert "requestedAt" in namespace.status.upkeep["sourceChanged"]
+    assert "requestedAt" in str(namespace.status.maintenance.source_changed)
     assert not namespace.live_jobs()
     assert plan.requeue_after == 3600
     namespace.requested_at = "take it"
@@ -143,7 +145,7 @@ def test_a_source_that_has_changed_on_its_claim_is_told_and_built_only_when_aske
     assert namespace.status.artifact is not None
     assert before is not None
     assert namespace.status.artifact.key != before.key
-    assert "sourceChanged" not in namespace.status.upkeep
+    assert namespace.status.maintenance.source_changed is None
 
 
 @pytest.mark.parametrize("reason", [Reason.SOURCE_NOT_FOUND, Reason.SOURCE_UNAVAILABLE])
@@ -176,7 +178,7 @@ def test_nothing_is_pruned_while_a_pod_mounts_a_folder_above_the_artifacts(mount
     namespace.users["shards"] = (mounted,)
     namespace.run_to_ready()
     assert not namespace.live_jobs()
-    assert "waiting" in namespace.status.upkeep
+    assert namespace.status.maintenance.blocked_reason
 
 
 def test_pods_that_mount_something_else_do_not_matter_and_folders_inside_count_for_their_artifact() -> None:
@@ -200,13 +202,13 @@ def test_a_check_while_a_pod_mounts_the_whole_volume_does_not_count_as_pruning()
     assert "--history-limit" not in _arguments(namespace)
     namespace.succeed()
     namespace.settle()
-    assert "prunedFor" not in namespace.status.upkeep
-    assert "waiting" in namespace.status.upkeep
+    assert namespace.status.maintenance.last_pruned is None
+    assert namespace.status.maintenance.blocked_reason
 
 
 def test_a_worker_that_says_nothing_of_pruning_is_not_asked_for_ever() -> None:
     namespace = FakeNamespace(output={"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1})
-    answers: tuple[dict[str, Any], ...] = ({}, {}, {"upkeep": {}})
+    answers: tuple[dict[str, Any], ...] = ({}, {}, {"maintenance": MaintenanceReport()})
     for changes in answers:
         namespace.settle()
         namespace.succeed(**changes)

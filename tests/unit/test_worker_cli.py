@@ -161,7 +161,9 @@ def test_older_artifacts_are_pruned(model: Path, capsys: pytest.CaptureFixture[s
         write_artifact(output / key, key=key, created_at=f"2026-01-0{day + 1}T00:00:00Z")
     words = ["prepare", "--source", str(model), "--output", str(output), "--history-limit", "1", "--published", KEY]
     assert main(words) == 0
-    assert last_report(capsys.readouterr().out).upkeep["removed"] == "b" * 16
+    pruned = last_report(capsys.readouterr().out).maintenance.pruned
+    assert pruned is not None
+    assert pruned.removed == ["b" * 16]
     assert artifact_keys(output) == sorted([KEY, "c" * 16])
 
 
@@ -174,7 +176,7 @@ def test_nothing_is_pruned_while_the_published_artifact_is_not_whole(
     next((output / KEY).glob("*.safetensors")).unlink()
     words = ["prepare", "--source", str(model), "--output", str(output), "--history-limit", "1", "--published", KEY]
     assert main(words) == 0
-    assert "damaged" in last_report(capsys.readouterr().out).upkeep
+    assert last_report(capsys.readouterr().out).maintenance.damage
     assert artifact_keys(output) == sorted(["b" * 16, KEY])
 
 
@@ -192,8 +194,9 @@ def test_what_is_published_is_looked_at_even_if_its_source_is_gone(
     assert (report.key, report.source) == (KEY, None)
     assert report.artifact
     assert report.artifact.key == KEY
-    assert "gone does not exist" in report.upkeep["source"]
-    assert report.upkeep["removed"] == "b" * 16
+    assert "gone does not exist" in str(report.maintenance.source_problem)
+    assert report.maintenance.pruned is not None
+    assert report.maintenance.pruned.removed == ["b" * 16]
     part = next((output / KEY).glob("*.safetensors"))
     part.unlink()
     assert main([*words, "--published", KEY]) == 0

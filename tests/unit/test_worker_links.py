@@ -85,7 +85,9 @@ def test_an_artifact_that_is_a_link_is_neither_adopted_nor_replaced_nor_pruned(
         _publish(volume, volume)
     assert refused.value.reason == Reason.ARTIFACT_DAMAGED
     (volume / key).unlink()
-    assert _prepare(capsys, volume, str(volume), "--history-limit", "1").upkeep["notRemoved"] == KEY
+    pruned = _prepare(capsys, volume, str(volume), "--history-limit", "1").maintenance.pruned
+    assert pruned is not None
+    assert pruned.not_removed == [KEY]
     assert contents(outside) == before
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.artifact.find import artifact_keys
+from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.publish.prune import prune
 from tests.volumes.contents import contents
 from tools.testing.tiny_files import write_artifact
 from tools.testing.unprivileged import UNPRIVILEGED_ID, run_unprivileged
-
-NOTHING = {"removed": "", "freed": "0 B"}
 
 
 def fill(output: Path) -> list[str]:
@@ -34,9 +33,8 @@ def test_the_newest_and_the_protected_stay(tmp_path: Path) -> None:
     (tmp_path / ("e" * 16)).mkdir()  # a folder that only looks like an artifact
     done = prune(tmp_path, 2, {oldest})
     assert artifact_keys(tmp_path) == sorted([oldest, third, newest])
-    assert done["removed"] == second
-    assert done["kept"] == "3"
-    assert done["freed"].endswith("KiB") or done["freed"].endswith(" B")
+    assert (done.removed, done.removed_count, done.kept) == ([second], 1, 3)
+    assert done.freed_bytes > 0
     assert list((tmp_path / ".staging").iterdir()) == []
     assert (tmp_path / "notes").is_dir()
     assert (tmp_path / ("e" * 16)).is_dir()
@@ -44,38 +42,36 @@ def test_the_newest_and_the_protected_stay(tmp_path: Path) -> None:
 
 def test_nothing_to_prune(tmp_path: Path) -> None:
     keys = fill(tmp_path)
-    assert prune(tmp_path, 4, ()) == {"kept": "4", **NOTHING}
+    assert prune(tmp_path, 4, ()) == PruneReport(kept=4)
     assert artifact_keys(tmp_path) == sorted(keys)
-    assert prune(tmp_path / "none", 1, ())["kept"] == "0"
+    assert prune(tmp_path / "none", 1, ()).kept == 0
 
 
 def test_an_artifact_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
     oldest, *_ = fill(tmp_path)
     (tmp_path / ".staging").write_text("a file where the folder should be")
     done = prune(tmp_path, 3, ())
-    assert done["notRemoved"] == oldest
+    assert done.not_removed == [oldest]
     assert oldest in artifact_keys(tmp_path)
 
 
 def test_what_is_in_use_is_spared_and_named_until_it_is_free(tmp_path: Path) -> None:
     oldest, second, third, newest = fill(tmp_path)
     done = prune(tmp_path, 1, {third}, in_use={oldest, second, newest})
-    assert done == {"kept": "4", **NOTHING, "spared": f"{second} {oldest}"}
+    assert done == PruneReport(kept=4, in_use=[second, oldest])
     done = prune(tmp_path, 1, {third}, in_use={second})
-    assert (done["removed"], done["spared"]) == (oldest, second)
+    assert (done.removed, done.in_use) == ([oldest], [second])
     done = prune(tmp_path, 1, {third})
-    assert done["removed"] == second
-    assert "spared" not in done
+    assert (done.removed, done.in_use) == ([second], [])
 
 
 def test_nothing_is_removed_after_the_time_that_was_given(tmp_path: Path) -> None:
     oldest, *rest = fill(tmp_path)
     done = prune(tmp_path, 3, (), until=time.time() - 1)
-    assert done.keys() == {"kept", "removed", "freed", "skipped"}
-    assert done["kept"] == "4"
+    assert done == PruneReport(kept=4, expired=True)
     assert len(artifact_keys(tmp_path)) == 4
     done = prune(tmp_path, 3, (), until=time.time() + 600)
-    assert done["removed"] == oldest
+    assert (done.removed, done.expired) == ([oldest], False)
     assert artifact_keys(tmp_path) == sorted(rest)
 
 
@@ -120,8 +116,8 @@ def test_what_is_not_surely_an_artifact_of_this_folder_is_not_touched(
     elsewhere = tmp_path / "elsewhere"
     before = (contents(output / oldest), contents(elsewhere)) if change != _pipe else None
     done = prune(output, 1, {newest})
-    assert done["notRemoved"] == oldest
-    assert second in done["removed"]
+    assert done.not_removed == [oldest]
+    assert second in done.removed
     assert os.path.lexists(output / oldest / MANIFEST_NAME)
     assert before is None or before == (contents(output / oldest), contents(elsewhere))
 
@@ -133,7 +129,7 @@ def test_folders_that_the_manifest_names_are_part_of_it(tmp_path: Path) -> None:
     (tmp_path / oldest / "1_Pooling" / "config.json").write_text("{}")
     wire["metadata"].append({"name": "1_Pooling/config.json", "size": 2, "sha256": "0" * 64})
     (tmp_path / oldest / MANIFEST_NAME).write_text(json.dumps(wire))
-    assert prune(tmp_path, 3, ())["removed"] == oldest
+    assert prune(tmp_path, 3, ()).removed == [oldest]
 
 
 def test_a_folder_that_may_not_be_read_is_not_touched(open_folder: Path) -> None:
@@ -142,7 +138,7 @@ def test_a_folder_that_may_not_be_read_is_not_touched(open_folder: Path) -> None
     for path in (open_folder, open_folder / second):
         os.chown(path, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
     done = run_unprivileged(lambda: prune(open_folder, 2, ()))
-    assert (done["removed"], done["notRemoved"]) == (second, oldest)
+    assert (done.removed, done.not_removed) == ([second], [oldest])
     assert (open_folder / oldest / MANIFEST_NAME).is_file()
 
 
@@ -150,4 +146,4 @@ def test_ages_are_compared_as_times(tmp_path: Path) -> None:
     write_artifact(tmp_path / ("a" * 16), key="a" * 16, created_at="2026-01-01T23:00:00-05:00")
     write_artifact(tmp_path / ("b" * 16), key="b" * 16, created_at="2026-01-02T03:00:00Z")
     write_artifact(tmp_path / ("c" * 16), key="c" * 16, created_at="zzzz")
-    assert prune(tmp_path, 1, ())["removed"] == f"{'b' * 16} {'c' * 16}"
+    assert prune(tmp_path, 1, ()).removed == ["b" * 16, "c" * 16]

@@ -170,8 +170,9 @@ def test_pruning_has_a_deadline_and_tells_what_is_in_use(volume: Volume) -> None
     for day, key in enumerate(("a" * 16, "b" * 16)):
         write_artifact(volume.output / key, key=key, created_at=f"2025-01-0{day + 1}T00:00:00Z")
     late = volume.prepare("--history-limit", "1", "--prune-until", str(time.time() - 1))
-    assert "skipped" in late.upkeep
-    assert late.upkeep["removed"] == ""
+    assert late.maintenance.pruned is not None
+    assert (late.maintenance.pruned.expired, late.maintenance.pruned.removed) == (True, [])
     done = volume.prepare("--history-limit", "1", "--in-use", "a" * 16, "--prune-until", str(time.time() + 600))
-    assert (done.upkeep["removed"], done.upkeep["spared"]) == ("b" * 16, "a" * 16)
+    assert done.maintenance.pruned is not None
+    assert (done.maintenance.pruned.removed, done.maintenance.pruned.in_use) == (["b" * 16], ["a" * 16])
     assert volume.key != KEY

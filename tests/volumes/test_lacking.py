@@ -79,7 +79,7 @@ def test_what_a_new_artifact_may_replace_is_replaced(
 def test_older_artifacts_are_pruned(faults: Faults, output: Path, rules: list[str]) -> None:
     write_artifact(output / KEY)
     write_artifact(output / OTHER, key=OTHER, created_at="2025-01-01T00:00:00Z")
-    assert faults(*rules).run("prune", output, "1").result["removed"] == OTHER
+    assert faults(*rules).run("prune", output, "1").result["removed"] == [OTHER]
     assert sorted(path.name for path in output.iterdir() if path.name != ".staging") == [KEY]
 
 

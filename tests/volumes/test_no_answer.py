@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.reasons import Reason
 from tests.volumes.contents import contents
 from tests.volumes.worker import MADE, Faults
@@ -102,7 +103,7 @@ def test_an_artifact_that_may_not_be_read_is_told_with_its_owner(faults: Faults,
         assert f"user {os.getuid()}" in ended.message
     assert contents(healthy) | {".staging": "/"} == before | {".staging": "/"}
     done = faults(f"open {errno.EACCES} {OTHER}/shardwright.json").run("prune", healthy, "1")
-    assert done.result == {"kept": "1", "removed": "", "freed": "0 B", "notRemoved": OTHER}
+    assert done.result == PruneReport(kept=1, not_removed=[OTHER]).to_wire()
 
 
 def test_dead_staging_that_does_not_answer_is_left_and_stops_nobody(faults: Faults, output: Path) -> None:

@@ -139,7 +139,7 @@ def _work(task: str, output: Path, more: list[str]) -> object:
     if task == "write":
         return _write_part(output)
     if task == "prune":
-        return prune(output, int(more[0]), more[1:])
+        return prune(output, int(more[0]), more[1:]).to_wire()
     return len(check_artifact(output / KEY, True, silent).manifest.parts)
 
 

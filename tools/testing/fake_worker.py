@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
 from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
 from shardwright_worker.contract.verification_levels import satisfies
@@ -76,27 +77,28 @@ class FakeWorker:
         found = self._find(key) if run.mounts_output else None
         if found and run.has("--deep"):
             found = found.model_copy(update={"looked_at": "Bytes"})
-        pruned = self._prune(run) if run.has("--history-limit") else {}
-        return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, upkeep=pruned)
+        done = MaintenanceReport(pruned=self._prune(run) if run.has("--history-limit") else None)
+        return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, maintenance=done)
 
     def _check_without_source(self, key: str) -> Report:
         """Report on a published artifact whose source no longer exists."""
-        found, facts = self._find(key), {"source": "source /source/llama does not exist"}
-        if found is None:
-            facts["damaged"] = _LOST
+        found, missing = self._find(key), "source /source/llama does not exist"
+        done = MaintenanceReport(source_problem=missing, damage=None if found else _LOST)
         message = "" if found else _LOST
-        return Report(stage="Prepare", succeeded=True, key=key, artifact=found, message=message, upkeep=facts)
+        return Report(stage="Prepare", succeeded=True, key=key, artifact=found, message=message, maintenance=done)
 
-    def _prune(self, run: Run) -> dict[str, str]:
+    def _prune(self, run: Run) -> PruneReport:
         """Remove all artifacts but the published one and those in use, unless the run starts too late."""
         if run.now > int(run.value("--prune-until")):
-            return {"skipped": "started too late"}
+            return PruneReport(expired=True)
         in_use = {run.arguments[at + 1] for at, one in enumerate(run.arguments) if one == "--in-use"}
         older = self.published - {run.value("--published")}
-        self.removed += sorted(older - in_use)
+        removed = sorted(older - in_use)
+        self.removed += removed
         self.published -= older - in_use
-        spared = {"spared": " ".join(sorted(older & in_use))} if older & in_use else {}
-        return {"kept": str(len(self.published)), "removed": " ".join(sorted(older - in_use)), **spared}
+        return PruneReport(
+            kept=len(self.published), removed=removed, removed_count=len(removed), in_use=sorted(older & in_use)
+        )
 
     def _find(self, key: str) -> ArtifactReport | None:
         return artifact(key, self.levels.get(key, "Load")) if key in self.published else None

@@ -68,6 +68,8 @@ def _within_bounds(value: object) -> object:
             return min(max(value, -LONGEST), LONGEST) if math.isfinite(value) else 0.0
         case datetime():
             return _utc(value)
+        case list():
+            return [_within_bounds(each) for each in value]
         case dict():
             return {clean(str(name), 253): _within_bounds(each) for name, each in value.items()}
     return value

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from shardwright_operator.api.field_types import Shown
+from shardwright_operator.api.maintenance_status import Maintenance
 from shardwright_worker.contract.reasons import Reason
 
 HISTORY = 5
@@ -75,6 +76,8 @@ class ServingVolume(Shown):
 
 class Serving(Shown):
     """Paste this into a Deployment: arguments of `vllm serve` and the volume they expect."""
+
+    EXACT: ClassVar[frozenset[str]] = frozenset({"args"})
 
     args: list[str] = Field(description="Arguments of vllm serve.")
     volume: ServingVolume = Field(description="The volume that the arguments expect.")
@@ -182,9 +185,7 @@ class Status(Shown):
         default_factory=list, description="The last attempts that failed, oldest first."
     )
     duration_seconds: Durations = Field(default_factory=Durations)
-    upkeep: dict[str, str] = Field(
-        default_factory=dict, description="What was removed, and what keeps that from being done."
-    )
+    maintenance: Maintenance = Field(default_factory=Maintenance)
     last_handled_reconcile_at: str | None = Field(
         None, description="The last value of the annotation reconcile.fluxcd.io/requestedAt that was acted on."
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from shardwright_operator.api.maintenance_status import LastPruned
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.plan import Event
-from shardwright_operator.decide.report_status import CHANGED
 from shardwright_operator.decide.sentences import sentences
 from shardwright_worker.contract.reasons import Reason
 
@@ -12,7 +12,7 @@ from shardwright_worker.contract.reasons import Reason
 def events_of(before: Status, after: Status) -> Iterator[Event]:
     """What a person who follows the events should hear of this change of status."""
     yield from _of_jobs(before, after)
-    yield from _of_upkeep(before, after)
+    yield from _of_maintenance(before, after)
     yield from _of_outcomes(before, after)
 
 
@@ -41,12 +41,21 @@ def _title(job: JobStatus) -> str:
     return f"{job.stage} attempt {job.attempt}"
 
 
-def _of_upkeep(before: Status, after: Status) -> Iterator[Event]:
-    changed, removed = after.upkeep.get(CHANGED, ""), after.upkeep.get("removed", "")
-    if changed and changed != before.upkeep.get(CHANGED):
-        yield Event("Warning", Reason.SOURCE_CHANGED, changed)
-    if removed and after.upkeep != before.upkeep and removed != before.upkeep.get("removed"):
+def _of_maintenance(before: Status, after: Status) -> Iterator[Event]:
+    old, new = before.maintenance, after.maintenance
+    if new.source_changed and new.source_changed != old.source_changed:
+        yield Event("Warning", Reason.SOURCE_CHANGED, new.source_changed)
+    removed = _removed(new.last_pruned)
+    if removed and removed != _removed(old.last_pruned):
         yield Event("Normal", Reason.SUCCEEDED, f"Older artifacts were removed: {removed}", "Prune")
+
+
+def _removed(pruned: LastPruned | None) -> str:
+    """The artifacts that were removed, as text; empty if none were."""
+    if pruned is None or not pruned.removed:
+        return ""
+    more = pruned.removed_count - len(pruned.removed)
+    return ", ".join(pruned.removed) + (f" and {more} more" if more > 0 else "")
 
 
 def _of_outcomes(before: Status, after: Status) -> Iterator[Event]:

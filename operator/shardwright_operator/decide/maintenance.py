@@ -3,7 +3,7 @@
 from shardwright_operator.api.status import Failure, ResolvedSource, Retry, Status
 from shardwright_operator.decide.next_stage import Need
 from shardwright_operator.decide.pruning import pruned
-from shardwright_operator.decide.report_status import CHANGED, source_of
+from shardwright_operator.decide.report_status import source_of
 from shardwright_operator.decide.scope import Case
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
@@ -21,7 +21,7 @@ def look_after(case: Case, need: Need, report: Report) -> Status | None:
     asked = status.source is None or status.source.inputs != need.source_inputs
     if report.key == artifact.key:
         return None if report.artifact else _damaged(case, need, source_of(case, need, report), asked, report.message)
-    if (words := report.upkeep.get("damaged")) and not asked and status.source:
+    if (words := report.maintenance.damage) and not asked and status.source:
         return _damaged(case, need, status.source, asked, words)
     return None if asked else _changed(case, need, report)
 
@@ -65,7 +65,8 @@ def _changed(case: Case, need: Need, report: Report) -> Status:
     note = f"{what} has changed since; to build from it, set the annotation reconcile.fluxcd.io/requestedAt"
     looked_at = "Bytes" if case.spec.recheck and case.spec.recheck.deep and not need.prunes else "Headers"
     checked = {"checked_at": case.now, "looked_at": looked_at}
-    upkeep = pruned(status.upkeep, case.spec, artifact.key, report, case.now) if need.prunes else status.upkeep
-    upkeep = {**upkeep, CHANGED: note}
-    update = {"job": None, "progress": None, "retry": None, "last_failure": None, "upkeep": upkeep}
+    done = status.maintenance
+    done = pruned(done, case.spec, artifact.key, report, case.now) if need.prunes else done
+    maintenance = done.update(source_changed=note)
+    update = {"job": None, "progress": None, "retry": None, "last_failure": None, "maintenance": maintenance}
     return status.model_copy(update={**update, "artifact": artifact.model_copy(update=checked)})

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shardwright_operator.api.duration import seconds
+from shardwright_operator.api.maintenance_status import SourceFetch
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, ResolvedSource, Status
 from shardwright_operator.decide.fingerprint import artifact_inputs, short_hash, source_inputs
@@ -14,7 +15,6 @@ from shardwright_operator.decide.request import request_of
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.verification_levels import satisfies
 
-FETCHED = "fetchedFor"  # entry of status.upkeep: for which artifact and proof its source was fetched
 Stage = Literal["Prepare", "Shard"]
 
 
@@ -53,8 +53,9 @@ def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, cla
     artifact = status.artifact
     if not satisfies(artifact.verified_by, spec.verification):
         fetched = fetched_for(source.key, spec.verification)
-        if spec.source.hugging_face and not source.fingerprint and status.upkeep.get(FETCHED) != fetched:
-            return Need("Prepare", short_hash(prepare, fetched), prepare, fetches=True)
+        if spec.source.hugging_face and not source.fingerprint and status.maintenance.source_fetched_for != fetched:
+            inputs = short_hash(prepare, f"{fetched.artifact}/{fetched.verification}")
+            return Need("Prepare", inputs, prepare, fetches=True)
         # The shard Job finds the artifact published, and only proves it.
         inputs = short_hash(prepare, source.key, spec.verification)
         return Need("Shard", inputs, prepare, key=source.key, level=spec.verification)
@@ -66,9 +67,9 @@ def find_need(now: datetime, config: Config, observed: Observed, spec: Spec, cla
     return None
 
 
-def fetched_for(key: str, level: str) -> str:
-    """What status.upkeep says of a source that was fetched for a proof alone."""
-    return f"{key}/{level}"
+def fetched_for(key: str, level: str) -> SourceFetch:
+    """What status.maintenance records of a source that was fetched for a proof alone."""
+    return SourceFetch(artifact=key, verification=level)
 
 
 def is_prepared(config: Config, observed: Observed, spec: Spec, claim: Claim | None) -> bool:

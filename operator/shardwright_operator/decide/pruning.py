@@ -3,20 +3,14 @@
 from datetime import datetime, timedelta
 from posixpath import normpath
 
+from shardwright_operator.api.maintenance_status import LastPruned, Maintenance
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Status
 from shardwright_operator.decide.observed import Observed, Resource
 from shardwright_operator.manifests.job_template import folder_on_volume
+from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.report import Report
-
-# Entries of status.upkeep.
-PRUNED_FOR = "prunedFor"  # artifact and number of the pruning that was done last
-SPARED = "spared"  # what that pruning left alone since a pod mounted it
-SKIPPED_AT = "skippedAt"  # when a pruning Job started too late to trust what it was told of mounts
-WAITING = "waiting"  # why something is not done yet
-
-_DONE = ("kept", "removed", "freed", "notRemoved")  # entries of a report on what was done
 
 WINDOW = timedelta(minutes=2)  # a pruning Job that starts later removes nothing: pods may have mounted something since
 LOOK_AFTER = 600.0  # seconds until pods are asked again what they mount
@@ -30,7 +24,7 @@ def wants_claim_users(resource: Resource) -> bool:
         return False
     if status.artifact.key != status.source.key:
         return False
-    return not _is_done(spec, status, status.artifact) or bool(status.upkeep.get(SPARED))
+    return not _is_done(spec, status, status.artifact) or bool(_in_use(status))
 
 
 def due_pruning(now: datetime, observed: Observed, spec: Spec, artifact: Artifact) -> str:
@@ -38,7 +32,7 @@ def due_pruning(now: datetime, observed: Observed, spec: Spec, artifact: Artifac
     status, in_use = observed.resource.status, artifacts_in_use(observed, spec)
     if spec.output.history_limit is None or in_use is None or observed.neighbors or _was_skipped(status, now):
         return ""
-    freed = set(status.upkeep.get(SPARED, "").split()) - set(in_use)
+    freed = set(_in_use(status)) - set(in_use)
     if _is_done(spec, status, artifact) and not freed:
         return ""
     return f"prune {artifact.key} {spec.output.history_limit} {' '.join(in_use)}"
@@ -48,12 +42,12 @@ def why_pruning_waits(observed: Observed, spec: Spec, artifact: Artifact) -> str
     """What keeps a pruning that is wanted from being done, for people; empty if none is wanted."""
     status = observed.resource.status
     if spec.output.history_limit is None or _is_done(spec, status, artifact):
-        spared = status.upkeep.get(SPARED) if spec.output.history_limit is not None else ""
-        return f"Kept beyond spec.output.historyLimit while pods mount them: {spared}" if spared else ""
+        in_use = " ".join(_in_use(status)) if spec.output.history_limit is not None else ""
+        return f"Kept beyond spec.output.historyLimit while pods mount them: {in_use}" if in_use else ""
     if observed.neighbors:
         names = ", ".join(one.name for one in observed.neighbors)
         return f"Nothing is removed while the folders of other resources overlap with this one's: {names}"
-    if status.upkeep.get(SKIPPED_AT):
+    if status.maintenance.prune_skipped_at:
         return "The Job that was to remove older artifacts started late; mounts are looked at anew before the next one"
     if observed.claim_users is None:
         return "Nothing is removed until it is known what the namespace's pods mount"
@@ -75,16 +69,16 @@ def artifacts_in_use(observed: Observed, spec: Spec) -> list[str] | None:
     return sorted(keys) if all(map(is_key, keys)) else None  # a link may lead to any artifact
 
 
-def pruned(upkeep: dict[str, str], spec: Spec, artifact: str, report: Report, now: datetime) -> dict[str, str]:
-    """The entries of status.upkeep after a pruning Job's report."""
-    kept = {name: text for name, text in upkeep.items() if name not in (SPARED, SKIPPED_AT, WAITING)}
-    if report.upkeep.get("skipped"):
-        spared = {SPARED: upkeep[SPARED]} if SPARED in upkeep else {}  # not done: it is still to be removed
-        return {**kept, **spared, SKIPPED_AT: now.replace(microsecond=0).isoformat()}
-    for name in _DONE:
-        kept.pop(name, None)
-    done = {name: text for name, text in report.upkeep.items() if name in (*_DONE, SPARED)}
-    return {**kept, **done, PRUNED_FOR: f"{artifact}/{spec.output.history_limit}"}
+def pruned(before: Maintenance, spec: Spec, artifact: str, report: Report, now: datetime) -> Maintenance:
+    """Return status.maintenance after a pruning Job's report."""
+    assert spec.output.history_limit is not None
+    done = report.maintenance.pruned or PruneReport()
+    if done.expired:  # what was in use the last time is still to be removed
+        return before.update(prune_skipped_at=now.replace(microsecond=0), blocked_reason=None)
+    last = LastPruned(
+        artifact=artifact, history_limit=spec.output.history_limit, **done.model_dump(exclude={"expired"})
+    )
+    return before.update(last_pruned=last, prune_skipped_at=None, blocked_reason=None)
 
 
 def normalized(path: str) -> str:
@@ -99,11 +93,19 @@ def is_inside(path: str, folder: str) -> bool:
 
 
 def _is_done(spec: Spec, status: Status, artifact: Artifact) -> bool:
-    return status.upkeep.get(PRUNED_FOR) == f"{artifact.key}/{spec.output.history_limit}"
+    last = status.maintenance.last_pruned
+    return last is not None and (last.artifact, last.history_limit) == (artifact.key, spec.output.history_limit)
+
+
+def _in_use(status: Status) -> list[str]:
+    """Artifacts that the last pruning left because a pod mounted them."""
+    last = status.maintenance.last_pruned
+    return last.in_use if last else []
 
 
 def _was_skipped(status: Status, now: datetime) -> bool:
+    skipped_at = status.maintenance.prune_skipped_at
     try:
-        return now < datetime.fromisoformat(status.upkeep.get(SKIPPED_AT, "")) + timedelta(seconds=LOOK_AFTER)
-    except (ValueError, TypeError, OverflowError):
+        return skipped_at is not None and now < skipped_at + timedelta(seconds=LOOK_AFTER)
+    except OverflowError:  # a year that only a user can have written
         return False

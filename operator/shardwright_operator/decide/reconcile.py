@@ -25,7 +25,7 @@ from shardwright_operator.decide.maintenance import look_after
 from shardwright_operator.decide.next_stage import Need, is_prepared, next_recheck
 from shardwright_operator.decide.observed import Config, Job, Observed
 from shardwright_operator.decide.plan import CreateClaim, DeleteJob, Plan
-from shardwright_operator.decide.pruning import LOOK_AFTER, LOOK_CLOSELY, WAITING, why_pruning_waits
+from shardwright_operator.decide.pruning import LOOK_AFTER, LOOK_CLOSELY, why_pruning_waits
 from shardwright_operator.decide.report_status import kept_artifact, kept_serving, take_report
 from shardwright_operator.decide.running import LOOK_AGAIN, watch
 from shardwright_operator.decide.scope import Case, Step
@@ -114,14 +114,14 @@ def _rest(case: Case) -> Step:
     status, artifact = case.status, case.status.artifact
     assert artifact is not None
     stray = tuple(DeleteJob(job.name, job.uid) for job in live_jobs(case.observed) if not job.deleting)
-    upkeep = {name: value for name, value in status.upkeep.items() if name != WAITING}
     pauses = [(next_recheck(case.spec, artifact) - case.now).total_seconds()] if case.spec.recheck else []
-    if waits := why_pruning_waits(case.observed, case.spec, artifact):
-        upkeep[WAITING] = waits
+    blocked = why_pruning_waits(case.observed, case.spec, artifact)
+    if blocked:
         pauses.append(LOOK_AFTER)
     requested = case.observed.resource.request
+    maintenance = status.maintenance.update(blocked_reason=blocked or None)
     cleared = {"job": None, "progress": None, "retry": None, "last_failure": None}
-    status = status.model_copy(update={**cleared, "upkeep": upkeep, "last_handled_reconcile_at": requested})
+    status = status.model_copy(update={**cleared, "maintenance": maintenance, "last_handled_reconcile_at": requested})
     return Step(status, done(artifact), stray, min(pauses, default=None))
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from shardwright_operator.api.maintenance_status import Maintenance
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import (
     Artifact,
@@ -14,7 +15,7 @@ from shardwright_operator.api.status import (
     Status,
 )
 from shardwright_operator.decide.fingerprint import engine_image
-from shardwright_operator.decide.next_stage import FETCHED, Need, fetched_for
+from shardwright_operator.decide.next_stage import Need, fetched_for
 from shardwright_operator.decide.observed import Claim, Job
 from shardwright_operator.decide.progress import time_in_queue
 from shardwright_operator.decide.pruning import pruned
@@ -25,7 +26,6 @@ from shardwright_worker.contract.verification_levels import satisfies
 
 MODELS = "/models"
 _LONGEST = 1e9  # seconds
-CHANGED = "sourceChanged"  # entry of status.upkeep: the source is another one than the artifact was made from
 
 
 def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
@@ -46,13 +46,17 @@ def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
         same = status.artifact is not None and status.artifact.key == report.artifact.key
         # What is proven less than asked is not offered anew; what was offered stays so until it is disproven.
         update["serving"] = serving_of(spec, report.artifact) if proven or (same and status.serving) else None
-        kept = {name: text for name, text in status.upkeep.items() if name != CHANGED}
-        if unseen := report.upkeep.get("source"):
-            kept[CHANGED] = f"The source could not be looked at: {unseen}"
-        if need.fetches:
-            kept[FETCHED] = fetched_for(report.artifact.key, spec.verification)
-        update["upkeep"] = pruned(kept, spec, report.artifact.key, report, case.now) if need.prunes else kept
+        update["maintenance"] = _maintenance(case, need, report.artifact.key, report)
     return status.model_copy(update=update)
+
+
+def _maintenance(case: Case, need: Need, key: str, report: Report) -> Maintenance:
+    """What the report says of pruning and of the source."""
+    done, unseen = case.status.maintenance, report.maintenance.source_problem
+    done = done.update(source_changed=f"The source could not be inspected: {unseen}" if unseen else None)
+    if need.fetches:
+        done = done.update(source_fetched_for=fetched_for(key, case.spec.verification))
+    return pruned(done, case.spec, key, report, case.now) if need.prunes else done
 
 
 def kept_artifact(status: Status, disproven: str) -> Artifact | None:

@@ -12,6 +12,7 @@ from shardwright_worker.checks.pattern_check import check_pattern
 from shardwright_worker.cli.engine_flags import engine_settings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.layout_env import layout_names
+from shardwright_worker.contract.maintenance import MaintenanceReport
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 from shardwright_worker.contract.report import Report
@@ -28,7 +29,7 @@ Command = Callable[[argparse.Namespace, Show, set[str]], Report]
 
 def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Report:
     """Make a source ready and look for its artifact."""
-    from shardwright_worker.prepare.prepare_stage import Known, Pruning, prepare_folder, prepare_repository, upkeep
+    from shardwright_worker.prepare.prepare_stage import Known, Pruning, prepare_folder, prepare_repository, prune_older
 
     layout = replace(_layout(arguments), deep=arguments.deep, show=show, verification=arguments.verification)
     if bool(arguments.source) == bool(arguments.repo):
@@ -39,10 +40,11 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         )
     # What is published comes first: a source may be gone, be another one, or take long to read.
     gone = [key for key in arguments.published if layout.finished(key) is None]
-    done = {"damaged": layout.damage.get(gone[0]) or f"artifact {gone[0]} is gone"} if gone else {}
+    damage = (layout.damage.get(gone[0]) or f"artifact {gone[0]} is gone") if gone else None
+    pruned = None
     pruning = Pruning(arguments.history_limit or 1, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
     if arguments.history_limit is not None and arguments.published and not gone:
-        done |= upkeep(pruning, layout)
+        pruned = prune_older(pruning, layout)
     try:
         if arguments.repo:
             prepared = prepare_repository(_hub_request(arguments, secrets), layout, show)
@@ -53,11 +55,13 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         if not arguments.published or failure.reason not in ABOUT_SOURCES:
             raise
         key = arguments.published[0]
-        artifact, said = layout.finished(key), done.get("damaged", "")
-        done["source"] = failure.message
-        return Report(stage="Prepare", succeeded=True, key=key, artifact=artifact, message=said, upkeep=done)
+        artifact = layout.finished(key)
+        done = MaintenanceReport(pruned=pruned, damage=damage, source_problem=failure.message)
+        return Report(
+            stage="Prepare", succeeded=True, key=key, artifact=artifact, message=damage or "", maintenance=done
+        )
     if arguments.history_limit is not None and not arguments.published:
-        done |= upkeep(pruning, layout, prepared.key)
+        pruned = prune_older(pruning, layout, prepared.key)
     return Report(
         stage="Prepare",
         succeeded=True,
@@ -65,7 +69,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
         source=prepared.source,
         artifact=prepared.artifact,
         message="" if prepared.artifact else layout.damage.get(prepared.key, ""),
-        upkeep=done,
+        maintenance=MaintenanceReport(pruned=pruned, damage=damage),
     )
 
 

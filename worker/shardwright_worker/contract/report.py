@@ -23,16 +23,13 @@ from shardwright_worker.contract.bounded_types import (
     seconds,
     text_of,
 )
+from shardwright_worker.contract.maintenance import MaintenanceReport
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from shardwright_worker.contract.text import CUT, clean
+from shardwright_worker.contract.text import CUT
 from shardwright_worker.contract.verification_levels import Level
 
 LIMIT = 4096  # bytes; Kubernetes cuts a termination message there
 DAY = 86400.0
-
-
-def _upkeep(values: Any) -> dict[str, str]:
-    return bounded(values, lambda text: clean(_text(text)), 16)
 
 
 def _durations(values: Any) -> dict[str, float]:
@@ -44,12 +41,6 @@ def _retry_after(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
     return min(value, DAY) * 1.0
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text")
-    return value
 
 
 Name = Annotated[str, text_of(253)]
@@ -105,7 +96,7 @@ class Report(Wire):
     retry_after_seconds: Annotated[Seconds | None, BeforeValidator(_retry_after)] = None
     source: SourceReport | None = None
     artifact: ArtifactReport | None = None
-    upkeep: Annotated[dict[str, str], BeforeValidator(_upkeep)] = Field(default_factory=dict)
+    maintenance: Annotated[MaintenanceReport, otherwise(MaintenanceReport())] = MaintenanceReport()
     duration_seconds: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
 
     @property
@@ -121,7 +112,9 @@ class Report(Wire):
         error_type = self.error_type[:100] if self.error_type else None
         shorter = (
             self,
-            self.model_copy(update={"upkeep": {}, "duration_seconds": {}, "error_type": error_type}),
+            self.model_copy(
+                update={"maintenance": MaintenanceReport(), "duration_seconds": {}, "error_type": error_type}
+            ),
             Report(stage=self.stage[:40], succeeded=self.succeeded, reason=self.reason, exit_code=self.exit_code),
         )
         for report in shorter:

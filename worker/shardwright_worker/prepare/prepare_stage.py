@@ -10,6 +10,7 @@ from shardwright_worker.artifact.final_name import Standing, refuse_strange, sta
 from shardwright_worker.artifact.find import artifact_keys, damage_of, finished_artifact, relative_path
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, STAGING_FOLDER, artifact_key, default_file_pattern
 from shardwright_worker.contract.progress_line import Progress, Stage
@@ -30,7 +31,16 @@ from shardwright_worker.source.listing import list_source
 from shardwright_worker.source.source_digest import Known, read_source
 from shardwright_worker.source.source_fingerprint import fingerprint
 
-__all__ = ["Known", "Layout", "Prepared", "Pruning", "mount_point", "prepare_folder", "prepare_repository", "upkeep"]
+__all__ = [
+    "Known",
+    "Layout",
+    "Prepared",
+    "Pruning",
+    "mount_point",
+    "prepare_folder",
+    "prepare_repository",
+    "prune_older",
+]
 
 
 @dataclass(frozen=True)
@@ -164,7 +174,7 @@ def prepare_repository(request: HubRequest, layout: Layout, show: Show) -> Prepa
     return Prepared(key, source, folder, files, artifact)
 
 
-def upkeep(pruning: Pruning, layout: Layout, *keys: str) -> dict[str, str]:
+def prune_older(pruning: Pruning, layout: Layout, *keys: str) -> PruneReport:
     """Remove older artifacts; those of these keys stay, too."""
     return prune(
         layout.output,

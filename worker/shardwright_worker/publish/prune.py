@@ -12,17 +12,16 @@ from pathlib import Path
 from shardwright_worker.artifact.final_name import MOVING, foreign_folders
 from shardwright_worker.artifact.find import file_sizes, read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER, is_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.files.move import move_file, rename_folder
-from shardwright_worker.files.sizes import human_size
 from shardwright_worker.files.volume_errors import is_no_answer, unreadable
 from shardwright_worker.files.volume_paths import entries, is_folder, look, refuse_links, remove_tree
 from shardwright_worker.publish.staging import in_shared_folder
 
-_NAMED = 20
-_PASSED = "the time until which artifacts might be removed has passed"
+_MOST_NAMED = 20  # artifacts in each list of what was done
 
 
 def prune(
@@ -33,8 +32,8 @@ def prune(
     in_use: Collection[str] = (),
     until: float | None = None,
     root: Path | None = None,
-) -> dict[str, str]:
-    """Remove all but the newest `history_limit` artifacts and the protected ones; returns what was done.
+) -> PruneReport:
+    """Remove all but the newest `history_limit` artifacts and the protected ones; return what was done.
 
     Nothing is removed after `until`, in seconds since the epoch. What cannot be told to be an artifact of this folder
     is not touched: links, folders with another's manifest or none that can be read, folders that hold other folders.
@@ -54,13 +53,16 @@ def prune(
             freed += sum(file_sizes(made[key]).values())
         else:
             failed.append(key)
-    upkeep = {"kept": str(len(made) - len(removed)), "removed": _names(removed), "freed": human_size(freed)}
-    more = {
-        "notRemoved": _names(failed + [key for key in unknown if key not in protected]),
-        "spared": " ".join([key for key in old if key in in_use][: 2 * _NAMED]),
-        "skipped": _PASSED if passed else "",
-    }
-    return {**upkeep, **{name: words for name, words in more.items() if words}}
+    not_removed = failed + [key for key in unknown if key not in protected]
+    return PruneReport(
+        kept=len(made) - len(removed),
+        removed=removed[:_MOST_NAMED],
+        removed_count=len(removed),
+        not_removed=not_removed[:_MOST_NAMED],
+        in_use=[key for key in old if key in in_use],
+        freed_bytes=freed,
+        expired=passed,
+    )
 
 
 def _artifacts(output: Path) -> tuple[dict[str, Manifest], list[str]]:
@@ -135,8 +137,3 @@ def _remove_in_place(folder: Path) -> None:
             remove_tree(folder / name) if is_folder(folder / name) else os.unlink(folder / name)
     os.unlink(folder / MOVING)
     folder.rmdir()
-
-
-def _names(keys: list[str]) -> str:
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return " ".join(keys[:_NAMED]) + more
