@@ -183,7 +183,8 @@ def _spoiled(report: Report, changes: dict[str, Any]) -> dict[str, Any]:
         *parents, last = path.split(".")
         place = wire
         for parent in parents:
-            place = place.get(parent) or {}
+            inner = place.get(parent)
+            place = inner if isinstance(inner, dict) else {}
         place[last] = value
     return wire
 
