@@ -11,7 +11,15 @@ from tools.vocabulary.banned import BANNED, EXCEPTIONS
 from tools.vocabulary.texts import files, hits, hits_in
 
 # The rooms that are reworded so far. `python -m tools.vocabulary` lists what is left in the others.
-REWORDED = ("tools/vocabulary/", "tests/docs/")
+REWORDED = (
+    "tools/vocabulary/",
+    "tests/docs/",
+    "README.md",
+    "SECURITY.md",
+    "docs/design",
+    "docs/lifecycle",
+    "docs/operations",
+)
 
 
 @pytest.mark.parametrize(

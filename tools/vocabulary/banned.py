@@ -59,8 +59,8 @@ BANNED = (
     Banned("goes well|go well|made good|makes? good|make up for", "succeeds; is reset", UNIDIOMATIC),
     Banned("upkeep|looks? after|looked after|looking after", "maintenance, maintain", PRIVATE),
     Banned(
-        "(?:a|an|the|each|every|first|last|next|this|that|no|two|another|one|later|deep|such) looks?"
-        "|looks? (?:at|whether|again|closely|only)|looked(?: at)?|looking",
+        "(?:a|an|the|each|every|first|last|next|this|that|no|another|one|later|deep|such) look"
+        "|(?:two|all|these|later|the) looks|looks? (?:at|whether|again|closely|only)|looked(?: at)?|looking",
         "check, recheck, inspect, read",
         "it does not say what is read",
     ),
