@@ -1,9 +1,10 @@
-"""The documentation holds together: links lead somewhere, generated pages are current, copies are equal."""
+"""The documentation is consistent: links resolve, generated pages are current, field names are those of the CRD."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,18 +13,80 @@ from shardwright_worker.contract.reasons import Reason
 from tools.cluster.places import ROOT
 from tools.docs.__main__ import PAGES
 
-PAPERS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES_READ = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
+CURRENT = [page for page in PAGES_READ if page.name != "CHANGELOG.md"]  # which names fields that were renamed
 _LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 
 
-@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+_FIELD = re.compile(r"(?<![\w.$/])(?:spec|status)(?:\.[a-z][A-Za-z]*)+")
+_YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CRD = yaml.safe_load((ROOT / "crds" / "shardwright.io_shardedcheckpoints.yaml").read_text())
+_SCHEMA = _CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def _name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of the page's headings, by GitHub's rule."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _unknown(value: Any, schema: dict[str, Any], path: str) -> list[str]:
+    """Return the fields of a YAML example that the CRD does not have."""
+    if isinstance(value, list):
+        return [one for item in value for one in _unknown(item, schema.get("items", {}), f"{path}[]")]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return []
+    known = schema["properties"]
+    missing = [f"{path}.{name}" for name in value if name not in known]
+    return missing + [
+        one for name in value if name in known for one in _unknown(value[name], known[name], f"{path}.{name}")
+    ]
+
+
+def _exists(field: str) -> bool:
+    schema = _SCHEMA
+    for name in field.split("."):
+        schema = schema.get("items", schema)
+        if "properties" not in schema:
+            return True  # a map, such as resources.limits
+        if name not in schema["properties"]:
+            return False
+        schema = schema["properties"][name]
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES_READ, ids=_name)
+def test_links_resolve(page: Path) -> None:
     for target, anchor in _LINK.findall(page.read_text()):
-        place = (page.parent / target).resolve() if target else page
-        assert place.exists(), f"{target} does not exist"
-        if anchor:
-            headings = re.findall(r"^#+ (.*)$", place.read_text(), re.M)
-            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+        linked = (page.parent / target).resolve() if target else page
+        assert linked.exists(), f"{target} does not exist"
+        assert not anchor or anchor in _anchors(linked), f"{target}#{anchor} does not exist"
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = {target for target, _ in _LINK.findall((ROOT / "docs" / "index.md").read_text())}
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+
+def test_files_named_for_contributors_exist() -> None:
+    tops = (ROOT, ROOT / "operator" / "shardwright_operator", ROOT / "worker" / "shardwright_worker")
+    named = re.findall(r"`([\w./]+/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert [path for path in named if not any((top / path).exists() for top in tops)] == []
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=_name)
+def test_fields_named_in_the_text_exist(page: Path) -> None:
+    assert [field for field in _FIELD.findall(page.read_text()) if not _exists(field)] == []
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=_name)
+def test_yaml_in_the_text_has_fields_of_the_resource(page: Path) -> None:
+    for block in _YAML.findall(page.read_text()):
+        assert _unknown(yaml.safe_load(block), _SCHEMA, "") == []
 
 
 @pytest.mark.parametrize("name", PAGES)

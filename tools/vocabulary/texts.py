@@ -18,6 +18,7 @@ _END = r"(?:(?![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))"
 _SPACE = r"(?:\s+|(?-i:(?<=[a-z])(?=[A-Z])))"
 _ROWS = "|".join("(" + row.pattern.replace(" ", _SPACE) + ")" for row in BANNED)  # one group each: lastindex is the row
 _PATTERN = re.compile(f"{_START}(?:{_ROWS}){_END}", re.IGNORECASE)
+_LISTED = re.compile(r"<!-- banned words -->.*?<!-- end of banned words -->", re.DOTALL)
 _PREFIX = re.compile(r'^[ \t]*(?:#|//|\*|>|f?")+', re.MULTILINE)  # of a line that continues a comment or a string
 
 
@@ -63,6 +64,7 @@ def hits_in(path: str, text: str, first_line: int = 1) -> Iterator[Hit]:
 
 
 def _plain(text: str) -> str:
-    """Return the text, as long as it was, with blanks for what separates words and for what continues a line."""
-    continued = _PREFIX.sub(lambda match: " " * len(match.group()), text)
+    """Return the text, line by line, with blanks for what separates words and for what continues a line."""
+    unlisted = _LISTED.sub(lambda match: "\n" * match.group().count("\n"), text)
+    continued = _PREFIX.sub(lambda match: " " * len(match.group()), unlisted)
     return continued.replace("_", " ").replace('"', " ")
