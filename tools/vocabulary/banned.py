@@ -28,7 +28,7 @@ BANNED = (
     Banned("told|tells?|telling", "report, say, show", PERSONIFIED),
     Banned("untold|unheard|heard|hears?|hearing", "received, read; unread", PERSONIFIED),
     Banned(
-        "a word(?: of the worker| from)|(?:no|last|final|its|their|the|worker's|claim's|own|takes?|taken|without) words?",
+        "a word (?:of the worker|from)|(?:no|last|final|its|their|the|worker's|claim's|own|takes?|without) words?",
         "report, termination message, text",
         PERSONIFIED,
     ),
