@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from shardwright_operator.kube.kubeconfig import log_in
+from shardwright_operator.kube.credentials import load_credentials
 
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 
@@ -20,9 +20,9 @@ class Calls:
     """One client; an asynchronous context manager."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        login = log_in(str(kubeconfig))
-        self._connector = aiohttp.TCPConnector(limit=64, ssl=login.ssl_context())
-        self._server, self._headers = login.server, {"Authorization": f"Bearer {login.token()}"}
+        credentials = load_credentials(str(kubeconfig))
+        self._connector = aiohttp.TCPConnector(limit=64, ssl=credentials.ssl_context())
+        self._server, self._headers = credentials.server, {"Authorization": f"Bearer {credentials.token()}"}
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(connector=self._connector, headers=self._headers)

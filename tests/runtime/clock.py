@@ -1,4 +1,4 @@
-"""A clock that a test moves."""
+"""A clock that a test advances."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Clock:
-    """Monotonic seconds; also a sleep that moves the clock instead of waiting."""
+    """Monotonic seconds, and a sleep that advances the clock instead of waiting."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -15,10 +15,10 @@ class Clock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance by this many seconds."""
         self.now += seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass at once, and others have their turn."""
+        """Advance at once, and let other tasks run."""
         self.advance(seconds)
         await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.kubeconfig import log_in
+from shardwright_operator.kube.credentials import load_credentials
 from tools.control_plane.plane import Plane
 from tools.testing.namespace import Namespace, install_crd
 
@@ -28,6 +28,6 @@ def namespace(served: Plane) -> Namespace:
 @pytest.fixture
 async def client(plane: Plane) -> AsyncIterator[Client]:
     """The operator's client, as administrator."""
-    client = Client(log_in(str(plane.kubeconfig)))
+    client = Client(load_credentials(str(plane.kubeconfig)))
     yield client
     await client.close()

@@ -16,19 +16,19 @@ from shardwright_operator.decide import decide
 from shardwright_operator.decide.observed import Config, Pod
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.kube import convert
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import Conflict, Invalid
-from shardwright_operator.kube.event_recorder import Recorder
+from shardwright_operator.kube.event_recorder import EventRecorder
 from shardwright_operator.kube.executor import Executor
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
-from shardwright_operator.kube.notes import Memory
-from shardwright_operator.kube.observer import Observer, Sight
-from shardwright_operator.runtime.controller import Workers
+from shardwright_operator.kube.notes import NotesStore
+from shardwright_operator.kube.observer import Observation, Observer
+from shardwright_operator.runtime.controller import Controller
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.queue import WorkQueue
-from shardwright_operator.runtime.resource_metrics import Tally
+from shardwright_operator.runtime.resource_metrics import ResourceMetrics
 from tools.cluster.api import wait_until
 from tools.testing.namespace import Namespace
 
@@ -40,15 +40,15 @@ class Replica:
 
     def __init__(self, client: Client, namespace: Namespace) -> None:
         self.client, self.namespace = client, namespace
-        self.cache, self.memory = Cache(), Memory()
+        self.cache, self.memory = Cache(), NotesStore()
         self.observer = Observer(client, self.cache, self.memory, CONFIG)
-        self.executor = Executor(client, self.cache, self.memory, self.observer, Recorder(client))
+        self.executor = Executor(client, self.cache, self.memory, self.observer, EventRecorder(client))
 
     def see(self, name: str = "model") -> None:
         """A watch tells of the resource as it is now."""
         self.cache.put(CHECKPOINTS, convert.resource(self.namespace.read(name)))
 
-    async def look(self, name: str = "model") -> Sight:
+    async def look(self, name: str = "model") -> Observation:
         sight = await self.observer.observe(Key(self.namespace.name, name))
         assert sight is not None
         return sight
@@ -87,7 +87,7 @@ async def test_the_attempt_is_on_record_before_its_job_exists(replica: Replica, 
 
 async def test_what_is_on_record_is_done_before_others_get_their_turn(replica: Replica, namespace: Namespace) -> None:
     queue, metrics, ours = WorkQueue[Key](), Metrics(), Key(namespace.name, "model")
-    workers = Workers(queue, replica.observer, decide, replica.executor, CONFIG, metrics, Tally(metrics))
+    workers = Controller(queue, replica.observer, decide, replica.executor, CONFIG, metrics, ResourceMetrics(metrics))
     queue.add(ours)
     assert (await queue.get())[0] == ours
     queue.add(Key(namespace.name, "waits"))
@@ -162,7 +162,7 @@ async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Cl
     assert isinstance(action, CreateJob)
     await client.create(JOBS, namespace.name, action.body)  # the answer to our own first try was lost
     done = await replica.executor.execute(before, plan)
-    assert not done.refused
+    assert not done.rejected
     assert [job.owned for job in (await replica.look()).observed.jobs] == [True]
 
 
@@ -322,7 +322,7 @@ async def test_an_attempt_whose_report_leads_to_a_refused_status_counts(
     pod = Pod("p", "u", job.name, "Succeeded", now, exit_code=0, termination_message="{}", job_uid=job.uid)
     ended = replace(sight.observed, jobs=(replace(job, complete=True, finished_at=now),), pods=(pod,))
     success = _forced(ended.resource.status, {"job": None, **absurd})
-    await replica.executor.execute(Sight(ended), Plan(success))
+    await replica.executor.execute(Observation(ended), Plan(success))
     status = namespace.read("model")["status"]
     assert status["attempt"] == 1
     assert "job" not in status
@@ -342,7 +342,7 @@ async def test_where_all_is_refused_the_job_and_the_count_stay(replica: Replica,
     resource = replace(sight.observed.resource, status=_forced(before, absurd))
     plan = Plan(_forced(before, {**absurd, "conditions": []}))
     with pytest.raises(Invalid):  # so that it is not tried again at once
-        await replica.executor.execute(Sight(replace(sight.observed, resource=resource)), plan)
+        await replica.executor.execute(Observation(replace(sight.observed, resource=resource)), plan)
     status = Status.model_validate(namespace.read("model")["status"])
     ready = status.condition("Ready")
     assert ready is not None

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from shardwright_operator.kube import convert
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.fields import quantity
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS
 from shardwright_operator.kube.observed_objects import parse
 from tests.runtime import raw

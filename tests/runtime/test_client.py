@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.credentials import Credentials, CredentialsError, load_credentials
 from shardwright_operator.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, NotServed, Unavailable
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
-from shardwright_operator.kube.kubeconfig import Login, LoginError, log_in
 
 
 class Server:
@@ -50,7 +50,9 @@ def calls() -> list[tuple[str, str, int]]:
 
 @pytest.fixture
 async def client(server: Server, calls: list[tuple[str, str, int]]) -> AsyncIterator[Client]:
-    client = Client(Login(server.url, lambda: "secret"), lambda verb, kind, code, _: calls.append((verb, kind, code)))
+    client = Client(
+        Credentials(server.url, lambda: "secret"), lambda verb, kind, code, _: calls.append((verb, kind, code))
+    )
     yield client
     await client.close()
 
@@ -111,7 +113,7 @@ async def test_an_error_without_that_header_is_the_callers_business(server: Serv
 
 async def test_no_answer_is_an_error_of_ours(calls: list[tuple[str, str, int]]) -> None:
     client = Client(
-        Login("http://127.0.0.1:1", lambda: None), lambda verb, kind, code, _: calls.append((verb, kind, code))
+        Credentials("http://127.0.0.1:1", lambda: None), lambda verb, kind, code, _: calls.append((verb, kind, code))
     )
     with pytest.raises(Unavailable, match="get jobs"):
         await client.get(JOBS, "ns", "one")
@@ -158,16 +160,20 @@ def test_a_kubeconfig_is_read_and_its_token_file_read_again(tmp_path: Path, monk
         "users": [{"name": "u", "user": {"tokenFile": "token"}}],
     }
     (tmp_path / "config").write_text(json.dumps(config))
-    login = log_in(str(tmp_path / "config"))
-    assert (login.server, login.namespace, login.token()) == ("https://example.test:6443", "mine", "first")
+    credentials = load_credentials(str(tmp_path / "config"))
+    assert (credentials.server, credentials.namespace, credentials.token()) == (
+        "https://example.test:6443",
+        "mine",
+        "first",
+    )
     (tmp_path / "token").write_text("second\n")
-    assert login.token() == "first", "kept for a minute"
+    assert credentials.token() == "first", "kept for a minute"
     clock = [10_000_000.0]
-    monkeypatch.setattr("shardwright_operator.kube.kubeconfig.time.monotonic", lambda: clock[0])
-    assert login.token() == "second"
+    monkeypatch.setattr("shardwright_operator.kube.credentials.time.monotonic", lambda: clock[0])
+    assert credentials.token() == "second"
 
 
-def logged_in(tmp_path: Path, user: dict[str, object], server: str = "https://example.test") -> Login:
+def logged_in(tmp_path: Path, user: dict[str, object], server: str = "https://example.test") -> Credentials:
     config = {
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
@@ -175,24 +181,24 @@ def logged_in(tmp_path: Path, user: dict[str, object], server: str = "https://ex
         "users": [{"name": "u", "user": user}],
     }
     (tmp_path / "config").write_text(json.dumps(config))
-    return log_in(str(tmp_path / "config"))
+    return load_credentials(str(tmp_path / "config"))
 
 
 def test_a_token_that_cannot_be_read_anew_is_used_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, clock = tmp_path / "token", [10_000_000.0]
     file.write_text("first")
-    login = logged_in(tmp_path, {"tokenFile": "token"})
-    monkeypatch.setattr("shardwright_operator.kube.kubeconfig.time.monotonic", lambda: clock[0])
-    assert login.token() == "first"
+    credentials = logged_in(tmp_path, {"tokenFile": "token"})
+    monkeypatch.setattr("shardwright_operator.kube.credentials.time.monotonic", lambda: clock[0])
+    assert credentials.token() == "first"
     for content in (None, b"", b"\xff", b"two\r\nX-Header: lines"):
         file.unlink(missing_ok=True)
         if content is not None:
             file.write_bytes(content)
         clock[0] += 100
-        assert login.token() == "first"
+        assert credentials.token() == "first"
     file.write_text("second")
     clock[0] += 10
-    assert login.token() == "second"
+    assert credentials.token() == "second"
 
 
 ECHO = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo"}
@@ -230,9 +236,18 @@ def test_a_plugin_gives_the_token(tmp_path: Path) -> None:
         "users": [{"name": "u", "user": {"exec": plugin}}],
     }
     (tmp_path / "config").write_text(json.dumps(config))
-    assert log_in(str(tmp_path / "config")).token() == "from-plugin"
+    assert load_credentials(str(tmp_path / "config")).token() == "from-plugin"
 
 
 def test_no_way_to_log_in_is_said(tmp_path: Path) -> None:
-    with pytest.raises(LoginError, match="no kubeconfig at"):
-        log_in(str(tmp_path / "absent"))
+    with pytest.raises(CredentialsError, match="no kubeconfig at"):
+        load_credentials(str(tmp_path / "absent"))
+
+
+async def test_the_log_of_the_worker_container_is_read_up_to_a_limit(server: Server, client: Client) -> None:
+    server.answers = [(200, {}, "line")]
+    assert await client.log_tail("ns", "pod", 20) == '"line"'
+    _, path, _ = server.requests[0]
+    assert "container=worker" in path
+    assert "tailLines=20" in path
+    assert "limitBytes=262144" in path

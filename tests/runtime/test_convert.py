@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from shardwright_operator.kube import convert
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.fields import quantity
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.kube.malformed import UnreadableError
+from shardwright_operator.kube.malformed import MalformedObjectError
 from shardwright_operator.kube.observed_objects import parse
 from tests.runtime import raw
 
@@ -69,7 +69,7 @@ def changed(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
 def test_whatever_is_odd_in_an_object_it_is_taken_or_left_out(kind: Kind) -> None:
     logging.disable(logging.CRITICAL)
     skipped: list[Kind] = []
-    cache, taken, tried = Cache(on_odd=skipped.append), 0, 0
+    cache, taken, tried = Cache(on_malformed=skipped.append), 0, 0
     good = whole()[kind]
     for path in places(good):
         for odd in ODD:
@@ -101,7 +101,7 @@ def test_what_says_not_who_it_is_is_left_out(odd: Any) -> None:
     for convert_one in (*convert.CONVERT.values(), convert.warning):
         if convert_one is convert.warning and isinstance(odd, dict):
             continue  # a Warning is about something else; itself it needs no name
-        with pytest.raises(UnreadableError, match="cannot be read"):
+        with pytest.raises(MalformedObjectError, match="cannot be read"):
             convert_one(odd)
 
 

@@ -13,9 +13,9 @@ from shardwright_operator.decide.observed import Resource
 from shardwright_operator.decide.plan import Event
 from shardwright_operator.kube import convert
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.event_recorder import Bucket, Recorder
+from shardwright_operator.kube.credentials import Credentials
+from shardwright_operator.kube.event_recorder import EventRecorder, TokenBucket
 from shardwright_operator.kube.kinds import EVENTS
-from shardwright_operator.kube.kubeconfig import Login
 from shardwright_operator.kube.observed_objects import parse
 from tests.runtime.clock import Clock
 from tools.testing.namespace import Namespace
@@ -29,8 +29,8 @@ def resource(namespace: Namespace) -> Resource:
 
 
 @pytest.fixture
-async def recorder(client: Client) -> AsyncIterator[Recorder]:
-    recorder = Recorder(client, "replica-1")
+async def recorder(client: Client) -> AsyncIterator[EventRecorder]:
+    recorder = EventRecorder(client, "replica-1")
     running = asyncio.ensure_future(recorder.run())
     yield recorder
     running.cancel()
@@ -41,7 +41,7 @@ def told(namespace: Namespace) -> list[Any]:
 
 
 async def test_an_event_is_told_about_the_resource(
-    recorder: Recorder, resource: Resource, namespace: Namespace
+    recorder: EventRecorder, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
@@ -52,7 +52,7 @@ async def test_an_event_is_told_about_the_resource(
 
 
 async def test_repeated_events_become_one_with_a_series(
-    recorder: Recorder, resource: Resource, namespace: Namespace
+    recorder: EventRecorder, resource: Resource, namespace: Namespace
 ) -> None:
     for _ in range(4):
         recorder.record(resource, FAILED)
@@ -63,11 +63,11 @@ async def test_repeated_events_become_one_with_a_series(
 
 
 async def test_a_series_goes_on_in_the_next_process(
-    recorder: Recorder, client: Client, resource: Resource, namespace: Namespace
+    recorder: EventRecorder, client: Client, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    other = Recorder(client, "replica-2")
+    other = EventRecorder(client, "replica-2")
     running = asyncio.ensure_future(other.run())
     other.record(resource, FAILED)
     await other.drain(30)
@@ -77,7 +77,7 @@ async def test_a_series_goes_on_in_the_next_process(
 
 
 async def test_a_series_begins_anew_when_its_event_has_expired(
-    recorder: Recorder, client: Client, resource: Resource, namespace: Namespace
+    recorder: EventRecorder, client: Client, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
@@ -88,7 +88,7 @@ async def test_a_series_begins_anew_when_its_event_has_expired(
     assert len(told(namespace)) == 1
 
 
-async def test_a_long_message_is_cut(recorder: Recorder, resource: Resource, namespace: Namespace) -> None:
+async def test_a_long_message_is_cut(recorder: EventRecorder, resource: Resource, namespace: Namespace) -> None:
     recorder.record(resource, Event("Warning", "OutOfMemory", "ä" * 2000))
     await recorder.drain(30)
     (event,) = told(namespace)
@@ -98,8 +98,8 @@ async def test_a_long_message_is_cut(recorder: Recorder, resource: Resource, nam
 
 async def test_recording_never_waits_and_never_fails(resource: Resource) -> None:
     dropped: list[int] = []
-    client = Client(Login("http://127.0.0.1:1", lambda: None), timeout=1.0)
-    recorder = Recorder(client, on_drop=lambda: dropped.append(1))
+    client = Client(Credentials("http://127.0.0.1:1", lambda: None), timeout=1.0)
+    recorder = EventRecorder(client, on_drop=lambda: dropped.append(1))
     for number in range(2500):
         recorder.record(resource, Event("Normal", "Succeeded", f"message {number}"))
     assert len(dropped) == 500
@@ -112,7 +112,7 @@ async def test_recording_never_waits_and_never_fails(resource: Resource) -> None
 
 def test_a_bucket_lets_a_burst_through_and_then_a_rate() -> None:
     clock = Clock()
-    bucket = Bucket(2.0, 3, clock)
+    bucket = TokenBucket(2.0, 3, clock)
     assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
     assert bucket.take() == pytest.approx(0.5)
     clock.advance(0.5)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from shardwright_operator.kube import convert
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
 from tests.runtime import raw
 from tests.runtime.clock import Clock

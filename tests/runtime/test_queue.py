@@ -1,4 +1,4 @@
-"""The work queue keeps its promises, by a clock that the test moves."""
+"""The work queue, by a clock that the test advances."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def take(queue: WorkQueue[str]) -> str:
     return key
 
 
-async def test_a_key_added_twice_is_worked_on_once(queue: WorkQueue[str]) -> None:
+async def test_a_key_added_twice_is_processed_once(queue: WorkQueue[str]) -> None:
     queue.add("a")
     queue.add("a")
     assert await take(queue) == "a"
@@ -33,11 +33,11 @@ async def test_a_key_added_twice_is_worked_on_once(queue: WorkQueue[str]) -> Non
     assert queue.depth == 0
 
 
-async def test_a_key_is_never_with_two_workers_and_comes_again_if_it_changed_meanwhile(queue: WorkQueue[str]) -> None:
+async def test_a_key_added_while_it_is_processed_is_queued_again_when_it_is_done(queue: WorkQueue[str]) -> None:
     queue.add("a")
     await take(queue)
     queue.add("a")
-    assert (queue.depth, queue.working) == (0, 1)
+    assert (queue.depth, queue.processing) == (0, 1)
     queue.done("a")
     assert await take(queue) == "a"
 
@@ -49,77 +49,77 @@ async def test_a_waiting_worker_is_woken(queue: WorkQueue[str]) -> None:
     assert await waiting == "a"
 
 
-async def test_new_resources_go_ahead_but_do_not_starve_the_others(queue: WorkQueue[str]) -> None:
+async def test_keys_with_priority_go_first_and_do_not_starve_the_others(queue: WorkQueue[str]) -> None:
     for number in range(3):
         queue.add(f"old-{number}")
     for number in range(20):
-        queue.add(f"new-{number}", ahead=True)
+        queue.add(f"new-{number}", priority=True)
     order = [await take(queue) for _ in range(23)]
     assert order[:9] == [*(f"new-{number}" for number in range(8)), "old-0"]
     assert order[17] == "old-1"
 
 
-async def test_a_key_that_is_half_way_goes_on_before_those_that_wait(queue: WorkQueue[str]) -> None:
-    queue.add("half-way")
-    assert await take(queue) == "half-way"
+async def test_a_key_added_with_priority_while_processed_goes_before_those_that_wait(queue: WorkQueue[str]) -> None:
+    queue.add("first")
+    assert await take(queue) == "first"
     queue.add("waiting")
-    queue.add("half-way", ahead=True)
-    queue.add("half-way")  # its own write comes back as an event
-    queue.done("half-way")
-    assert await take(queue) == "half-way"
+    queue.add("first", priority=True)
+    queue.add("first")  # its own write comes back as an event
+    queue.done("first")
+    assert await take(queue) == "first"
     assert await take(queue) == "waiting"
 
 
-async def test_a_delayed_key_comes_when_it_is_due(queue: WorkQueue[str], clock: Clock) -> None:
+async def test_a_delayed_key_is_queued_when_it_is_due(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add_after("a", 5.0)
-    assert queue.release_due() == pytest.approx(5.0)
+    assert queue.add_due() == pytest.approx(5.0)
     assert queue.depth == 0
     clock.advance(5.0)
-    assert queue.release_due() is None
+    assert queue.add_due() is None
     assert await take(queue) == "a"
 
 
-async def test_the_last_delay_counts_and_may_be_taken_back(queue: WorkQueue[str], clock: Clock) -> None:
+async def test_the_last_delay_counts_and_can_be_cancelled(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add_after("a", 5.0)
     queue.add_after("a", 50.0)
     queue.add_after("b", 5.0)
     queue.add_after("b", None)
     clock.advance(10.0)
-    queue.release_due()
+    queue.add_due()
     assert (queue.depth, queue.delayed) == (0, 1)
     clock.advance(40.0)
-    queue.release_due()
+    queue.add_due()
     assert await take(queue) == "a"
 
 
-async def test_work_on_a_key_makes_its_timer_needless(queue: WorkQueue[str], clock: Clock) -> None:
+async def test_processing_a_key_cancels_its_timer(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add_after("a", 5.0)
     queue.add("a")
     await take(queue)
     queue.done("a")
     clock.advance(10.0)
-    queue.release_due()
+    queue.add_due()
     assert queue.depth == 0
 
 
-def test_the_pause_of_a_failing_key_doubles_up_to_its_cap_and_starts_anew(
+def test_the_backoff_of_a_failing_key_doubles_up_to_its_cap_and_is_reset(
     queue: WorkQueue[str],
 ) -> None:
-    pauses = [queue.retry("a") for _ in range(10)]
-    for number, pause in enumerate(pauses):
+    backoffs = [queue.add_rate_limited("a") for _ in range(10)]
+    for number, backoff in enumerate(backoffs):
         longest = min(60.0, 2.0**number)
-        assert 0.75 * longest <= pause <= longest
-    queue.succeeded("a")
-    assert queue.retry("a") <= 1.0
+        assert 0.75 * longest <= backoff <= longest
+    queue.forget("a")
+    assert queue.add_rate_limited("a") <= 1.0
 
 
 async def test_a_failing_key_does_not_delay_another(queue: WorkQueue[str]) -> None:
-    queue.retry("bad")
+    queue.add_rate_limited("bad")
     queue.add("good")
     assert await take(queue) == "good"
 
 
-async def test_a_held_key_comes_once_when_the_hold_is_over(queue: WorkQueue[str], clock: Clock) -> None:
+async def test_a_held_key_is_queued_once_when_the_hold_ends(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add("a")
     await take(queue)
     queue.hold("a", 1.0)
@@ -129,22 +129,22 @@ async def test_a_held_key_comes_once_when_the_hold_is_over(queue: WorkQueue[str]
     queue.add("a")
     assert queue.depth == 0
     clock.advance(1.0)
-    queue.release_due()
+    queue.add_due()
     assert await take(queue) == "a"
     queue.done("a")
     queue.add("a")
     assert queue.depth == 1
 
 
-async def test_a_forgotten_key_has_no_timer(queue: WorkQueue[str], clock: Clock) -> None:
+async def test_a_discarded_key_has_no_timer(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add_after("a", 1.0)
-    queue.forget("a")
+    queue.discard("a")
     clock.advance(2.0)
-    queue.release_due()
+    queue.add_due()
     assert queue.depth == 0
 
 
-async def test_waiting_and_working_times_are_told(queue: WorkQueue[str], clock: Clock) -> None:
+async def test_waiting_and_processing_times_are_measured(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add("a")
     queue.add("b")
     clock.advance(3.0)
@@ -152,10 +152,10 @@ async def test_waiting_and_working_times_are_told(queue: WorkQueue[str], clock: 
     _, waited = await queue.get()
     assert waited == pytest.approx(3.0)
     clock.advance(4.0)
-    assert queue.longest_work() == pytest.approx(4.0)
+    assert queue.longest_processing() == pytest.approx(4.0)
 
 
-async def test_timers_run_by_themselves(queue: WorkQueue[str]) -> None:
+async def test_timers_fire(queue: WorkQueue[str]) -> None:
     real: WorkQueue[str] = WorkQueue()
     timers = asyncio.ensure_future(real.run_timers())
     real.add_after("late", 0.02)

@@ -10,9 +10,9 @@ import pytest
 
 from shardwright_operator.decide.observed import Config, Pod
 from shardwright_operator.kube import convert
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS
 from shardwright_operator.kube.live_reads import (
     PATIENCE,
@@ -21,7 +21,7 @@ from shardwright_operator.kube.live_reads import (
     read_warnings,
 )
 from shardwright_operator.kube.mounts import mounted_path, read_claim_users
-from shardwright_operator.kube.notes import Memory, Notes
+from shardwright_operator.kube.notes import Notes, NotesStore
 from shardwright_operator.kube.observer import Observer
 from shardwright_worker.contract.progress_line import Progress, Stage
 from tools.cluster.api import wait_until
@@ -184,7 +184,7 @@ async def test_resources_whose_folders_overlap_are_seen_and_others_are_not(
         raw = manifest(name, output=output)
         raw["metadata"] |= {"namespace": namespace.name, "uid": name, "resourceVersion": "1"}
         cache.put(CHECKPOINTS, convert.resource(raw))
-    observer = Observer(client, cache, Memory(), Config("engine:test", "prepare:test"))
+    observer = Observer(client, cache, NotesStore(), Config("engine:test", "prepare:test"))
     sight = await observer.observe(Key(namespace.name, "ours"))
     assert sight is not None
     assert {one.name for one in sight.observed.neighbors} == {"same", "above", "below"}

@@ -1,4 +1,4 @@
-"""A web server of a test's own, which answers as a function says: what stands where an API server should."""
+"""A web server in the place of an API server, which responds as a function of the test does."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[str]:
-    """The address at which every request gets this answer."""
+async def serving(respond: Respond) -> AsyncIterator[str]:
+    """Yield the URL of a server that responds to every request with this function."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", respond)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

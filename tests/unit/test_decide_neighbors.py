@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shardwright_operator.decide.observed import Neighbor
 from shardwright_operator.decide.plan import CreateClaim
 from shardwright_operator.kube.cached_objects import Key
-from shardwright_operator.kube.folder_index import Folders
+from shardwright_operator.kube.folder_index import FolderIndex
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START, claim
@@ -94,7 +94,7 @@ _PATHS = st.lists(st.sampled_from("abc"), max_size=4).map("/".join)
 
 @given(st.lists(_PATHS, min_size=1, max_size=8), st.data())
 def test_overlapping_folders_are_found_as_by_comparing_each_with_each(paths: list[str], data: st.DataObject) -> None:
-    folders, there = Folders(), {}
+    folders, there = FolderIndex(), {}
     for number, path in enumerate(paths):
         folders.add(Key("ns", str(number)), "claim", path)
         folders.add(Key("other", str(number)), "claim", path)

@@ -12,9 +12,9 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from shardwright_operator.kube.convert import WORKER
+from shardwright_operator.kube.credentials import Credentials, CredentialsError
 from shardwright_operator.kube.errors import ApiError, Unavailable, error_of
 from shardwright_operator.kube.kinds import PODS, Kind
-from shardwright_operator.kube.kubeconfig import Login, LoginError
 from shardwright_operator.kube.responses import Raw, Redirected, read_object, read_page, refuse_redirects
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,13 @@ class Client:
     """Calls one API server. Errors are `ApiError`; every call ends within `timeout` seconds and its obeyed pauses."""
 
     def __init__(
-        self, login: Login, on_call: OnCall = lambda *_: None, timeout: float = 15.0, connections: int = 64
+        self, credentials: Credentials, on_call: OnCall = lambda *_: None, timeout: float = 15.0, connections: int = 64
     ) -> None:
-        self._login, self._on_call = login, on_call
+        self._credentials, self._on_call = credentials, on_call
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(5.0, timeout))
-        configuration = Configuration(host=login.server)
-        configuration.proxy, configuration.tls_server_name = login.proxy, login.server_name
-        connector = aiohttp.TCPConnector(limit=connections, ssl=login.ssl_context())
+        configuration = Configuration(host=credentials.server)
+        configuration.proxy, configuration.tls_server_name = credentials.proxy, credentials.server_name
+        connector = aiohttp.TCPConnector(limit=connections, ssl=credentials.ssl_context())
         configuration.client_session_kwargs = {
             "connector": connector,
             "trust_env": False,
@@ -144,13 +144,13 @@ class Client:
         headers = {"Accept": "application/json", "Content-Type": content, "User-Agent": FIELD_MANAGER}
         what, started, status = f"{verb} {kind.plural} {path.partition('?')[0]}", time.monotonic(), 0
         try:
-            if token := self._login.token():
+            if token := self._credentials.token():
                 headers["Authorization"] = f"Bearer {token}"
-            url = self._login.server + path
+            url = self._credentials.server + path
             answer = await self._rest.request(method, url, headers, body, _request_timeout=self._timeout)
             data: bytes = await answer.read()
             status = answer.status
-        except (Redirected, LoginError) as error:
+        except (Redirected, CredentialsError) as error:
             raise Unavailable(0, type(error).__name__, str(error), what) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(0, "NoAnswer", f"{type(error).__name__} {error}".strip(), what) from error

@@ -1,6 +1,6 @@
 """Raw objects of the API server to what the cache holds; nothing else of an object survives.
 
-Whatever is odd about an object, its conversion fails with `UnreadableError` and nothing else.
+Whatever is odd about an object, its conversion fails with `MalformedObjectError` and nothing else.
 """
 
 import json

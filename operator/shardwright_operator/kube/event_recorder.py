@@ -28,7 +28,7 @@ _NOTE_LIMIT = 1024  # bytes that events.k8s.io accepts
 _LARGEST_COUNT = 2**31 - 1  # of a series
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: `rate` tokens a second, `burst` at most."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,10 +56,10 @@ class _About:
 @dataclass(slots=True)
 class _Told:
     count: int
-    bucket: Bucket
+    bucket: TokenBucket
 
 
-class Recorder:
+class EventRecorder:
     """Takes events at any time without waiting; `run` tells them. `identity` names this replica."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Recorder:
     ) -> None:
         self._client, self._on_drop = client, on_drop
         self._identity = (identity or f"{socket.gethostname()}-{os.getpid()}")[:128]
-        self._bucket = Bucket(rate, burst)
+        self._bucket = TokenBucket(rate, burst)
         self._queue: deque[tuple[_About, Event]] = deque(maxlen=_WAITING)
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._more, self._told_all = asyncio.Event(), asyncio.Event()
@@ -124,7 +124,7 @@ class Recorder:
             log.exception("event not told")
 
     async def _first(self, name: str, about: _About, event: Event) -> None:
-        told = _Told(1, Bucket(1 / 60, 5))
+        told = _Told(1, TokenBucket(1 / 60, 5))
         try:
             await self._client.create(EVENTS, about.namespace, self._body(name, about, event))
         except Conflict:

@@ -9,14 +9,14 @@ from typing import Any
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide.observed import Resource, Warning
 from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Conflict, Invalid, NotFound, Unavailable
-from shardwright_operator.kube.event_recorder import Recorder
-from shardwright_operator.kube.indexer import Cache
+from shardwright_operator.kube.event_recorder import EventRecorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, Kind
-from shardwright_operator.kube.notes import Memory
-from shardwright_operator.kube.observer import Observer, Sight
+from shardwright_operator.kube.notes import NotesStore
+from shardwright_operator.kube.observer import Observation, Observer
 from shardwright_operator.kube.responses import Raw
 from shardwright_operator.kube.status_fallback import bare, without_words
 from shardwright_operator.manifests.labels import SUSPENDED
@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ExecutionResult:
     """What was carried out: names of the actions, whether status was written, and what the API server refused."""
 
     actions: tuple[str, ...] = ()
     wrote_status: bool = False
-    refused: str = ""
+    rejected: str = ""
 
 
 class Executor:
@@ -40,15 +40,15 @@ class Executor:
         self,
         client: Client,
         cache: Cache,
-        memory: Memory,
+        memory: NotesStore,
         observer: Observer,
-        recorder: Recorder,
+        recorder: EventRecorder,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client, self._cache, self._memory = client, cache, memory
         self._observer, self._recorder, self._now = observer, recorder, now
 
-    async def execute(self, sight: Sight, plan: Plan) -> Done:
+    async def execute(self, sight: Observation, plan: Plan) -> ExecutionResult:
         """Do what the plan says. A refused action ends the actions, not the rest: status tells of it."""
         resource = sight.observed.resource
         done, refused = [], ""
@@ -62,7 +62,7 @@ class Executor:
         if wrote or done:
             for event in plan.events:
                 self._recorder.record(resource, event)
-        return Done(tuple(done), wrote, refused)
+        return ExecutionResult(tuple(done), wrote, refused)
 
     async def _perform(self, resource: Resource, action: Action) -> str:
         """Do one action; gives the API server's words if it will not let us, now and at the next try."""
@@ -122,7 +122,7 @@ class Executor:
         except (NotFound, Conflict):
             await self._observer.look_at_job(resource, name)
 
-    async def _write(self, sight: Sight, plan: Plan) -> Plan:
+    async def _write(self, sight: Observation, plan: Plan) -> Plan:
         """Write the status, or one that the API server does not refuse; gives the plan whose status it is."""
         observed, now, resource = sight.observed, self._now(), sight.observed.resource
         try:

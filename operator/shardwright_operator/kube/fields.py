@@ -16,7 +16,7 @@ _QUANTITY_CHARACTERS, _QUANTITY_DIGITS = 64, 19
 Raw = Mapping[str, Any]
 
 
-class OddError(ValueError):
+class FieldError(ValueError):
     """A field has a value that the API server does not give; the message names the field."""
 
 
@@ -29,7 +29,7 @@ def mappings(raw: Raw, name: str) -> list[Raw]:
     """A list of objects; empty if it is missing."""
     found: list[Raw] = _of(raw, name, list) or []
     if not all(isinstance(one, dict) for one in found):
-        raise OddError(f"{name} holds something else than objects")
+        raise FieldError(f"{name} holds something else than objects")
     return found
 
 
@@ -37,7 +37,7 @@ def texts(raw: Raw, name: str) -> list[str]:
     """A list of words; empty if it is missing."""
     found: list[str] = _of(raw, name, list) or []
     if not all(isinstance(one, str) for one in found):
-        raise OddError(f"{name} holds something else than text")
+        raise FieldError(f"{name} holds something else than text")
     return [clean(one, NAME_LIMIT) for one in found]
 
 
@@ -50,7 +50,7 @@ def identity(raw: Raw, name: str) -> str:
     """A name or uid, as it is; empty if it is missing."""
     found = _of(raw, name, str) or ""
     if len(found) > NAME_LIMIT or found != clean(found):
-        raise OddError(f"{name} is no name")
+        raise FieldError(f"{name} is no name")
     return found
 
 
@@ -63,7 +63,7 @@ def number(raw: Raw, name: str) -> int | None:
     """A whole number of 64 bits; None if it is missing."""
     found: int | None = _of(raw, name, int)
     if isinstance(found, bool) or (found is not None and abs(found) > NUMBER_LIMIT):
-        raise OddError(f"{name} is no whole number of 64 bits")
+        raise FieldError(f"{name} is no whole number of 64 bits")
     return found
 
 
@@ -71,7 +71,7 @@ def version(raw: Raw) -> int:
     """The resourceVersion, which orders the versions of an object; 0 if it is missing."""
     found = _of(raw, "resourceVersion", str) or "0"
     if not (found.isascii() and found.isdigit() and len(found) <= _VERSION_DIGITS):
-        raise OddError(f"resourceVersion is no number: {clean(found, 40)}")
+        raise FieldError(f"resourceVersion is no number: {clean(found, 40)}")
     return int(found)
 
 
@@ -84,9 +84,9 @@ def moment(raw: Raw, name: str) -> datetime | None:
         time = datetime.fromisoformat(found)
         time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise OddError(f"{name} is no time: {clean(found, 40)}") from error
+        raise FieldError(f"{name} is no time: {clean(found, 40)}") from error
     if not _EARLIEST <= time <= _LATEST:
-        raise OddError(f"{name} is out of all time: {clean(found, 40)}")
+        raise FieldError(f"{name} is out of all time: {clean(found, 40)}")
     return time
 
 
@@ -111,5 +111,5 @@ def quantity(written: str | None) -> int | None:
 def _of(raw: Raw, name: str, kind: type) -> Any:
     found = raw.get(name)
     if found is not None and not isinstance(found, kind):
-        raise OddError(f"{name} is {type(found).__name__}, not {kind.__name__}")
+        raise FieldError(f"{name} is {type(found).__name__}, not {kind.__name__}")
     return found

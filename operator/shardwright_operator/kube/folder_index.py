@@ -7,7 +7,7 @@ from shardwright_operator.kube.cached_objects import Key
 Folder = tuple[str, str, str]  # namespace, claim, folder
 
 
-class Folders:
+class FolderIndex:
     """Output folders by their place, and by every place above them."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.convert import warning
 from shardwright_operator.kube.errors import ApiError
 from shardwright_operator.kube.kinds import EVENTS
-from shardwright_operator.kube.malformed import UnreadableError
+from shardwright_operator.kube.malformed import MalformedObjectError
 from shardwright_operator.kube.notes import Notes
 from shardwright_worker.contract.progress_line import Progress, read_progress
 
@@ -26,7 +26,7 @@ async def read_warnings(
     notes: Notes,
     waiting: Sequence[Job | Pod | Claim],
     now: float,
-    skip: Callable[[UnreadableError], None] = log.error,
+    skip: Callable[[MalformedObjectError], None] = log.error,
 ) -> float | None:
     """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits.
 
@@ -56,7 +56,7 @@ async def read_warnings(
         for raw in raws:
             try:
                 found.append(warning(raw))
-            except UnreadableError as error:
+            except MalformedObjectError as error:
                 skip(error)
     notes.warnings = tuple(sorted(found, key=lambda one: one.time))
     return notes.warnings_pause

@@ -13,7 +13,7 @@ _WHY_LIMIT = 200  # characters
 T = TypeVar("T")
 
 
-class UnreadableError(ValueError):
+class MalformedObjectError(ValueError):
     """An object that no API server gives like this; the message names it and says what is odd."""
 
     def __init__(self, kind: Kind, raw: object, why: Exception) -> None:
@@ -33,7 +33,7 @@ def guarded(kind: Kind) -> Callable[[Callable[[Raw], T]], Callable[[Raw], T]]:
             try:
                 return convert(raw)
             except Exception as error:  # it is a pure function of somebody else's data
-                raise UnreadableError(kind, raw, error) from error
+                raise MalformedObjectError(kind, raw, error) from error
 
         return read
 

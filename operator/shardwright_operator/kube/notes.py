@@ -23,7 +23,7 @@ class Notes:
     warnings_pause: float = 0.0
 
 
-class Memory:
+class NotesStore:
     """Notes by resource; settled resources have none."""
 
     def __init__(self) -> None:

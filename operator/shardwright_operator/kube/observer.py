@@ -18,40 +18,40 @@ from datetime import UTC, datetime
 from shardwright_operator.decide.observed import Claim, Config, Job, Neighbor, Observed, Pod, Resource
 from shardwright_operator.decide.pending import is_ours
 from shardwright_operator.decide.pruning import wants_claim_users
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import AnyEntry, Key, ResourceEntry
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import Conflict, NotFound, Unavailable
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, LABEL_UID, PODS, Kind
 from shardwright_operator.kube.live_reads import read_progress_lines, read_warnings
 from shardwright_operator.kube.mounts import read_claim_users
-from shardwright_operator.kube.notes import Memory, Notes
+from shardwright_operator.kube.notes import Notes, NotesStore
 from shardwright_operator.kube.observed_objects import is_settled, parse
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observation:
     """What was observed, and when a look may show more without any event."""
 
     observed: Observed
-    look_again: float | None = None
+    recheck_after: float | None = None
 
 
 class Observer:
-    """Turns a key into a `Sight`."""
+    """Turns a key into a `Observation`."""
 
     def __init__(
         self,
         client: Client,
         cache: Cache,
-        memory: Memory,
+        memory: NotesStore,
         config: Config,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client, self._cache, self._memory, self._now = client, cache, memory, now
         self.config = config
 
-    async def observe(self, key: Key) -> Sight | None:
+    async def observe(self, key: Key) -> Observation | None:
         """The world of this resource, None if it is gone."""
         entry = await self._resource(key)
         if entry is None:
@@ -59,7 +59,7 @@ class Observer:
             return None
         resource = parse(entry)
         if resource.deleting:
-            return Sight(Observed(resource))
+            return Observation(Observed(resource))
         settled = is_settled(resource)
         if settled:
             self._memory.forget(key)
@@ -84,7 +84,7 @@ class Observer:
             neighbors=self._neighbors(entry),
             named_by=self._named_by(resource, claims),
         )
-        return Sight(observed, min((one for one in pauses if one is not None), default=None))
+        return Observation(observed, min((one for one in pauses if one is not None), default=None))
 
     async def confirm(self, resource: Resource) -> None:
         """Read the resource again: `Conflict` unless it is as it was seen. The next look sees it as it is."""

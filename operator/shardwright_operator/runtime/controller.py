@@ -1,4 +1,4 @@
-"""The workers: take a key, look, decide, act; a key that fails comes back later and disturbs no other."""
+"""The reconcile loop: take a key, observe, decide, execute; a key that fails is retried and delays no other."""
 
 import asyncio
 import logging
@@ -11,22 +11,24 @@ from shardwright_operator.decide.observed import Config, Observed
 from shardwright_operator.decide.plan import Plan
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.errors import ApiError, Conflict, NotFound
-from shardwright_operator.kube.executor import Done, Executor
-from shardwright_operator.kube.observer import Observer, Sight
+from shardwright_operator.kube.executor import ExecutionResult, Executor
+from shardwright_operator.kube.observer import Observation, Observer
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.queue import WorkQueue
-from shardwright_operator.runtime.resource_metrics import Tally
+from shardwright_operator.runtime.resource_metrics import ResourceMetrics
 
 log = logging.getLogger(__name__)
 
 Decide = Callable[[datetime, Config, Observed], Plan]
-_CALM = 1.0
-_SAFETY_LOOK = 300.0  # seconds after an action when a resource is looked at even if no event comes
+
+# Seconds after an action:
+_HOLD = 1.0  # in which its many events become one reconciliation
+_RECHECK = 300.0  # until a reconciliation even if no event comes
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
-    """Everything that working on a key needs."""
+class Controller:
+    """Reconciles the keys of one queue. `timeout` is in seconds, for one reconciliation."""
 
     queue: WorkQueue[Key]
     observer: Observer
@@ -34,13 +36,13 @@ class Workers:
     executor: Executor
     config: Config
     metrics: Metrics
-    tally: Tally
+    resource_metrics: ResourceMetrics
     timeout: float = 120.0
 
-    async def run(self, number: int) -> None:
-        """Work with so many workers until cancelled."""
+    async def run(self, workers: int) -> None:
+        """Process keys with this many workers until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(number):
+            for _ in range(workers):
                 group.create_task(self._work())
 
     async def _work(self) -> None:
@@ -49,83 +51,90 @@ class Workers:
             self.metrics.observe("queue_wait_seconds", waited)
             started = time.monotonic()
             try:
-                result = await self._handle(key)
+                result = await self._process(key)
             finally:
                 self.queue.done(key)
             self.metrics.observe("reconcile_seconds", time.monotonic() - started, result)
 
-    async def _handle(self, key: Key) -> str:
-        """One look at one resource; gives its result for the metrics."""
+    async def _process(self, key: Key) -> str:
+        """Reconcile one key, schedule its retry if that fails, and return the result for the metrics."""
         try:
             async with asyncio.timeout(self.timeout):
                 return await self.reconcile(key)
         except Conflict as error:
-            # Somebody wrote meanwhile: that is news, not a failure.
-            self._later(key, "conflict", error, logging.DEBUG)
+            # Another client wrote meanwhile. The next observation has its change: this is not a failure.
+            self._retry(key, "conflict", error, logging.DEBUG)
             return "conflict"
         except NotFound as error:
-            self._later(key, "gone", error, logging.DEBUG)
+            self._retry(key, "gone", error, logging.DEBUG)
             return "gone"
         except ApiError as error:
-            self._later(key, "api", error, logging.WARNING)
+            self._retry(key, "api", error, logging.WARNING)
             return "error"
         except TimeoutError:
-            self._later(key, "timeout", f"no end within {self.timeout:.0f} s", logging.ERROR)
+            self._retry(key, "timeout", f"not finished within {self.timeout:.0f} s", logging.ERROR)
             return "timeout"
         except Exception:
-            pause = self.queue.retry(key)
+            # A bug must not end the worker: the other resources still need it.
+            backoff = self.queue.add_rate_limited(key)
             self.metrics.count("retries", "bug")
-            log.exception("work failed", extra={"fields": {"resource": str(key), "again_in": round(pause, 1)}})
+            log.exception("reconcile failed", extra={"fields": {"resource": str(key), "again_in": round(backoff, 1)}})
             return "bug"
 
     async def reconcile(self, key: Key) -> str:
-        """Look, decide, act."""
-        sight = await self.observer.observe(key)
-        if sight is None or sight.observed.resource.deleting:
-            self.queue.forget(key)  # its children go by their owner references
-            self.tally.gone(key)
-            return "gone"
-        plan = self.decide(datetime.now(UTC), self.config, sight.observed)
-        done = await self.executor.execute(sight, plan)
-        self._note(key, sight, plan, done)
-        if done.refused:
-            self._later(key, "refused", done.refused, logging.WARNING, plan.requeue_after)
-            return "refused"
-        self.queue.succeeded(key)
-        self._schedule(key, sight, plan, done)
-        return "changed" if done.actions or done.wrote_status else "unchanged"
+        """Observe, decide and execute once, and return the result for the metrics.
 
-    def _schedule(self, key: Key, sight: Sight, plan: Plan, done: Done) -> None:
-        if done.wrote_status:
-            self.queue.add(key, ahead=plan.requeue_after == 0)  # what was written ahead may now be done
-        pauses = [one for one in (plan.requeue_after, sight.look_again) if one is not None]
-        if done.actions:
-            # A new Job changes several times at once: seen, with a pod, running. One look, and one status, will do.
-            self.queue.hold(key, _CALM)
-            pauses.append(_SAFETY_LOOK)
+        Raises:
+            ApiError: a call to the API server failed, or a write was based on a stale observation (`Conflict`).
+        """
+        observation = await self.observer.observe(key)
+        if observation is None or observation.observed.resource.deleting:
+            # Its Jobs and claims are left to the garbage collector: their owner references name it.
+            self.queue.discard(key)
+            self.resource_metrics.remove(key)
+            return "gone"
+        plan = self.decide(datetime.now(UTC), self.config, observation.observed)
+        result = await self.executor.execute(observation, plan)
+        self._record(key, observation, plan, result)
+        if result.rejected:
+            self._retry(key, "rejected", result.rejected, logging.WARNING, plan.requeue_after)
+            return "rejected"
+        self.queue.forget(key)
+        self._schedule(key, observation, plan, result)
+        return "changed" if result.actions or result.wrote_status else "unchanged"
+
+    def _schedule(self, key: Key, observation: Observation, plan: Plan, result: ExecutionResult) -> None:
+        if result.wrote_status:
+            # A Job is recorded in status before it is created: that comes next, before other resources.
+            self.queue.add(key, priority=plan.requeue_after == 0)
+        pauses = [one for one in (plan.requeue_after, observation.recheck_after) if one is not None]
+        if result.actions:
+            # A new Job changes several times at once: created, with a pod, running. One status for all will do.
+            self.queue.hold(key, _HOLD)
+            pauses.append(_RECHECK)
         self.queue.add_after(key, min(pauses, default=None))
 
-    def _note(self, key: Key, sight: Sight, plan: Plan, done: Done) -> None:
-        before, after = sight.observed.resource.status, plan.status
-        self.tally.seen(key, before, after)
-        self.metrics.count("status_writes", "sent" if done.wrote_status else "skipped")
-        for action in done.actions:
+    def _record(self, key: Key, observation: Observation, plan: Plan, result: ExecutionResult) -> None:
+        before, after = observation.observed.resource.status, plan.status
+        self.resource_metrics.record(key, before, after)
+        self.metrics.count("status_writes", "sent" if result.wrote_status else "skipped")
+        for action in result.actions:
             self.metrics.count("actions", action)
-        if not (done.actions or done.wrote_status):
+        if not (result.actions or result.wrote_status):
             return
         ready = after.condition("Ready")
         fields = {
             "resource": str(key),
-            "generation": sight.observed.resource.generation,
+            "generation": observation.observed.resource.generation,
             "ready": ready and ready.status,
             "reason": ready and ready.reason,
-            "actions": ",".join(done.actions),
+            "actions": ",".join(result.actions),
             "job": after.job and after.job.name,
             "requeue_after": plan.requeue_after,
         }
-        log.info(ready.message if ready else "decided", extra={"fields": fields})
+        log.info(ready.message if ready else "reconciled", extra={"fields": fields})
 
-    def _later(self, key: Key, reason: str, error: object, level: int, longest: float | None = None) -> None:
-        pause = self.queue.retry(key, longest)
+    def _retry(self, key: Key, reason: str, error: object, level: int, longest: float | None = None) -> None:
+        backoff = self.queue.add_rate_limited(key, longest)
         self.metrics.count("retries", reason)
-        log.log(level, "%s", error, extra={"fields": {"resource": str(key), "again_in": round(pause, 1)}})
+        log.log(level, "%s", error, extra={"fields": {"resource": str(key), "again_in": round(backoff, 1)}})

@@ -1,4 +1,7 @@
-"""What watches and lists tell, on its way to the cache."""
+"""The deltas that watches and lists put on the informer's queue, as in client-go's DeltaFIFO.
+
+https://github.com/kubernetes/client-go/blob/v0.36.3/tools/cache/delta_fifo.go#L186
+"""
 
 from dataclasses import dataclass
 
@@ -7,8 +10,8 @@ from shardwright_operator.kube.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A watch told of an object: `entry` is its content, None if it was deleted."""
+class ObjectDelta:
+    """A watch event, or the last of several for one object. `entry` is None if the object was deleted."""
 
     kind: Kind
     key: Key
@@ -17,8 +20,12 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A complete list, begun at `started` on the monotonic clock; no namespace means all of them."""
+class ListDelta:
+    """A complete list of one kind, client-go's `Replaced`.
+
+    `started` is the time before the first page was requested, in monotonic seconds: what the cache has received since
+    then may be newer than the list. `namespace` is None for a list of all namespaces.
+    """
 
     kind: Kind
     namespace: str | None
@@ -26,4 +33,4 @@ class Listed:
     entries: list[AnyEntry]
 
 
-News = Seen | Listed
+Delta = ObjectDelta | ListDelta

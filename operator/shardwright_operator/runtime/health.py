@@ -1,4 +1,4 @@
-"""The HTTP endpoints: /healthz notices what a restart can mend, /readyz when the caches are filled, /metrics."""
+"""The HTTP endpoints: /healthz fails when a restart would help, /readyz succeeds once the cache is filled, /metrics."""
 
 import asyncio
 import logging
@@ -12,20 +12,24 @@ from shardwright_operator.runtime.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-# A check gives what is wrong, or nothing.
+# Returns what is wrong, empty if nothing is.
 Check = Callable[[], str]
 
 
-class Health:
+class HealthServer:
     """Serves the endpoints on one address until closed."""
 
     def __init__(self, metrics: Metrics, alive: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
         self._metrics, self._alive, self._ready = metrics, alive, ready
-        self._wrong: set[str] = set()
+        self._failing: set[str] = set()
         self._runner: web.AppRunner | None = None
 
     async def start(self, address: str) -> None:
-        """Listen on `host:port`; no host means all of them."""
+        """Listen on `host:port`, on every interface if the host is empty.
+
+        Raises:
+            OSError: the port is in use, or the host is not one of this machine.
+        """
         host, _, port = address.rpartition(":")
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
@@ -37,8 +41,8 @@ class Health:
 
     @property
     def port(self) -> int:
-        """The port that it listens on, for an address that left it open."""
-        assert self._runner is not None, "it does not listen"
+        """The port on which it listens, which differs from the address if that asked for port 0."""
+        assert self._runner is not None, "start comes first"
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:
@@ -47,26 +51,27 @@ class Health:
             await self._runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return self._answer(self._alive)
+        return self._respond(self._alive)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return self._answer(self._ready)
+        return self._respond(self._ready)
 
     async def _serve_metrics(self, request: web.Request) -> web.Response:
-        encode, kind = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": content_type})
 
-    def _answer(self, checks: Mapping[str, Check]) -> web.Response:
-        wrong = {name: told for name, check in checks.items() if (told := check())}
-        for name in wrong.keys() - self._wrong:
-            log.warning("not well: %s: %s", name, wrong[name])
-        self._wrong = (self._wrong - checks.keys()) | wrong.keys()
-        text = "\n".join(f"{name}: {told}" for name, told in wrong.items()) or "ok"
-        return web.Response(status=503 if wrong else 200, text=text + "\n")
+    def _respond(self, checks: Mapping[str, Check]) -> web.Response:
+        failing = {name: problem for name, check in checks.items() if (problem := check())}
+        # Logged when a check begins to fail, not at every probe.
+        for name in failing.keys() - self._failing:
+            log.warning("check %s fails: %s", name, failing[name])
+        self._failing = (self._failing - checks.keys()) | failing.keys()
+        text = "\n".join(f"{name}: {problem}" for name, problem in failing.items()) or "ok"
+        return web.Response(status=503 if failing else 200, text=text + "\n")
 
 
 async def measure_lag(set_lag: Callable[[float], None], period: float = 1.0) -> None:
-    """Tell how late the event loop runs, until cancelled."""
+    """Report every `period` seconds by how many seconds the event loop is late, until cancelled."""
     while True:
         due = time.monotonic() + period
         await asyncio.sleep(period)

@@ -1,4 +1,4 @@
-"""The HTTP session that kopf is given: it follows no redirect, and its answers pass through our hands."""
+"""The HTTP session that kopf uses: it follows no redirect, and its responses pass through callbacks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,44 +7,51 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from shardwright_operator.kube.kubeconfig import Login
+from shardwright_operator.kube.credentials import Credentials
 from shardwright_operator.kube.responses import pause_of, refuse_redirects
 
-_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds: after a refusal that says nothing sensible, and at most
+_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds: without a usable Retry-After, and at most
 
 Middleware = Callable[[aiohttp.ClientRequest, aiohttp.ClientHandlerType], Any]
 
 
 def open_session(
-    login: Login,
-    authorise: Middleware,
-    began: Callable[[aiohttp.ClientResponse], None],
-    take: Callable[[URL, Any], Any],
+    credentials: Credentials,
+    authorize: Middleware,
+    on_response: Callable[[aiohttp.ClientResponse], None],
+    on_page: Callable[[URL, Any], Any],
 ) -> aiohttp.ClientSession:
-    """A session for this server. `began` sees each answer before it is read, `take` what is in each good one."""
+    """Return a session for this API server.
+
+    `on_response` is called with each response before its body is read. `on_page` is called with the URL and the JSON of
+    each successful response that is read as a whole, and returns the JSON that kopf gets instead.
+    """
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)
             if self.status == 429:
-                self._headers = _with_pause(self._headers)
-            began(self)
+                self._headers = _with_retry_after(self._headers)
+            on_response(self)
             return self
 
         async def json(self, **options: Any) -> Any:
             page = await super().json(**options)
-            return take(self.url, page) if self.status == 200 else page
+            return on_page(self.url, page) if self.status == 200 else page
 
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=login.ssl_context()),
-        proxy=login.proxy,
-        middlewares=(refuse_redirects, authorise),
+        connector=aiohttp.TCPConnector(limit=0, ssl=credentials.ssl_context()),
+        proxy=credentials.proxy,
+        middlewares=(refuse_redirects, authorize),
         response_class=Response,
     )
 
 
-def _with_pause(headers: "CIMultiDictProxy[str]") -> "CIMultiDictProxy[str]":
-    """The headers with a Retry-After that can be obeyed: kopf sleeps for as long as it is told, or breaks."""
-    asked = pause_of(headers.get("Retry-After", ""))
-    pause = _PAUSE if asked is None else min(asked, _LONGEST_PAUSE)
+def _with_retry_after(headers: "CIMultiDictProxy[str]") -> "CIMultiDictProxy[str]":
+    """Return the headers with a usable Retry-After: kopf raises on one that is not a number, and sleeps however long.
+
+    https://github.com/nolar/kopf/blob/1.45.2/kopf/_cogs/clients/api.py#L105
+    """
+    requested = pause_of(headers.get("Retry-After", ""))
+    pause = _PAUSE if requested is None else min(requested, _LONGEST_PAUSE)
     return CIMultiDictProxy(CIMultiDict({**headers, "Retry-After": str(pause)}))

@@ -1,4 +1,4 @@
-"""How the operator logs: JSON lines for machines, short coloured lines for a terminal."""
+"""How the operator logs: one JSON object per line, or short colored lines on a terminal."""
 
 import json
 import logging
@@ -8,27 +8,30 @@ from typing import Any, TextIO
 
 from shardwright_worker.contract.text import clean, clean_lines
 
-_COLOURS = {"DEBUG": "\033[2m", "INFO": "\033[36m", "WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
-_PLAIN = "\033[0m"
+_COLORS = {"DEBUG": "\033[2m", "INFO": "\033[36m", "WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
+_RESET = "\033[0m"
 _MESSAGE_LIMIT = 8192  # characters
 
 
-def set_up(form: str, level: str, stream: TextIO = sys.stderr) -> None:
-    """Log to this stream. Other libraries are heard from warnings on."""
+def configure_logging(form: str, level: str, stream: TextIO = sys.stderr) -> None:
+    """Log to this stream from this level on; other libraries log from WARNING on.
+
+    `form` is json, text, or auto: text if the stream is a terminal.
+    """
     text = form == "text" or (form == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextFormatter(colour=stream.isatty()) if text else JsonFormatter())
+    handler.setFormatter(TextFormatter(color=stream.isatty()) if text else JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("shardwright_operator").setLevel(level.upper())
-    # kopf tells each try of each request; what matters of it is told by the watch's supervisor.
+    # kopf logs each failed try of each request as an error; the watch supervisor logs what comes of them.
     logging.getLogger("kopf").setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line; the record's `extra={"fields": {...}}` are its further keys."""
+    """One JSON object per line; the record's `extra={"fields": {...}}` become further keys."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -42,32 +45,32 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level's colour, message, and the fields behind it."""
+    """The time, the colored level, the message, and the fields as name=value."""
 
-    def __init__(self, colour: bool) -> None:
+    def __init__(self, color: bool) -> None:
         super().__init__()
-        self._colour = colour
+        self._color = color
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        told = " ".join(f"{name}={value}" for name, value in fields_of(record).items())
+        """Return the line, with the traceback below it if there is one."""
+        fields = " ".join(f"{name}={value}" for name, value in fields_of(record).items())
         clock = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         level = record.levelname[:4]
-        if self._colour:
-            level = f"{_COLOURS.get(record.levelname, '')}{level}{_PLAIN}"
-        line = f"{clock} {level} {clean(record.getMessage(), _MESSAGE_LIMIT)} {told}".rstrip()
+        if self._color:
+            level = f"{_COLORS.get(record.levelname, '')}{level}{_RESET}"
+        line = f"{clock} {level} {clean(record.getMessage(), _MESSAGE_LIMIT)} {fields}".rstrip()
         return f"{line}\n{clean_lines(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """The structured part of a record, without empty values; text in it is fit for one line."""
+    """Return the structured part of a record without its empty values; text in it is made fit for one line."""
     fields = getattr(record, "fields", None) or {}
-    told = {name: value for name, value in fields.items() if value not in (None, "", ())}
-    return {name: value if isinstance(value, bool | int | float) else _fit(value) for name, value in told.items()}
+    present = {name: value for name, value in fields.items() if value not in (None, "", ())}
+    return {name: value if isinstance(value, bool | int | float) else _fit(value) for name, value in present.items()}
 
 
 def _fit(value: object) -> object:
-    """Text that may stem from anybody; numbers and lists of names stay what they are."""
+    """Make text fit for one line of a terminal: it may come from any client of the API server."""
     if isinstance(value, list | tuple):
         return [_fit(one) for one in value]
     return clean(str(value), _MESSAGE_LIMIT)

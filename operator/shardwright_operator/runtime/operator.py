@@ -6,35 +6,39 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
+from functools import partial
 
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.observed import Config
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.event_recorder import Recorder
+from shardwright_operator.kube.credentials import Credentials, load_credentials
+from shardwright_operator.kube.event_recorder import EventRecorder
 from shardwright_operator.kube.executor import Executor
-from shardwright_operator.kube.indexer import Cache
 from shardwright_operator.kube.kinds import WATCHED, Kind
-from shardwright_operator.kube.kubeconfig import log_in
-from shardwright_operator.kube.notes import Memory
+from shardwright_operator.kube.notes import NotesStore
 from shardwright_operator.kube.observer import Observer
-from shardwright_operator.runtime.controller import Workers
-from shardwright_operator.runtime.election import Elector, Terms
-from shardwright_operator.runtime.health import Health, measure_lag
-from shardwright_operator.runtime.informer import Intake
-from shardwright_operator.runtime.kopf_settings import Times
+from shardwright_operator.runtime.controller import Controller
+from shardwright_operator.runtime.election import LeaderElectionConfig, LeaderElector
+from shardwright_operator.runtime.health import HealthServer, measure_lag
+from shardwright_operator.runtime.informer import Informer
+from shardwright_operator.runtime.kopf_settings import WatchTimeouts
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.permissions import Preflight
+from shardwright_operator.runtime.permissions import PermissionCheck
 from shardwright_operator.runtime.queue import WorkQueue
-from shardwright_operator.runtime.resource_metrics import Tally
-from shardwright_operator.runtime.resync import Relister
+from shardwright_operator.runtime.relist import Relister
+from shardwright_operator.runtime.resource_metrics import ResourceMetrics
 from shardwright_operator.runtime.settings import Settings
-from shardwright_operator.runtime.watch_supervisor import Watch
+from shardwright_operator.runtime.watch_supervisor import WatchSupervisor
 
 log = logging.getLogger(__name__)
 
-_STUCK = 900.0  # seconds for which the first resource in line may wait before a restart is the better hope
+# Seconds.
+_LONGEST_WAIT = 900.0  # for which a resource may wait for a worker before a restart is the better hope
+_TIMEOUT_GRACE = 60.0  # for which a worker may overrun its timeout
+_EVENT_DRAIN = 2.0
 
 
 class Operator:
@@ -42,7 +46,7 @@ class Operator:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        login = log_in(settings.kubeconfig, settings.context)
+        credentials = load_credentials(settings.kubeconfig, settings.context)
         config = Config(
             engine_image=settings.engine_image,
             prepare_image=settings.prepare_image,
@@ -50,69 +54,74 @@ class Operator:
             retry_cap=settings.retry_cap,
             progress_interval=settings.progress_interval,
         )
+        # Unique for each process: a restarted container has its pod's name, but not its predecessor's Lease.
         self.identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self.metrics = Metrics()
-        self.client = Client(login, self._on_call, settings.request_timeout)
-        self.cache = Cache(on_odd=lambda kind: self.metrics.count("objects_skipped", kind.plural))
-        self.memory = Memory()
+        self.client = Client(credentials, self._on_call, settings.request_timeout)
+        self.cache = Cache(on_malformed=lambda kind: self.metrics.count("objects_skipped", kind.plural))
         self.queue: WorkQueue[Key] = WorkQueue()
-        self._recorder = Recorder(self.client, self.identity, on_drop=lambda: self.metrics.count("events_dropped"))
-        observer = Observer(self.client, self.cache, self.memory, config)
-        executor = Executor(self.client, self.cache, self.memory, observer, self._recorder)
-        self._tally = Tally(self.metrics)
-        self._workers = Workers(
-            self.queue, observer, decide, executor, config, self.metrics, self._tally, settings.work_timeout
+        self._recorder = EventRecorder(self.client, self.identity, on_drop=lambda: self.metrics.count("events_dropped"))
+        notes = NotesStore()
+        observer = Observer(self.client, self.cache, notes, config)
+        executor = Executor(self.client, self.cache, notes, observer, self._recorder)
+        self._resource_metrics = ResourceMetrics(self.metrics)
+        self._controller = Controller(
+            self.queue, observer, decide, executor, config, self.metrics, self._resource_metrics, settings.work_timeout
         )
-        self._preflight = Preflight(self.client, settings.namespaces)
-        self._intake = Intake(self.cache, self.queue.add, self.metrics)
-        times = Times(settings.watch_timeout, settings.watch_silence)
-        self._watch = Watch(login, self._preflight, self.cache, self._intake, self.metrics, times)
+        self._permissions = PermissionCheck(self.client, settings.namespaces)
+        self._informer = Informer(self.cache, self.queue.add, self.metrics)
+        timeouts = WatchTimeouts(settings.watch_timeout, settings.watch_silence)
+        self._watches = WatchSupervisor(
+            credentials, self._permissions, self.cache, self._informer, self.metrics, timeouts
+        )
         self._relister = Relister(
             self.client,
             self.cache,
-            lambda: self._preflight.readable,
+            lambda: self._permissions.readable,
             self.queue.add,
             self._on_missed,
             settings.relist_interval,
         )
-        terms = Terms(
-            settings.lease_namespace or os.environ.get("POD_NAMESPACE") or login.namespace,
-            settings.lease_name,
-            settings.lease_duration,
-            settings.renew_deadline,
-            settings.retry_period,
-        )
-        self._elector = Elector(self.client, terms, self.identity)
+        self._elector = LeaderElector(self.client, _election_config(settings, credentials), self.identity)
         self._leading = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; the Lease is given back and events are told before this returns."""
-        self._follow()
-        health = Health(
+        """Work until `stop` is set. Before this returns, the Lease is released and pending Events are written.
+
+        Raises:
+            Exception: a part failed that should run until the end; the process is restarted by its Deployment.
+        """
+        self._export_gauges()
+        health = HealthServer(
             self.metrics,
-            alive={"watch": self._watch.health, "queue": self._queue_health},
-            ready={"caches": lambda: "" if self._intake.filled else "the caches are not filled yet"},
+            alive={"watch": self._watches.health, "queue": self._queue_health},
+            ready={"cache": lambda: "" if self._informer.has_synced else "the cache is not filled yet"},
         )
+        # First, so that the probes of a pod are answered while the cache is being filled.
         await health.start(self._settings.metrics_address)
         log.info("started", extra={"fields": {"identity": self.identity, "namespaces": self._settings.namespaces}})
-        work = [
-            self._recorder.run(),
+        recording = asyncio.ensure_future(self._recorder.run())
+        tasks = [
             self.queue.run_timers(),
-            measure_lag(lambda lag: self.metrics.set("loop_lag_seconds", lag)),
-            self._watch.run(),
+            measure_lag(lambda seconds: self.metrics.set("loop_lag_seconds", seconds)),
+            self._watches.run(),
             self._relister.run(),
-            self._lead_when_filled(),
+            self._lead_when_synced(),
         ]
         try:
-            await _until(stop, work)
+            await _run_until(stop, tasks)
         finally:
-            await self._recorder.drain(2.0)
+            # By now the elector has released the Lease. The last decisions' Events are still to be written, which needs
+            # the client, so that closes last.
+            await self._recorder.drain(_EVENT_DRAIN)
+            recording.cancel()
             await health.close()
             await self.client.close()
         log.info("stopped")
 
-    async def _lead_when_filled(self) -> None:
-        await self._intake.wait_filled()
+    async def _lead_when_synced(self) -> None:
+        # A decision from half a cache would take what is missing in it for deleted.
+        await self._informer.wait_for_sync()
         if self._settings.leader_elect:
             await self._elector.run(self._lead)
         else:
@@ -121,11 +130,12 @@ class Operator:
     async def _lead(self) -> None:
         self._leading = True
         self.metrics.set("leader", 1)
-        self._tally.reset()
+        self._resource_metrics.reset()
+        # As a standby, this replica cached changes and reconciled none of them.
         for entry in self.cache.resources:
             self.queue.add(entry.key)
         try:
-            await self._workers.run(self._settings.workers)
+            await self._controller.run(self._settings.workers)
         finally:
             self._leading = False
             self.metrics.set("leader", 0)
@@ -133,43 +143,48 @@ class Operator:
     def _on_call(self, verb: str, resource: str, code: int, seconds: float) -> None:
         self.metrics.observe("api_call_seconds", seconds, verb, resource, str(code) if code else "none")
 
-    def _on_missed(self, kind: Kind, number: int) -> None:
-        self.metrics.count("list_corrections", kind.plural, by=number)
-        self._watch.distrust(f"a list corrected {number} {kind.plural}")
+    def _on_missed(self, kind: Kind, count: int) -> None:
+        self.metrics.count("list_corrections", kind.plural, by=count)
+        self._watches.request_restart(f"a list corrected {count} {kind.plural}")
 
     def _queue_health(self) -> str:
         if not self._leading:
             return ""
-        if (work := self.queue.longest_work()) > self._settings.work_timeout + 60:
-            return f"a worker has been busy with one resource for {work:.0f} s"
-        if (wait := self.queue.oldest_wait()) > _STUCK:
+        if (busy := self.queue.longest_processing()) > self._settings.work_timeout + _TIMEOUT_GRACE:
+            return f"a worker has been busy with one resource for {busy:.0f} s"
+        if (wait := self.queue.oldest_wait()) > _LONGEST_WAIT:
             return f"a resource has waited for a worker for {wait:.0f} s"
         return ""
 
-    def _follow(self) -> None:
+    def _export_gauges(self) -> None:
         metrics = self.metrics
         metrics.set("leader", 0)
-        metrics.follow("queue_depth", lambda: self.queue.depth)
-        metrics.follow("queue_working", lambda: self.queue.working)
-        metrics.follow("queue_delayed", lambda: self.queue.delayed)
-        metrics.follow("queue_oldest_wait_seconds", self.queue.oldest_wait)
+        metrics.set_function("queue_depth", lambda: self.queue.depth)
+        metrics.set_function("queue_working", lambda: self.queue.processing)
+        metrics.set_function("queue_delayed", lambda: self.queue.delayed)
+        metrics.set_function("queue_oldest_wait_seconds", self.queue.oldest_wait)
         for kind in WATCHED:
-            metrics.follow("cache_objects", _sizer(self.cache, kind), kind.plural)
-            metrics.follow("watch_age_seconds", _ager(self._watch, kind), kind.plural)
+            metrics.set_function("cache_objects", partial(self._cached, kind), kind.plural)
+            metrics.set_function("watch_age_seconds", partial(self._watches.age, kind), kind.plural)
+
+    def _cached(self, kind: Kind) -> float:
+        return self.cache.size()[kind.plural]
 
 
-def _sizer(cache: Cache, kind: Kind) -> Callable[[], float]:
-    return lambda: cache.size()[kind.plural]
+def _election_config(settings: Settings, credentials: Credentials) -> LeaderElectionConfig:
+    return LeaderElectionConfig(
+        settings.lease_namespace or os.environ.get("POD_NAMESPACE") or credentials.namespace,
+        settings.lease_name,
+        settings.lease_duration,
+        settings.renew_deadline,
+        settings.retry_period,
+    )
 
 
-def _ager(watch: Watch, kind: Kind) -> Callable[[], float]:
-    return lambda: watch.age(kind)
-
-
-async def _until(stop: asyncio.Event, work: Sequence[Awaitable[None]]) -> None:
-    """Run all work until `stop` is set or one of it fails, which ends the process with its error."""
+async def _run_until(stop: asyncio.Event, coroutines: Sequence[Awaitable[None]]) -> None:
+    """Run everything until `stop` is set or one of them fails, whose error is raised after the others have ended."""
     started = time.monotonic()
-    tasks = [asyncio.ensure_future(one) for one in work]
+    tasks = [asyncio.ensure_future(one) for one in coroutines]
     stopping = asyncio.ensure_future(stop.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Counts resources by condition, and what status changes tell: attempts that ended, durations, bytes published."""
+"""Counts resources by condition, and what status changes report: ended attempts, durations, published bytes."""
 
 from collections import Counter
 
@@ -7,21 +7,21 @@ from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.runtime.metrics import Metrics
 
 
-class Tally:
+class ResourceMetrics:
     """Keeps the metrics about resources up to date, one decision at a time."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._states: dict[Key, tuple[str, str]] = {}
-        self._numbers: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[tuple[str, str]] = Counter()
 
-    def seen(self, key: Key, before: Status, after: Status) -> None:
-        """A decision turned the status from `before` to `after`."""
+    def record(self, key: Key, before: Status, after: Status) -> None:
+        """Count a decision that turned the status from `before` to `after`."""
         state = _ready(after)
         self._move(key, state)
         if after.last_failure and after.last_failure != before.last_failure:
             self._metrics.count("attempts", after.last_failure.stage, str(after.last_failure.reason))
-        # A prepare Job that finds an artifact finished, or looks after it, is no success of the shard stage.
+        # A prepare Job that finds a finished artifact, or does maintenance, is not a success of the shard stage.
         prepared = before.job is not None and before.job.stage == "Prepare"
         if not prepared and state[0] == "True" and after.artifact and after.artifact != before.artifact:
             self._metrics.count("attempts", "Shard", "Succeeded")
@@ -29,14 +29,14 @@ class Tally:
             for stage, seconds in after.duration_seconds.to_wire().items():
                 self._metrics.observe("stage_seconds", seconds, stage)
 
-    def gone(self, key: Key) -> None:
-        """The resource is deleted."""
+    def remove(self, key: Key) -> None:
+        """Stop counting a deleted resource."""
         self._move(key, None)
 
     def reset(self) -> None:
-        """Another replica works now: what this one knows of conditions grows old."""
+        """Forget every condition: another replica may have changed them while this one was not leading."""
         self._states.clear()
-        self._numbers.clear()
+        self._counts.clear()
         self._metrics.clear("resources")
 
     def _move(self, key: Key, state: tuple[str, str] | None) -> None:
@@ -45,8 +45,8 @@ class Tally:
             self._states[key] = state
         for one, step in ((old, -1), (state, 1)):
             if one is not None and old != state:
-                self._numbers[one] += step
-                self._metrics.set("resources", self._numbers[one], *one)
+                self._counts[one] += step
+                self._metrics.set("resources", self._counts[one], *one)
 
 
 def _ready(status: Status) -> tuple[str, str]:

@@ -11,7 +11,7 @@ PREFIX = "SHARDWRIGHT_"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. Times in seconds."""
+    """The settings of one process; the table below describes each. Times are in seconds."""
 
     engine_image: str
     prepare_image: str
@@ -38,20 +38,20 @@ class Settings:
     log_level: str
 
 
-def _switch(text: str) -> bool:
+def _boolean(text: str) -> bool:
     if text.lower() in ("true", "yes", "1", "on", ""):
         return True
     if text.lower() in ("false", "no", "0", "off"):
         return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a boolean; use true or false")
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-class Row(NamedTuple):
-    """One setting. The flag is the name with dashes, the environment variable SHARDWRIGHT_ and the name in capitals."""
+class Setting(NamedTuple):
+    """One setting, as a flag and as an environment variable. A default of None makes it required."""
 
     name: str
     read: Callable[[str], Any]
@@ -61,52 +61,56 @@ class Row(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """As it is written on the command line."""
+        """The name on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
-        """The environment variable that gives the default."""
+        """The environment variable that replaces the default."""
         return PREFIX + self.name.upper()
 
 
 # fmt: off
 TABLE = (
-    Row("engine_image", str, None, "image of the shard Job where a resource names none (vLLM with shardwright-worker)"),
-    Row("prepare_image", str, None, "image of the prepare Job (shardwright-worker without vLLM)"),
-    Row("namespaces", _names, "", "namespaces to serve, separated by commas; empty: the whole cluster"),
-    Row("kubeconfig", str, "", "kubeconfig file; empty: the pod's service account, else $KUBECONFIG or ~/.kube/config"),
-    Row("context", str, "", "context of the kubeconfig; empty: its current one"),
-    Row("workers", int, "16", "resources that are worked on at the same time"),
-    Row("work_timeout", float, "120", "seconds after which work on one resource is broken off and tried again"),
-    Row("request_timeout", float, "15", "seconds that one call to the API server may take"),
-    Row("retry_base", float, "10", "pause before the second attempt of a Job; it doubles with each further one"),
-    Row("retry_cap", float, "600", "longest pause between two attempts of a Job"),
-    Row("progress_interval", float, "5", "seconds between two looks at the progress of a running Job"),
-    Row("relist_interval", float, "1800", "seconds between two complete lists, which find what a watch has missed"),
-    Row("watch_timeout", float, "300", "seconds after which a watch is opened anew"),
-    Row("watch_silence", float, "70", "seconds without a sign of life after which a watch is opened anew"),
-    Row("leader_elect", _switch, "true", "work only while holding the Lease, so that replicas take turns"),
-    Row("lease_namespace", str, "", "namespace of the Lease; empty: the operator's own"),
-    Row("lease_name", str, "shardwright-operator", "name of the Lease"),
-    Row("lease_duration", float, "15", "seconds after which a silent leader is replaced"),
-    Row("renew_deadline", float, "10", "seconds after which a leader that cannot renew stops working"),
-    Row("retry_period", float, "2", "seconds between two tries to get or renew the Lease"),
-    Row("metrics_address", str, ":8080", "address of /metrics, /healthz and /readyz"),
-    Row("log_format", str, "auto", "how to log; auto: text on a terminal, JSON otherwise", ("auto", "json", "text")),
-    Row("log_level", str, "info", "least level that is logged", ("debug", "info", "warning", "error")),
+    Setting("engine_image", str, None, "default of spec.engine.image: shard Job (vLLM with shardwright-worker)"),
+    Setting("prepare_image", str, None, "image of the prepare Job (shardwright-worker without vLLM)"),
+    Setting("namespaces", _names, "", "namespaces to serve, separated by commas; empty: the whole cluster"),
+    Setting("kubeconfig", str, "", "kubeconfig; empty: the pod's service account, else $KUBECONFIG or ~/.kube/config"),
+    Setting("context", str, "", "context of the kubeconfig; empty: its current context"),
+    Setting("workers", int, "16", "resources that are reconciled at the same time"),
+    Setting("work_timeout", float, "120", "seconds after which one reconciliation is cancelled and retried"),
+    Setting("request_timeout", float, "15", "seconds that one request to the API server may take"),
+    Setting("retry_base", float, "10", "seconds before the second attempt of a Job; doubled for each further attempt"),
+    Setting("retry_cap", float, "600", "longest pause between two attempts of a Job, in seconds"),
+    Setting("progress_interval", float, "5", "seconds between two reads of a running Job's progress from its log"),
+    Setting("relist_interval", float, "1800", "seconds between two complete lists, which find what a watch has missed"),
+    Setting("watch_timeout", float, "300", "seconds after which a watch is reopened"),
+    Setting("watch_silence", float, "70", "seconds without an event or bookmark after which a watch is reopened"),
+    Setting("leader_elect", _boolean, "true", "reconcile only while holding the Lease; needed with several replicas"),
+    Setting("lease_namespace", str, "", "namespace of the Lease; empty: the operator's own"),
+    Setting("lease_name", str, "shardwright-operator", "name of the Lease"),
+    Setting("lease_duration", float, "15", "seconds without a renewal after which a standby takes the Lease"),
+    Setting("renew_deadline", float, "10", "seconds without a renewal after which the leader stops reconciling"),
+    Setting("retry_period", float, "2", "seconds between two attempts to acquire or renew the Lease"),
+    Setting("metrics_address", str, ":8080", "host:port of /metrics, /healthz and /readyz; no host: every interface"),
+    Setting("log_format", str, "auto", "log format; auto: text on a terminal, else JSON", ("auto", "json", "text")),
+    Setting("log_level", str, "info", "lowest level that is logged", ("debug", "info", "warning", "error")),
 )
 # fmt: on
 
 
 def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings: from the command line, else the environment, else the defaults; ends with a message if wrong."""
+    """Return the settings from the command line, else the environment, else the defaults.
+
+    Raises:
+        SystemExit: a setting is missing or wrong; the message on stderr names it.
+    """
     parser = argparse.ArgumentParser("shardwright-operator", allow_abbrev=False)
     for row in TABLE:
         default = environment.get(row.variable, row.default)
-        told = f"{row.help} [{row.variable}{f', default {row.default}' if row.default else ''}]".replace("%", "%%")
-        if row.read is _switch:
-            parser.add_argument(row.flag, type=_switch, nargs="?", const=True, default=default, help=told)
+        help_text = f"{row.help} [{row.variable}{f', default {row.default}' if row.default else ''}]".replace("%", "%%")
+        if row.read is _boolean:
+            parser.add_argument(row.flag, type=_boolean, nargs="?", const=True, default=default, help=help_text)
         else:
             parser.add_argument(
                 row.flag,
@@ -114,17 +118,18 @@ def read_settings(arguments: Sequence[str] | None = None, environment: Mapping[s
                 default=default,
                 required=default is None,
                 choices=row.choices or None,
-                help=told,
+                help=help_text,
             )
     settings = Settings(**vars(parser.parse_args(arguments)))
-    if wrong := _contradiction(settings):
-        parser.error(wrong)
+    if problem := _contradiction(settings):
+        parser.error(problem)
     return settings
 
 
 def _contradiction(settings: Settings) -> str:
+    """Return what is wrong with settings that are valid one by one, empty if nothing is."""
     if settings.workers < 1:
         return f"--workers must be at least 1, not {settings.workers}"
     if not settings.lease_duration > settings.renew_deadline > settings.retry_period > 0:
-        return "--lease-duration must be longer than --renew-deadline, and that longer than --retry-period"
+        return "--lease-duration must be longer than --renew-deadline, and --renew-deadline longer than --retry-period"
     return ""

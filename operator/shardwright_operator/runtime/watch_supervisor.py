@@ -1,124 +1,131 @@
-"""Keeps the cache fed by watches: starts them, brings their news in, and starts them again when they end or hang."""
+"""Keeps the watches running: waits for permissions, starts a run, and starts the next one when it ends or hangs."""
 
 import asyncio
 import logging
 import random
 import time
 
-from shardwright_operator.kube.indexer import Cache
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.credentials import Credentials
 from shardwright_operator.kube.kinds import WATCHED, Kind
-from shardwright_operator.kube.kubeconfig import Login
-from shardwright_operator.runtime.informer import Intake
-from shardwright_operator.runtime.kopf_settings import Times
+from shardwright_operator.runtime.informer import Informer
+from shardwright_operator.runtime.kopf_settings import WatchTimeouts
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.permissions import Preflight
-from shardwright_operator.runtime.reflector import Streams
+from shardwright_operator.runtime.permissions import PermissionCheck
+from shardwright_operator.runtime.reflector import Reflector
 
 log = logging.getLogger(__name__)
 
-_CALM = 120.0  # a run that lasted so long was a good one: the next restart is quick again
-_LONGEST_PAUSE = 60.0
-_LOOK_PERIOD = 5.0
-_MISSING_PERIOD = 15.0
+# Seconds.
+_GOOD_RUN = 120.0  # a run that lasted this long resets the backoff
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0
+_CHECK_PERIOD = 5.0
+_PERMISSION_PERIOD = 15.0
 
 
-class Watch:
-    """Supervises the watches, whose news go to the intake."""
+class WatchSupervisor:
+    """Supervises the runs of the reflector, whose deltas go to the informer."""
 
     def __init__(
         self,
-        login: Login,
-        preflight: Preflight,
+        credentials: Credentials,
+        permissions: PermissionCheck,
         cache: Cache,
-        intake: Intake,
+        informer: Informer,
         metrics: Metrics,
-        times: Times,
+        timeouts: WatchTimeouts,
     ) -> None:
-        self._login, self._preflight, self._cache, self._intake = login, preflight, cache, intake
-        self._metrics, self._times = metrics, times
-        self._streams: Streams | None = None
-        self._alive = {kind: time.monotonic() for kind in WATCHED}
+        self._credentials, self._permissions, self._cache, self._informer = credentials, permissions, cache, informer
+        self._metrics, self._timeouts = metrics, timeouts
+        self._reflector: Reflector | None = None
+        # Monotonic: a wall clock that is set would make every watch look dead, or none.
+        self._last_activity = {kind: time.monotonic() for kind in WATCHED}
         self._ended = asyncio.Event()
-        self._doubt = ""
+        self._restart_reason = ""
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        pause = 1.0
+        backoff = _FIRST_BACKOFF
         try:
             while True:
-                namespaces = await self._ready_to_watch()
+                namespaces = await self._readable_namespaces()
                 started = time.monotonic()
-                why = await self._one_run(namespaces)
-                pause = 1.0 if time.monotonic() - started > _CALM else min(_LONGEST_PAUSE, pause * 2)
-                self._metrics.count("watch_restarts", why.partition(":")[0])
-                log.warning("the watches ended: %s", why, extra={"fields": {"again_in": round(pause, 1)}})
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                reason = await self._run_once(namespaces)
+                lasted = time.monotonic() - started
+                backoff = _FIRST_BACKOFF if lasted > _GOOD_RUN else min(_LONGEST_BACKOFF, backoff * 2)
+                self._metrics.count("watch_restarts", reason.partition(":")[0])
+                log.warning("the watches ended: %s", reason, extra={"fields": {"again_in": round(backoff, 1)}})
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
         finally:
-            await self._end()
+            await self._stop()
 
-    async def _ready_to_watch(self) -> tuple[str, ...]:
-        if not await self._preflight.look():
-            await self._preflight.wait()
-            # What could not be read could not be watched: the silence begins now.
-            self._alive.update(dict.fromkeys(WATCHED, time.monotonic()))
-        return self._preflight.readable
-
-    def distrust(self, why: str) -> None:
-        """Something was missed: start the watches anew."""
-        self._doubt = why
+    def request_restart(self, reason: str) -> None:
+        """Restart the watches soon: they have missed something."""
+        self._restart_reason = reason
 
     def age(self, kind: Kind) -> float:
-        """Seconds since this kind's watch gave a sign of life."""
-        return time.monotonic() - self._alive[kind]
+        """Return the seconds since this kind's watch was last active."""
+        return time.monotonic() - self._last_activity[kind]
 
     def health(self) -> str:
-        """What is wrong if a watch stays silent though it was started anew, and lists are answered."""
-        for kind in WATCHED if self._streams else ():
-            if (age := self.age(kind)) > 3 * self._times.dead:
-                return f"the watch of {kind} has given no sign of life for {age:.0f} s"
+        """Return what is wrong if a watch has stayed silent through several restarts, empty if nothing is.
+
+        While permissions are missing there is no reflector, and a restart of the process would not help.
+        """
+        for kind in WATCHED if self._reflector else ():
+            if (age := self.age(kind)) > 3 * self._timeouts.stalled:
+                return f"the watch of {kind} has been silent for {age:.0f} s"
         return ""
 
-    async def _one_run(self, namespaces: tuple[str, ...]) -> str:
-        self._ended.clear()
-        self._doubt = ""
-        self._intake.begin(namespaces)
-        self._streams = Streams(
-            self._login,
-            namespaces,
-            self._times,
-            self._cache.knows,
-            self._intake.deliver,
-            lambda: self._intake.call(self._ended.set),
-            self._alive,
-            self._cache.read,
-        )
-        self._streams.start()
-        why = await self._until_over(self._streams)
-        await self._end()
-        return why
+    async def _readable_namespaces(self) -> tuple[str, ...]:
+        if not await self._permissions.check():
+            await self._permissions.wait()
+            # What could not be read could not be watched: the silence starts now.
+            self._last_activity.update(dict.fromkeys(WATCHED, time.monotonic()))
+        return self._permissions.readable
 
-    async def _until_over(self, streams: Streams) -> str:
-        """Wait for the end of a run, or for a reason to end it; gives the reason, its kind before a colon."""
-        looked = time.monotonic()
+    async def _run_once(self, namespaces: tuple[str, ...]) -> str:
+        """Run the watches until something ends them, and return what: its kind before a colon."""
+        self._ended.clear()
+        self._restart_reason = ""
+        # Before the reflector starts: its first list may arrive at once.
+        self._informer.start_run(namespaces)
+        self._reflector = Reflector(
+            self._credentials,
+            namespaces,
+            self._timeouts,
+            self._cache,
+            self._informer.on_delta,
+            lambda: self._informer.call_soon(self._ended.set),
+            self._last_activity,
+        )
+        self._reflector.start()
+        reason = await self._wait_for_end(self._reflector)
+        await self._stop()
+        return reason
+
+    async def _wait_for_end(self, reflector: Reflector) -> str:
+        checked = time.monotonic()
         while True:
             try:
-                await asyncio.wait_for(self._ended.wait(), _LOOK_PERIOD)
-                return f"error: {type(streams.error).__name__} {str(streams.error)[:200]}"
+                await asyncio.wait_for(self._ended.wait(), _CHECK_PERIOD)
+                return f"error: {type(reflector.error).__name__} {str(reflector.error)[:200]}"
             except TimeoutError:
                 pass
-            if self._doubt:
-                return f"missed: {self._doubt}"
-            if streams.silence() > self._times.dead:
-                return f"silent: no sign of life for {streams.silence():.0f} s"
-            if not self._preflight.complete and time.monotonic() - looked > _MISSING_PERIOD:
-                looked, before = time.monotonic(), self._preflight.readable
-                await self._preflight.look()
-                if self._preflight.readable != before:
+            if self._restart_reason:
+                return f"missed: {self._restart_reason}"
+            if reflector.silence() > self._timeouts.stalled:
+                return f"silent: no activity for {reflector.silence():.0f} s"
+            if not self._permissions.complete and time.monotonic() - checked > _PERMISSION_PERIOD:
+                checked, before = time.monotonic(), self._permissions.readable
+                await self._permissions.check()
+                if self._permissions.readable != before:
                     return "namespaces: other namespaces can be read now"
 
-    async def _end(self) -> None:
-        if (streams := self._streams) is not None:
-            self._streams = None
-            streams.stop()
-            if not await asyncio.to_thread(streams.join):
-                log.error("the watches hang and were left behind")
+    async def _stop(self) -> None:
+        if (reflector := self._reflector) is not None:
+            self._reflector = None
+            reflector.stop()
+            # Joined in a thread: the operator's loop must not block on a run that hangs.
+            if not await asyncio.to_thread(reflector.join):
+                log.error("the watches did not stop and were abandoned")

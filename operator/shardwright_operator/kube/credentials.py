@@ -25,12 +25,12 @@ _TOKEN_SECONDS, _AGAIN_SECONDS = 60.0, 5.0
 log = logging.getLogger(__name__)
 
 
-class LoginError(Exception):
+class CredentialsError(Exception):
     """There is no usable way to reach an API server; the message says what was looked for."""
 
 
 @dataclass(frozen=True)
-class Login:
+class Credentials:
     """The API server's address and how to prove who we are. `token()` is cheap: call it for each request."""
 
     server: str
@@ -53,7 +53,7 @@ class Login:
         return context
 
 
-def log_in(kubeconfig: str = "", context: str = "") -> Login:
+def load_credentials(kubeconfig: str = "", context: str = "") -> Credentials:
     """The kubeconfig named here, else the pod's service account, else $KUBECONFIG or ~/.kube/config."""
     if not kubeconfig and "KUBERNETES_SERVICE_HOST" in os.environ and (ACCOUNT / "token").exists():
         return _from_pod()
@@ -61,19 +61,19 @@ def log_in(kubeconfig: str = "", context: str = "") -> Login:
     for path in (Path(one).expanduser() for one in listed if one):
         if path.exists():
             return _from_kubeconfig(path, context)
-    raise LoginError(f"no service account at {ACCOUNT} and no kubeconfig at {', '.join(listed)}")
+    raise CredentialsError(f"no service account at {ACCOUNT} and no kubeconfig at {', '.join(listed)}")
 
 
-def _from_pod() -> Login:
+def _from_pod() -> Credentials:
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     namespace = (ACCOUNT / "namespace").read_text().strip()
     authority = (ACCOUNT / "ca.crt").read_text()
     token = _kept(lambda: (ACCOUNT / "token").read_text().strip())
-    return Login(server, token, authority, namespace=namespace, proxy=_proxy(server))
+    return Credentials(server, token, authority, namespace=namespace, proxy=_proxy(server))
 
 
-def _from_kubeconfig(path: Path, context_name: str) -> Login:
+def _from_kubeconfig(path: Path, context_name: str) -> Credentials:
     config = yaml.safe_load(path.read_text()) or {}
     context = _named(config, "context", context_name or config.get("current-context", ""), path)
     cluster = _named(config, "cluster", context.get("cluster", ""), path)
@@ -81,7 +81,7 @@ def _from_kubeconfig(path: Path, context_name: str) -> Login:
     authority = _data(cluster, "certificate-authority", path)
     certificate, key = _data(user, "client-certificate", path), _data(user, "client-key", path)
     server = cluster["server"].rstrip("/")
-    return Login(
+    return Credentials(
         server,
         _token_of(user, path),
         authority.decode() if authority else None,
@@ -97,7 +97,7 @@ def _named(config: Mapping[str, Any], kind: str, name: str, path: Path) -> Mappi
     for entry in config.get(f"{kind}s") or []:
         if entry.get("name") == name:
             return entry.get(kind) or {}
-    raise LoginError(f"{path} has no {kind} named {name!r}")
+    raise CredentialsError(f"{path} has no {kind} named {name!r}")
 
 
 def _data(section: Mapping[str, Any], name: str, path: Path) -> bytes | None:
@@ -126,15 +126,15 @@ def _run_plugin(plugin: Mapping[str, Any]) -> str:
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     except subprocess.SubprocessError as error:
-        raise LoginError(f"{plugin['command']} failed: {error}") from error
+        raise CredentialsError(f"{plugin['command']} failed: {error}") from error
     if done.returncode != 0:
-        raise LoginError(f"{plugin['command']} failed: {clean(done.stderr.strip()[-500:])}")
+        raise CredentialsError(f"{plugin['command']} failed: {clean(done.stderr.strip()[-500:])}")
     try:
         token = json.loads(done.stdout)["status"].get("token")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise LoginError(f"{plugin['command']} gave no ExecCredential with a status") from error
+        raise CredentialsError(f"{plugin['command']} gave no ExecCredential with a status") from error
     if not token:
-        raise LoginError(f"{plugin['command']} gave no token; client certificates from plugins are not supported")
+        raise CredentialsError(f"{plugin['command']} gave no token; client certificates from plugins are not supported")
     return str(token)
 
 
@@ -150,9 +150,9 @@ def _kept(read: Callable[[], str]) -> Callable[[], str]:
         if time.monotonic() - since > _TOKEN_SECONDS:
             try:
                 kept, since = _checked(read()), time.monotonic()
-            except (OSError, ValueError, LoginError) as error:
+            except (OSError, ValueError, CredentialsError) as error:
                 if not kept:
-                    raise LoginError(f"the token cannot be read: {error}") from error
+                    raise CredentialsError(f"the token cannot be read: {error}") from error
                 since = time.monotonic() - _TOKEN_SECONDS + _AGAIN_SECONDS
                 log.warning("the token cannot be read anew, the last one is used: %s", error)
         return kept
@@ -164,7 +164,7 @@ def _checked(token: str) -> str:
     """A token that can stand in a header."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise LoginError("it is empty, or holds what no token does")
+        raise CredentialsError("it is empty, or holds what no token does")
     return token
 
 

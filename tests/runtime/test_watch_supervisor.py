@@ -4,46 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.indexer import Cache
+from shardwright_operator.kube.credentials import Credentials
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.kube.kubeconfig import Login
-from shardwright_operator.runtime.informer import Intake
-from shardwright_operator.runtime.kopf_settings import Times
+from shardwright_operator.runtime.informer import Informer
+from shardwright_operator.runtime.kopf_settings import WatchTimeouts
 from shardwright_operator.runtime.metrics import Metrics
-from shardwright_operator.runtime.permissions import Preflight
-from shardwright_operator.runtime.watch_supervisor import Watch
+from shardwright_operator.runtime.permissions import PermissionCheck
+from shardwright_operator.runtime.watch_supervisor import WatchSupervisor
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.kubelet import Kubelet
 from tools.testing.namespace import Namespace, install_crd, remove_crd
 from tools.testing.operator import Operator
-from tools.testing.service_accounts import create_service_account, grant
 
 QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5", "--lease-namespace=default")
-RULES = [
-    {"apiGroups": ["shardwright.io"], "resources": ["shardedcheckpoints"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["shardwright.io"], "resources": ["shardedcheckpoints/status"], "verbs": ["patch"]},
-    {
-        "apiGroups": ["batch"],
-        "resources": ["jobs"],
-        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    {
-        "apiGroups": [""],
-        "resources": ["persistentvolumeclaims"],
-        "verbs": ["get", "list", "watch", "create"],
-    },
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["get", "list", "create", "patch"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
-]
 
 
 def _served(*kinds: Kind) -> dict[str, object]:
@@ -67,12 +47,12 @@ DISCOVERY = {
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[Plane]:
-    """A plane whose parts these tests break."""
+    """A plane whose parts these tests stop."""
     with Plane() as plane:
         yield plane
 
 
-def test_a_missing_definition_is_said_and_waited_for(fragile: Plane) -> None:
+def test_a_missing_crd_is_named_and_waited_for(fragile: Plane) -> None:
     with Operator(fragile.kubeconfig, *QUICK_LEASE) as operator, Kubelet(fragile.api):
         wait_until(lambda: "is not installed; apply the crds/" in operator.log(), "the message", 60)
         assert (operator.probe("/healthz"), operator.probe("/readyz")) == (200, 503)
@@ -109,36 +89,19 @@ def test_a_crash_of_the_control_plane_is_survived(fragile: Plane, part: str) -> 
         assert len(namespace.jobs("before")) == len(namespace.jobs("after")) == 2
 
 
-def test_a_namespace_that_may_not_be_read_does_not_stop_the_others(served: Plane, tmp_path: Path) -> None:
-    mine, closed = Namespace(served.api), Namespace(served.api)
-    kubeconfig = create_service_account(served, mine.name, "operator", tmp_path / "kubeconfig")
-    account = (mine.name, "operator")
-    grant(served, account, mine.name, "operator", RULES)
-    options = (f"--namespaces={mine.name},{closed.name}", *QUICK_LEASE[:3])
-    with Operator(kubeconfig, *options) as operator, Kubelet(served.api):
-        operator.wait_ready()
-        mine.create("model")
-        mine.wait("model")
-        said = f"no permission to list shardedcheckpoints.shardwright.io in namespace {closed.name}"
-        assert said in operator.log()
-        grant(served, account, closed.name, "operator", RULES)
-        closed.create("model")
-        closed.wait("model")
-
-
 @pytest.fixture
-async def mute() -> AsyncIterator[str]:
-    """A server whose lists are empty and whose watches never say a word."""
+async def silent() -> AsyncIterator[str]:
+    """A server whose lists are empty and whose watches never answer."""
     never = asyncio.Event()
 
-    async def answer(request: web.Request) -> web.Response:
+    async def respond(request: web.Request) -> web.Response:
         if "watch" in request.query:
             await never.wait()
         empty: object = {"metadata": {"resourceVersion": "1"}, "items": []}
         return web.json_response(DISCOVERY.get(request.path, empty))
 
     app = web.Application()
-    app.router.add_route("GET", "/{path:.*}", answer)
+    app.router.add_route("GET", "/{path:.*}", respond)
     runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -147,21 +110,21 @@ async def mute() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_watches_that_never_answer_are_started_anew_and_noticed(mute: str) -> None:
-    login, metrics = Login(mute, lambda: None), Metrics()
-    client = Client(login)
-    times = Times(timeout=1.0, silence=0.3, margin=0.2)
+async def test_watches_that_never_answer_are_restarted_and_fail_the_health_check(silent: str) -> None:
+    credentials, metrics = Credentials(silent, lambda: None), Metrics()
+    client = Client(credentials)
+    timeouts = WatchTimeouts(timeout=1.0, inactivity=0.3, margin=0.2)
     cache = Cache()
-    intake = Intake(cache, lambda *_: None, metrics)
-    watch = Watch(login, Preflight(client, ()), cache, intake, metrics, times)
-    running = asyncio.ensure_future(watch.run())
+    informer = Informer(cache, lambda *_: None, metrics)
+    watches = WatchSupervisor(credentials, PermissionCheck(client, ()), cache, informer, metrics, timeouts)
+    running = asyncio.ensure_future(watches.run())
 
-    async def until(what: str) -> None:
-        while not _restarts(metrics, "silent") or not watch.health():
-            assert not running.done(), what
+    async def unhealthy() -> None:
+        while not _restarts(metrics, "silent") or not watches.health():
+            assert not running.done(), "the supervisor ended"
             await asyncio.sleep(0.1)
 
-    await asyncio.wait_for(until("the watch ended"), 120)
+    await asyncio.wait_for(unhealthy(), 120)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await client.close()

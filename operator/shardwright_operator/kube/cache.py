@@ -9,9 +9,9 @@ from typing import Any
 from shardwright_operator.decide.observed import Claim, Job, Pod
 from shardwright_operator.kube.cached_objects import AnyEntry, Entry, JobEntry, Key, PodEntry, Stored
 from shardwright_operator.kube.convert import CONVERT
-from shardwright_operator.kube.folder_index import Folders
+from shardwright_operator.kube.folder_index import FolderIndex
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.kube.malformed import UnreadableError
+from shardwright_operator.kube.malformed import MalformedObjectError
 from shardwright_operator.kube.store import Store
 
 log = logging.getLogger(__name__)
@@ -21,20 +21,20 @@ class Cache:
     """One store per kind, and the two questions across them: whose object is this, and who uses that claim.
 
     An object is a resource's only by the reference to its controller, and only in the resource's own namespace. What
-    is nobody's is not kept. `on_odd` hears of each object that cannot be read, from any thread.
+    is nobody's is not kept. `on_malformed` hears of each object that cannot be read, from any thread.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, on_odd: Callable[[Kind], None] = lambda _: None
+        self, clock: Callable[[], float] = time.monotonic, on_malformed: Callable[[Kind], None] = lambda _: None
     ) -> None:
-        self.clock, self._on_odd = clock, on_odd
+        self.clock, self._on_odd = clock, on_malformed
         self.resources: Store[Stored] = Store(clock)
         self.jobs: Store[Job] = Store(clock)
         self.pods: Store[Pod] = Store(clock)
         self.claims: Store[Claim] = Store(clock)
         self._by_uid: dict[tuple[str, str], Key] = {}  # (namespace, uid) -> resource
         self._jobs_by_uid: dict[tuple[str, str], JobEntry] = {}
-        self._folders = Folders()
+        self._folders = FolderIndex()
         self._users: defaultdict[Key, set[Key]] = defaultdict(set)  # claim -> resources that name it
         self._stores: dict[Kind, Store[Any]] = {
             CHECKPOINTS: self.resources,
@@ -47,11 +47,11 @@ class Cache:
         """What is to be kept of an object; None if it cannot be read, which is said once and counted. Thread-safe."""
         try:
             return CONVERT[kind](raw)
-        except UnreadableError as error:
+        except MalformedObjectError as error:
             self.skip(error)
             return None
 
-    def skip(self, error: UnreadableError) -> None:
+    def skip(self, error: MalformedObjectError) -> None:
         """An object is left out because it cannot be read."""
         log.error("skipped: %s", error)
         self._on_odd(error.kind)
