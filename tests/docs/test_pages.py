@@ -83,6 +83,12 @@ def test_fields_named_in_the_text_exist(page: Path) -> None:
     assert [field for field in _FIELD.findall(page.read_text()) if not _exists(field)] == []
 
 
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yaml")), ids=_name)
+def test_examples_have_fields_of_the_resource(example: Path) -> None:
+    resources = [one for one in yaml.safe_load_all(example.read_text()) if one["kind"] == "ShardedCheckpoint"]
+    assert [field for one in resources for field in _unknown(one, _SCHEMA, "")] == []
+
+
 @pytest.mark.parametrize("page", CURRENT, ids=_name)
 def test_yaml_in_the_text_has_fields_of_the_resource(page: Path) -> None:
     for block in _YAML.findall(page.read_text()):
