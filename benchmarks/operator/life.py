@@ -67,7 +67,7 @@ def record(plane: Plane, namespace: BoundNamespace) -> Life:
         with Operator(kubeconfig, "--leader-elect=false", f"--namespaces={namespace.name}"):
             uid = namespace.create(_NAME)["metadata"]["uid"]
             namespace.wait(_NAME)
-        calls = [call for call in proxy.record.writes(namespace.name) if call.code < 300]
+        calls = [call for call in proxy.log.writes(namespace.name) if call.code < 300]
     return Life(tuple(_written(call, uid, namespace.name) for call in calls))
 
 

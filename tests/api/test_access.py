@@ -12,7 +12,8 @@ from tools.chart.rendering import NAMESPACE, Object, of_kind, render
 from tools.cluster.api import Api, wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.api_requests import RequestLog
-from tools.testing.faults import Lost, Rule
+from tools.testing.fault_rules import Rule
+from tools.testing.faults import LostResponse
 from tools.testing.history_recorder import LABEL
 from tools.testing.kubelet import STAGE, Kubelet
 from tools.testing.namespace import Namespace, install_crd
@@ -80,31 +81,31 @@ def record(plane_with_chart: Plane, tmp_path_factory: pytest.TempPathFactory) ->
         with Operator(kubeconfig, "--lease-name=shardwright") as operator:
             operator.wait_ready()
             _live_through_everything(namespace, pods, proxy, operator)
-        return proxy.record
+        return proxy.log
 
 
 def _live_through_everything(namespace: Namespace, pods: Pods, proxy: Proxy, operator: Operator) -> None:
-    called = proxy.record.count
+    called = proxy.log.count
     # An answer is lost: the resource is read.
-    proxy.add(Rule("apply", "/shardedcheckpoints/plain/status", Lost()))
+    proxy.add(Rule("apply", "/shardedcheckpoints/plain/status", LostResponse()))
     namespace.create("plain")
     # A claim of our own; a pod that does not start, of which Warnings may tell; a pod that runs on.
     create = {"claimName": "own", "create": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}
     namespace.create("claims", output={"persistentVolumeClaim": create})
     namespace.create("waits")
     namespace.create("runs")
-    wait_until(lambda: called(lambda call: call.what == "list events") > 0, "a look at the Warnings", 120)
+    wait_until(lambda: called(lambda call: call.operation == "list events") > 0, "a look at the Warnings", 120)
     namespace.change("waits", suspend=True)
-    wait_until(lambda: called(lambda call: call.what == "patch jobs") > 0, "the Job being suspended", 120)
+    wait_until(lambda: called(lambda call: call.operation == "patch jobs") > 0, "the Job being suspended", 120)
     namespace.change("waits", suspend=False)
-    wait_until(lambda: called(lambda call: call.what == "get pods/log") > 0, "a look at the log", 120)
+    wait_until(lambda: called(lambda call: call.operation == "get pods/log") > 0, "a look at the log", 120)
     # A Job that was seen is missing: it is asked for before it is called gone.
     namespace.delete("jobs", namespace.jobs("runs")[0]["metadata"]["name"])
-    wait_until(lambda: called(lambda call: call.what == "get jobs") > 0, "a look for the Job", 120)
+    wait_until(lambda: called(lambda call: call.operation == "get jobs") > 0, "a look for the Job", 120)
     wait_until(lambda: bool(namespace.jobs("runs")), "another attempt", 120)
     # The Job for inputs that nobody wants any more is deleted.
     namespace.change("runs", engine={"dtype": "bfloat16"})
-    wait_until(lambda: called(lambda call: call.what == "delete jobs") > 0, "the Job being deleted", 120)
+    wait_until(lambda: called(lambda call: call.operation == "delete jobs") > 0, "the Job being deleted", 120)
     pods.released |= {"waits", "runs"}
     for name in ("plain", "claims", "waits", "runs"):
         namespace.wait(name)
@@ -116,7 +117,7 @@ def _live_through_everything(namespace: Namespace, pods: Pods, proxy: Proxy, ope
             operator.wait_ready()
         namespace.change("plain", engine={"dtype": dtype})
         namespace.wait("plain")
-    wait_until(lambda: called(lambda call: call.what == "patch events") > 0, "a repeated Event", 120)
+    wait_until(lambda: called(lambda call: call.operation == "patch events") > 0, "a repeated Event", 120)
 
 
 def _granted() -> set[Permission]:
@@ -133,12 +134,12 @@ def _granted() -> set[Permission]:
 
 
 def test_nothing_was_forbidden(record: RequestLog) -> None:
-    assert [(call.what, call.path) for call in record.calls if call.code in (401, 403)] == []
+    assert [(call.operation, call.path) for call in record.requests if call.code in (401, 403)] == []
 
 
 def test_every_permission_is_needed(record: RequestLog) -> None:
-    assert _granted() - record.used() - UNSEEN.keys() == set()
+    assert _granted() - record.permissions() - UNSEEN.keys() == set()
 
 
 def test_nothing_is_excused_that_was_seen_or_is_not_granted(record: RequestLog) -> None:
-    assert UNSEEN.keys() <= _granted() - record.used()
+    assert UNSEEN.keys() <= _granted() - record.permissions()

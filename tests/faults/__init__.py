@@ -1,1 +1,1 @@
-"""Tests of the operator behind a faulty API server: whatever goes wrong on the way, the end is the same."""
+"""Tests of the operator behind a faulty API server: whatever fails on the way, the final state is the same."""

@@ -1,4 +1,4 @@
-"""The control plane of these tests, and the play without any disturbance, with which all others are compared."""
+"""The control plane of these tests, and the baseline: the scenario without a fault, with which all others compare."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from tests.faults import stage as stages
-from tests.faults.stage import ALONE, Theatre, serving, stage
+from tests.faults.testbed import NO_ELECTION, SharedCluster, new_testbed, running_operators, shared_cluster
 from tools.testing.api_requests import ApiRequest
-from tools.testing.scenario import End
+from tools.testing.scenario import FinalState
 
 
 @pytest.fixture(scope="session")
-def theatre() -> Iterator[Theatre]:
-    """A control plane with simulated pods and a witness."""
-    with stages.theatre() as running:
+def cluster() -> Iterator[SharedCluster]:
+    """A control plane with simulated pods and a history recorder."""
+    with shared_cluster() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def good_day(theatre: Theatre) -> tuple[Mapping[str, End], Sequence[ApiRequest]]:
-    """How everything ends when nothing goes wrong, and the calls that lead there."""
-    with stage(theatre) as play, serving(play, ALONE):
-        return play.play(), play.proxy.record.calls
+def baseline_run(cluster: SharedCluster) -> tuple[Mapping[str, FinalState], Sequence[ApiRequest]]:
+    """The final states without a fault, and the requests that led to them."""
+    with new_testbed(cluster) as testbed, running_operators(testbed, NO_ELECTION):
+        return testbed.run(), testbed.proxy.log.requests
 
 
 @pytest.fixture(scope="session")
-def undisturbed(good_day: tuple[Mapping[str, End], Sequence[ApiRequest]]) -> Mapping[str, End]:
-    """How everything ends on a good day."""
-    return good_day[0]
+def baseline(baseline_run: tuple[Mapping[str, FinalState], Sequence[ApiRequest]]) -> Mapping[str, FinalState]:
+    """The final states without a fault."""
+    return baseline_run[0]

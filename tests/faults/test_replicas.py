@@ -1,4 +1,4 @@
-"""Several operators: two that both believe to lead, a leader that is killed, one that is stopped and wakes up later."""
+"""Two operators: both believe to be the leader, the leader is killed, the leader is stopped and continued."""
 
 from __future__ import annotations
 
@@ -9,77 +9,84 @@ from os import kill
 
 import pytest
 
-from tests.faults.stage import ALONE, Stage, Theatre, created_twice, serving, stage
+from tests.faults.testbed import (
+    NO_ELECTION,
+    SharedCluster,
+    Testbed,
+    jobs_created_twice,
+    new_testbed,
+    running_operators,
+)
 from tools.cluster.api import wait_until
 from tools.testing.operator import Operator
-from tools.testing.scenario import End
+from tools.testing.scenario import FinalState
 
 _ELECTION = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
 
 
-def _leader(operators: Sequence[Operator]) -> Operator:
-    """The one that leads, as soon as there is one."""
+def _wait_for_leader(operators: Sequence[Operator]) -> Operator:
+    """Wait until one of them is the leader, and return it."""
 
-    def leading() -> list[Operator]:
+    def leaders() -> list[Operator]:
         return [one for one in operators if one.running and one.metrics().get("shardwright_leader")]
 
-    wait_until(lambda: bool(leading()), "a leader", 60)
-    return leading()[0]
+    wait_until(lambda: bool(leaders()), "a leader", 60)
+    return leaders()[0]
 
 
-def _wait_for_work(stage: Stage) -> None:
-    jobs = stage.theatre.witness.latest
-    wait_until(lambda: len(jobs(stage.namespace.name, "job")) >= 3, "the first Jobs", 60)
+def _wait_for_jobs(testbed: Testbed) -> None:
+    jobs = testbed.cluster.recorder.latest
+    wait_until(lambda: len(jobs(testbed.namespace.name, "job")) >= 3, "the first Jobs", 60)
 
 
-def kill_leader(stage: Stage, operators: Sequence[Operator]) -> None:
-    """The leader dies in the middle of the play."""
-    leader = _leader(operators)
-    _wait_for_work(stage)
+def kill_leader(testbed: Testbed, operators: Sequence[Operator]) -> None:
+    """Kill the leader in the middle of the scenario."""
+    leader = _wait_for_leader(operators)
+    _wait_for_jobs(testbed)
     leader.kill()
 
 
-def stop_leader(stage: Stage, operators: Sequence[Operator]) -> None:
-    """The leader stands still until another one leads, and then goes on, as if it still led."""
-    leader = _leader(operators)
-    _wait_for_work(stage)
+def stop_leader(testbed: Testbed, operators: Sequence[Operator]) -> None:
+    """Stop the leader until another one leads, then continue it while it still takes itself for the leader."""
+    leader = _wait_for_leader(operators)
+    _wait_for_jobs(testbed)
     kill(leader.pid, signal.SIGSTOP)
     try:
-        _leader([one for one in operators if one is not leader])
+        _wait_for_leader([one for one in operators if one is not leader])
     finally:
         kill(leader.pid, signal.SIGCONT)
 
 
-def leave_alone(stage: Stage, operators: Sequence[Operator]) -> None:
-    """Nothing happens to them."""
+def do_nothing(testbed: Testbed, operators: Sequence[Operator]) -> None:
+    """Do nothing to the operators."""
 
 
-CASES: Mapping[str, tuple[tuple[str, ...], Callable[[Stage, Sequence[Operator]], None]]] = {
-    "both lead": ((ALONE,), leave_alone),
+CASES: Mapping[str, tuple[tuple[str, ...], Callable[[Testbed, Sequence[Operator]], None]]] = {
+    "both lead": ((NO_ELECTION,), do_nothing),
     "leader killed": (_ELECTION, kill_leader),
     "leader stopped": (_ELECTION, stop_leader),
 }
 
 
 @pytest.fixture(scope="module")
-def plays(theatre: Theatre) -> Iterator[Mapping[str, Future[Mapping[str, End]]]]:
+def runs(cluster: SharedCluster) -> Iterator[Mapping[str, Future[Mapping[str, FinalState]]]]:
     """All cases at once."""
 
-    def perform(case: str) -> Mapping[str, End]:
-        options, disturb = CASES[case]
-        with stage(theatre) as disturbed, serving(disturbed, *options, operators=2) as operators:
+    def run(case: str) -> Mapping[str, FinalState]:
+        options, interfere = CASES[case]
+        with new_testbed(cluster) as testbed, running_operators(testbed, *options, operators=2) as operators:
             with ThreadPoolExecutor(1) as pool:
-                play = pool.submit(disturbed.play)
-                disturb(disturbed, operators)
-            assert created_twice(disturbed.proxy.record.calls) == []
-            return play.result()
+                states = pool.submit(testbed.run)
+                interfere(testbed, operators)
+            assert jobs_created_twice(testbed.proxy.log.requests) == []
+            return states.result()
 
     with ThreadPoolExecutor(len(CASES)) as pool:
-        yield {case: pool.submit(perform, case) for case in CASES}
+        yield {case: pool.submit(run, case) for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_it_ends_as_with_one(
-    plays: Mapping[str, Future[Mapping[str, End]]], undisturbed: Mapping[str, End], case: str
+def test_final_states_are_those_of_the_baseline(
+    runs: Mapping[str, Future[Mapping[str, FinalState]]], baseline: Mapping[str, FinalState], case: str
 ) -> None:
-    assert plays[case].result() == undisturbed
+    assert runs[case].result() == baseline

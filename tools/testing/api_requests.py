@@ -1,4 +1,4 @@
-"""What an HTTP request means to the Kubernetes API, and a record of the requests that were made."""
+"""What an HTTP request means to the Kubernetes API, and a log of the requests that were made."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PATH = re.compile(
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>.+))?"
 )
 WRITES = frozenset({"create", "update", "patch", "apply", "delete"})
-# Neither decides anything: they are left out where the operator's work is counted.
-ASIDE = frozenset({"leases", "events"})
+# No decision depends on these: they are left out where the operator's writes are counted.
+UNCOUNTED = frozenset({"leases", "events"})
 
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One request. `code` is what the client was told (0: nothing), `fault` what was done to it, if anything."""
+    """One request. `code` is the status that the client received (0: none), `fault` the name of the injected fault."""
 
     verb: str
     path: str
@@ -35,71 +35,74 @@ class ApiRequest:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes something."""
+        """Whether it changes an object."""
         return self.verb in WRITES
 
     @property
-    def what(self) -> str:
-        """Verb and kind, as in a rule of RBAC."""
+    def operation(self) -> str:
+        """Verb and resource as in a rule of RBAC, for example `patch jobs/status`."""
         return f"{self.verb} {self.plural}{'/' if self.subresource else ''}{self.subresource}"
 
     @property
-    def place(self) -> str:
-        """Its path, with the name of the object that is to be created."""
-        return f"{self.path}/{self.target()}" if self.verb == "create" else self.path
+    def object_path(self) -> str:
+        """Its path; of a creation, the path of the object that it creates."""
+        return f"{self.path}/{self.object_name()}" if self.verb == "create" else self.path
 
-    def target(self) -> str:
-        """The object that a write is about, also where only the body names it."""
+    def object_name(self) -> str:
+        """Return the name of the object, from the body where the path has none."""
         return self.name or str(((self.body or {}).get("metadata") or {}).get("name", ""))
 
 
 def parse_request(method: str, path: str, query: Mapping[str, str], content: str, data: bytes) -> ApiRequest:
-    """The request as the API server understands it."""
+    """Return the request as the API server understands it; `content` is its content type.
+
+    https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go
+    """
     found = _PATH.fullmatch(path)
-    call = ApiRequest("", path)
+    request = ApiRequest("", path)
     if found:
-        call.group, call.namespace, call.plural, call.name, call.subresource = (
+        request.group, request.namespace, request.plural, request.name, request.subresource = (
             found[part] or "" for part in ("group", "namespace", "plural", "name", "subresource")
         )
     if method == "GET":
         watching = query.get("watch", "") not in ("", "0", "false")
-        call.verb = "watch" if watching else "get" if call.name or not found else "list"
+        request.verb = "watch" if watching else "get" if request.name or not found else "list"
     else:
         verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
-        call.verb = "apply" if "apply-patch" in content else verb
-        call.body = _parsed(data)
-    return call
+        request.verb = "apply" if "apply-patch" in content else verb
+        request.body = _parsed(data)
+    return request
 
 
 class RequestLog:
-    """All calls in their order, and the number of events that watches delivered."""
+    """All requests in order, and the number of events that watches delivered, by resource."""
 
     def __init__(self) -> None:
-        self.calls: list[ApiRequest] = []
-        self.events: Counter[str] = Counter()
+        self.requests: list[ApiRequest] = []
+        self.watch_events: Counter[str] = Counter()
 
-    def count(self, keep: Callable[[ApiRequest], bool]) -> int:
-        """The number of calls that are so."""
-        return sum(keep(call) for call in list(self.calls))
+    def count(self, condition: Callable[[ApiRequest], bool]) -> int:
+        """Return the number of requests that meet the condition."""
+        return sum(condition(request) for request in list(self.requests))
 
     def writes(self, namespace: str = "") -> list[ApiRequest]:
-        """The writes to objects that matter, of one namespace or all."""
+        """Return the writes in one namespace or all, without those of Leases and Events."""
         return [
-            call
-            for call in list(self.calls)
-            if call.writes and call.plural not in ASIDE and namespace in ("", call.namespace)
+            request
+            for request in list(self.requests)
+            if request.writes and request.plural not in UNCOUNTED and namespace in ("", request.namespace)
         ]
 
-    def used(self) -> set[tuple[str, str, str]]:
-        """Every (API group, resource with subresource, verb) that was asked for, in RBAC's words."""
+    def permissions(self) -> set[tuple[str, str, str]]:
+        """Return the permissions that the requests need: (API group, resource with subresource, verb) as in RBAC."""
         return {
             (
-                call.group,
-                call.plural + (f"/{call.subresource}" if call.subresource else ""),
-                "patch" if call.verb == "apply" else call.verb,
+                request.group,
+                request.plural + (f"/{request.subresource}" if request.subresource else ""),
+                "patch" if request.verb == "apply" else request.verb,
             )
-            for call in list(self.calls)
-            if call.plural
+            for request in list(self.requests)
+            if request.plural
         }
 
 

@@ -1,4 +1,4 @@
-"""Watches resources and Jobs directly, beside the operator, and keeps every version of them in their order."""
+"""Watches resources and Jobs, independently of the operator, and keeps every version of them in order."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import Any, Self
 
 from tools.cluster.api import Api
 
+LABEL = "shardwright.io/checkpoint"
 _PATHS = {"resource": "/apis/shardwright.io/v1alpha1/shardedcheckpoints", "job": "/apis/batch/v1/jobs"}
 
 
 @dataclass(frozen=True)
-class Event:
-    """One version of an object: `kind` is resource or job, `version` its place among all writes to the cluster.
+class Version:
+    """One version of an object. `kind` is resource or job; `number` is the resource version, which orders all writes.
 
-    `listed`: it was found by a list, so that versions before it may be missing.
+    `listed`: it was found by a list, so versions before it may be missing.
     """
 
     kind: str
-    version: int
+    number: int
     deleted: bool
     object: Any
     listed: bool = False
@@ -35,20 +36,17 @@ class Event:
 
     @property
     def checkpoint(self) -> str:
-        """The name of the resource that this is, or is for."""
+        """The name of the resource; of a Job, the name of the resource that it belongs to."""
         return self.name if self.kind == "resource" else str(self.object["metadata"]["labels"][LABEL])
 
 
-LABEL = "shardwright.io/checkpoint"
-
-
 class HistoryRecorder:
-    """Two watches in threads, which survive restarts of the API server; a context manager."""
+    """Two watches in threads, which reconnect when the API server restarts; a context manager."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._stop = threading.Event()
-        self._events: dict[str, list[Event]] = {}
+        self._versions: dict[str, list[Version]] = {}
         self._latest: dict[str, dict[tuple[str, str], Any]] = {}
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._follow, args=(kind,), daemon=True) for kind in _PATHS]
@@ -61,13 +59,13 @@ class HistoryRecorder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop.set()  # the threads end with their present watch, at the latest with the process
 
-    def events(self, namespace: str) -> list[Event]:
-        """What happened in a namespace, in the order in which it was written."""
+    def versions(self, namespace: str) -> list[Version]:
+        """Return all versions of a namespace's objects, in the order in which they were written."""
         with self._lock:
-            return sorted(self._events.get(namespace, []), key=lambda event: event.version)
+            return sorted(self._versions.get(namespace, []), key=lambda version: version.number)
 
     def latest(self, namespace: str, kind: str) -> dict[str, Any]:
-        """The objects of a kind that are there now, by name."""
+        """Return the present objects of a kind, by name."""
         with self._lock:
             found = self._latest.get(namespace, {})
             return {name: thing for (one, name), thing in found.items() if one == kind}
@@ -89,29 +87,29 @@ class HistoryRecorder:
 
     def _list(self, kind: str) -> str:
         listed = self._api.call("GET", _PATHS[kind])
-        there = {thing["metadata"]["uid"] for thing in listed["items"]}
+        present = {thing["metadata"]["uid"] for thing in listed["items"]}
         for thing in listed["items"]:
-            self._note(kind, thing, deleted=False, listed=True)
+            self._record(kind, thing, deleted=False, listed=True)
         with self._lock:
             known = [thing for latest in self._latest.values() for (one, _), thing in latest.items() if one == kind]
         for thing in known:
-            if thing["metadata"]["uid"] not in there:
-                self._note(kind, thing, deleted=True, listed=True)
+            if thing["metadata"]["uid"] not in present:
+                self._record(kind, thing, deleted=True, listed=True)
         return str(listed["metadata"]["resourceVersion"])
 
     def _take(self, kind: str, event: Any) -> str:
         if event["type"] == "ERROR":
             return self._list(kind)  # the version has expired
-        self._note(kind, event["object"], event["type"] == "DELETED")
+        self._record(kind, event["object"], event["type"] == "DELETED")
         return str(event["object"]["metadata"]["resourceVersion"])
 
-    def _note(self, kind: str, thing: Any, deleted: bool, listed: bool = False) -> None:
+    def _record(self, kind: str, thing: Any, deleted: bool, listed: bool = False) -> None:
         metadata = thing["metadata"]
         if kind == "job" and LABEL not in metadata.get("labels", {}):
             return
         with self._lock:
-            event = Event(kind, int(metadata["resourceVersion"]), deleted, thing, listed)
-            self._events.setdefault(metadata["namespace"], []).append(event)
+            version = Version(kind, int(metadata["resourceVersion"]), deleted, thing, listed)
+            self._versions.setdefault(metadata["namespace"], []).append(version)
             latest = self._latest.setdefault(metadata["namespace"], {})
             if deleted:
                 latest.pop((kind, metadata["name"]), None)

@@ -1,4 +1,4 @@
-"""What a write of the operator means to its resource: the steps that each way from a spec to its end must take."""
+"""Milestones of a resource: the writes of the operator that every run to the same result contains."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 from tools.testing.api_requests import ApiRequest
 
 
-def step_of(call: ApiRequest) -> str:
-    """The step that a write is; empty for what only tells how far things are, which may be told or not."""
-    if call.plural == "jobs" and call.writes:
-        return f"{call.verb} job {call.target().rpartition('-')[2]}"
-    if call.what == "apply shardedcheckpoints/status":
-        return _of_status((call.body or {}).get("status") or {})
+def milestone_of(request: ApiRequest) -> str:
+    """Return the milestone that a write is; empty for a write that only reports progress, which may be left out."""
+    if request.plural == "jobs" and request.writes:
+        return f"{request.verb} job {request.object_name().rpartition('-')[2]}"
+    if request.operation == "apply shardedcheckpoints/status":
+        return _of_status((request.body or {}).get("status") or {})
     return ""
 
 
-def steps(calls: Iterable[ApiRequest]) -> tuple[str, ...]:
-    """The steps that these writes are, in their order; one that is told twice is one."""
-    found = [step for call in calls if (step := step_of(call))]
+def milestones(requests: Iterable[ApiRequest]) -> tuple[str, ...]:
+    """Return the milestones of these requests in order, without repetitions."""
+    found = [milestone for request in requests if (milestone := milestone_of(request))]
     return tuple(dict.fromkeys(found))
 
 
 def _of_status(status: dict[str, Any]) -> str:
     job, failure = status.get("job"), status.get("lastFailure")
     if job:
-        return "" if job.get("startedAt") else f"attempt {job['attempt']} on record"
+        return "" if job.get("startedAt") else f"record attempt {job['attempt']}"
     ready = [one["status"] for one in status.get("conditions", []) if one["type"] == "Ready"]
     if ready == ["True"]:
         return "ready"
-    return f"failure {failure['attempt']} on record" if failure else ""
+    return f"record failure {failure['attempt']}" if failure else ""

@@ -1,4 +1,4 @@
-"""A reverse proxy in front of the API server that records every call and lets things go wrong by rule."""
+"""A reverse proxy in front of the API server that logs every request and injects faults by rule."""
 
 from __future__ import annotations
 
@@ -15,48 +15,49 @@ import aiohttp
 from aiohttp import web
 
 from tools.testing.api_requests import ApiRequest, RequestLog, parse_request
-from tools.testing.faults import Fault, Lines, Rule
+from tools.testing.fault_rules import Rule
+from tools.testing.faults import Lines
 
 _HOP_BY_HOP = frozenset({"host", "connection", "transfer-encoding", "content-length", "accept-encoding"})
 
 
 class Proxy:
-    """Plain HTTP on a loopback port; a context manager. Its loop has a thread of its own, so tests may block."""
+    """Plain HTTP on a loopback port; a context manager. Its event loop runs in a thread, so that tests may block."""
 
     def __init__(self, server: str, ca: Path | None = None) -> None:
         self._server, self._ca = server, ca
-        self.record = RequestLog()
+        self.log = RequestLog()
         self.port = 0
         self._rules: list[Rule] = []
         self._loop = asyncio.new_event_loop()
-        self._open, self._close = threading.Event(), asyncio.Event()
+        self._started, self._stopped = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._run()), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._open.wait(30), "the proxy does not start"
+        assert self._started.wait(30), "the proxy did not start within 30 s"
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._close.set)
+        self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(30)
         self._loop.close()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def add(self, *rules: Rule) -> None:
-        """From now on these rules hold too; the first that hits a call decides."""
+        """Add rules; the first that hits a request decides."""
         self._rules = [*self._rules, *rules]
 
     def clear(self) -> None:
-        """From now on everything goes well."""
+        """Remove all rules."""
         self._rules = []
 
     def kubeconfig(self, token: str, into: Path, namespace: str = "default") -> Path:
-        """Write a kubeconfig that leads through this proxy."""
+        """Write a kubeconfig whose server is this proxy, and return its path."""
         context = {"cluster": "proxy", "user": "proxy", "namespace": namespace}
         content = {
             "clusters": [{"name": "proxy", "cluster": {"server": self.url}}],
@@ -80,29 +81,26 @@ class Proxy:
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             self.port = runner.addresses[0][1]
-            self._open.set()
-            await self._close.wait()
+            self._started.set()
+            await self._stopped.wait()
             await runner.cleanup()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         data = await request.read()
         content = request.headers.get("Content-Type", "")
-        call = parse_request(request.method, request.path, request.query, content, data)
-        self.record.calls.append(call)
-        exchange = _Exchange(self._session, self._server, self.record, request, call, data)
-        fault = self._fault(call)
+        parsed = parse_request(request.method, request.path, request.query, content, data)
+        self.log.requests.append(parsed)
+        exchange = _Exchange(self._session, self._server, self.log, request, parsed, data)
+        fault = next((rule.fault for rule in self._rules if rule.hit(parsed)), None)
         try:
             if fault is not None:
-                call.fault = type(fault).__name__
-                await fault.happen(exchange)
+                parsed.fault = type(fault).__name__
+                await fault.inject(exchange)
             else:
                 await exchange.pass_on()
         except (aiohttp.ClientError, OSError):
-            exchange.hang_up()  # the API server is away, or the client is
+            exchange.abort()  # the API server or the client has closed its connection
         return exchange.response or web.Response(status=502)
-
-    def _fault(self, call: ApiRequest) -> Fault | None:
-        return next((rule.fault for rule in self._rules if rule.hit(call)), None)
 
 
 class _Exchange:
@@ -112,73 +110,73 @@ class _Exchange:
         self,
         session: aiohttp.ClientSession,
         server: str,
-        record: RequestLog,
-        request: web.Request,
-        call: ApiRequest,
+        log: RequestLog,
+        incoming: web.Request,
+        request: ApiRequest,
         data: bytes,
     ) -> None:
-        self._session, self._server, self._record = session, server, record
-        self._request, self.call, self._data = request, call, data
+        self._session, self._server, self._log = session, server, log
+        self._incoming, self.request, self._data = incoming, request, data
         self._kept: tuple[int, dict[str, str], bytes] | None = None
         self.response: web.StreamResponse | None = None
 
     async def pass_on(self) -> None:
-        """Nothing goes wrong."""
-        if self.call.verb == "watch":
+        """Forward the request and its response without a fault."""
+        if self.request.verb == "watch":
             await self.relay(lambda lines: lines, abort=False)
         else:
             await self.forward()
-            await self.answer()
+            await self.respond()
 
     async def forward(self) -> None:
-        """A call that has set out arrives, whatever becomes of its client."""
-        self._kept = await asyncio.shield(asyncio.ensure_future(self._asked()))
+        """Send the request to the API server, even if the client closes its connection meanwhile."""
+        self._kept = await asyncio.shield(asyncio.ensure_future(self._response()))
 
-    async def answer(self, change: Callable[[bytes], bytes] = bytes) -> None:
-        """Give the client the API server's answer, changed."""
+    async def respond(self, change: Callable[[bytes], bytes] = bytes) -> None:
+        """Send the API server's response to the client, its body changed."""
         assert self._kept is not None
         code, headers, body = self._kept
         await self.reply(code, change(body), headers)
 
     async def reply(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
-        """Give the client this answer."""
-        self.call.code = code
+        """Send this response to the client."""
+        self.request.code = code
         kind = "application/json" if body.startswith(b"{") else "text/plain"
         self.response = web.Response(status=code, body=body, headers={"Content-Type": kind, **headers})
 
     async def relay(self, change: Lines, abort: bool) -> None:
-        """Pass the watch on, line by line."""
+        """Forward a watch line by line."""
         async with self._request_upstream() as upstream:
             if upstream.status != 200:
                 self._kept = upstream.status, _end_to_end(upstream.headers), await upstream.read()
-                return await self.answer()
-            self.call.code = 200
+                return await self.respond()
+            self.request.code = 200
             self.response = web.StreamResponse(headers=_end_to_end(upstream.headers))
-            await self.response.prepare(self._request)
+            await self.response.prepare(self._incoming)
             async for line in change(_lines(upstream.content)):
-                self._record.events[self.call.plural] += 1
+                self._log.watch_events[self.request.plural] += 1
                 await self.response.write(line)
         if abort:
-            self.hang_up()
+            self.abort()
         return None
 
-    def hang_up(self) -> None:
-        """Break the connection off, without a farewell."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+    def abort(self) -> None:
+        """Abort the client's connection."""
+        if self._incoming.transport is not None:
+            self._incoming.transport.abort()
 
-    async def _asked(self) -> tuple[int, dict[str, str], bytes]:
+    async def _response(self) -> tuple[int, dict[str, str], bytes]:
         async with self._request_upstream() as upstream:
             return upstream.status, _end_to_end(upstream.headers), await upstream.read()
 
     def _request_upstream(self) -> aiohttp.client._RequestContextManager:
-        request = self._request
-        url, headers = self._server + request.raw_path, _end_to_end(request.headers)
-        return self._session.request(request.method, url, data=self._data or None, headers=headers)
+        incoming = self._incoming
+        url, headers = self._server + incoming.raw_path, _end_to_end(incoming.headers)
+        return self._session.request(incoming.method, url, data=self._data or None, headers=headers)
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Whole lines, however long; what comes without its end is left out."""
+    """Yield whole lines of any length; an incomplete last line is left out."""
     rest = b""
     async for piece in content.iter_any():
         *whole, rest = (rest + piece).split(b"\n")

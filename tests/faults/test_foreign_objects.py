@@ -1,4 +1,4 @@
-"""Objects with our labels that are not ours: they change nothing and cost no call, whoever made them wherever."""
+"""Objects with the operator's labels that it did not create: they change nothing and cause no request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
-from tests.faults.stage import ALONE, Theatre, serving, stage
+from tests.faults.testbed import NO_ELECTION, SharedCluster, new_testbed, running_operators
 from tools.cluster.api import wait_until
 from tools.testing.api_requests import ApiRequest
 from tools.testing.history_recorder import LABEL
@@ -26,21 +26,21 @@ POD = {
 
 
 @pytest.fixture
-def release(theatre: Theatre) -> Iterator[list[bool]]:
-    """The pods of the resource `held` run until this is filled."""
+def release(cluster: SharedCluster) -> Iterator[list[bool]]:
+    """The pods of the resource `held` run until this list is not empty."""
     released: list[bool] = []
 
     def script(pod: Mapping[str, Any]) -> Outcome:
         held = pod["metadata"]["labels"][LABEL] == HELD and not released
         return RUNNING if held else outcome_of(pod)
 
-    before, theatre.kubelet.script = theatre.kubelet.script, script
+    before, cluster.kubelet.script = cluster.kubelet.script, script
     yield released
-    theatre.kubelet.script = before
+    cluster.kubelet.script = before
 
 
-def lie() -> str:
-    """The report of a success that never was."""
+def forged_report() -> str:
+    """Return the report of a success that did not happen."""
     source = SourceReport(digest="e" * 64, revision="e" * 64, path="llama", volume="source", bytes=1, files=1)
     artifact = ArtifactReport(
         key=KEY,
@@ -57,6 +57,7 @@ def lie() -> str:
 
 
 def labels_of(resource: Any, job: str) -> dict[str, str]:
+    """Return the labels of a pod of the resource's Job."""
     uid = resource["metadata"]["uid"]
     return {
         "shardwright.io/checkpoint-uid": uid,
@@ -67,13 +68,15 @@ def labels_of(resource: Any, job: str) -> dict[str, str]:
 
 
 def forge_pod(namespace: Namespace, name: str, resource: Any, job: str, ended: bool) -> None:
-    """A pod that looks like the Job's, by all that a stranger may set."""
+    """Create a pod that equals the Job's in every field that other users may set."""
     body = {"metadata": {"name": name, "labels": labels_of(resource, job)}, "spec": POD}
     namespace.api.call("POST", namespace.path("pods"), body)
-    began = {"startedAt": "2026-01-01T00:00:00Z"}
-    state: dict[str, Any] = {"running": began}
+    started = {"startedAt": "2026-01-01T00:00:00Z"}
+    state: dict[str, Any] = {"running": started}
     if ended:
-        state = {"terminated": {**began, "exitCode": 0, "message": lie(), "finishedAt": "2026-01-01T00:00:01Z"}}
+        state = {
+            "terminated": {**started, "exitCode": 0, "message": forged_report(), "finishedAt": "2026-01-01T00:00:01Z"}
+        }
     container = {"name": "worker", "image": "i", "imageID": "i", "ready": False, "restartCount": 0, "state": state}
     status = {"phase": "Succeeded" if ended else "Running", "containerStatuses": [container]}
     path = f"{namespace.path('pods', name)}/status"
@@ -81,16 +84,16 @@ def forge_pod(namespace: Namespace, name: str, resource: Any, job: str, ended: b
 
 
 def forge_job(namespace: Namespace, name: str, resource: Any, **metadata: Any) -> None:
-    """A Job that never ends and looks like the resource's."""
+    """Create a Job that does not finish and equals the resource's."""
     labels = labels_of(resource, name)
     spec = {"suspend": True, "template": {"spec": POD}}
     body = {"metadata": {"name": name, "labels": labels, "finalizers": ["example.com/stay"], **metadata}, "spec": spec}
     namespace.api.call("POST", namespace.path("jobs"), body)
 
 
-def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, release: list[bool]) -> None:
-    with stage(theatre, count=2) as play, serving(play, ALONE):
-        ours, theirs = play.namespaces
+def test_forged_pods_and_jobs_change_nothing_and_cause_no_request(cluster: SharedCluster, release: list[bool]) -> None:
+    with new_testbed(cluster, count=2) as testbed, running_operators(testbed, NO_ELECTION):
+        ours, theirs = testbed.namespaces
         resource = ours.create(HELD)
         wait_until(lambda: "Running" in str(ours.read(HELD).get("status", {}).get("conditions")), "the pod running", 60)
         (job,) = ours.jobs(HELD)
@@ -102,7 +105,7 @@ def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, 
             "uid": resource["metadata"]["uid"],
             "controller": True,
         }
-        before = len(play.proxy.record.calls)
+        before = len(testbed.proxy.log.requests)
         forge_job(theirs, "forged-by-reference", resource, ownerReferences=[reference])
         forge_job(theirs, name, resource)
         forge_job(ours, "forged-by-label", resource)
@@ -110,35 +113,37 @@ def test_forged_pods_and_jobs_change_nothing_and_cost_no_call(theatre: Theatre, 
             for number in range(3):
                 forge_pod(namespace, f"forged-runs-{number}", resource, name, ended=False)
                 forge_pod(namespace, f"forged-ended-{number}", resource, name, ended=True)
-        # What is made after them comes after them in every watch.
+        # Objects that are created after them follow them in every watch.
         for namespace in (ours, theirs):
             namespace.create("good")
             namespace.wait("good")
-        calls = play.proxy.record.calls[before:]
-        assert not [call for call in calls if _about(call, "forged") or _reads_one(call, theirs, name)]
-        assert not [call for call in calls if call.writes and call.target() == HELD], "nothing about it has changed"
+        requests = testbed.proxy.log.requests[before:]
+        assert not [request for request in requests if _about(request, "forged") or _reads_one(request, theirs, name)]
+        assert not [request for request in requests if request.writes and request.object_name() == HELD], (
+            "nothing about it has changed"
+        )
         assert ours.read(HELD)["status"]["attempt"] == 1
         release.append(True)
         ready = ours.wait(HELD)
         status = ready["status"]
-        assert status["artifact"]["path"] in theatre.kubelet.volumes.artifacts[ours.name, "shards"]
+        assert status["artifact"]["path"] in cluster.kubelet.volumes.artifacts[ours.name, "shards"]
         assert "evil" not in str(status)
         assert "mallory" not in str(status)
         assert status["attempt"] == 2
-        assert not [call for call in play.proxy.record.calls if _about(call, "forged")]
+        assert not [request for request in testbed.proxy.log.requests if _about(request, "forged")]
         for namespace in (ours, theirs):
-            _let_go(namespace)
+            _remove_finalizers(namespace)
 
 
-def _about(call: ApiRequest, word: str) -> bool:
-    return word in call.path or word in call.target()
+def _about(request: ApiRequest, word: str) -> bool:
+    return word in request.path or word in request.object_name()
 
 
-def _reads_one(call: ApiRequest, namespace: Namespace, name: str) -> bool:
-    return call.namespace == namespace.name and call.name == name
+def _reads_one(request: ApiRequest, namespace: Namespace, name: str) -> bool:
+    return request.namespace == namespace.name and request.name == name
 
 
-def _let_go(namespace: Namespace) -> None:
+def _remove_finalizers(namespace: Namespace) -> None:
     for job in namespace.objects("jobs"):
         if job["metadata"].get("finalizers"):
             path = namespace.path("jobs", job["metadata"]["name"])
