@@ -16,7 +16,7 @@ from shardwright_operator.kube.kinds import CHECKPOINTS
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import manifest
-from tools.testing.operator import Operator, looks_in
+from tools.testing.operator import Operator, reconciles_in
 
 _TOUCHES = 500  # the smallest number of resources must not be less
 _REST = 60.0  # seconds
@@ -41,14 +41,14 @@ def _look(plane: Plane, namespace: BoundNamespace, size: int) -> dict[str, Any]:
     begin = time.monotonic()
     with Operator(plane.kubeconfig, "--log-level=warning") as operator:
         operator.wait_ready(300)
-        wait_until(lambda: operator.quiet_after(size), "the operator being quiet", 300)
+        wait_until(lambda: operator.idle_after(size), "the operator being quiet", 300)
         quiet, started = time.monotonic() - begin, spending(operator)
         tell(f"settled: quiet after {quiet:.1f} s")
         time.sleep(_REST)
         rested = spending(operator)
-        looks = looks_in(operator.metrics())
+        looks = reconciles_in(operator.metrics())
         asyncio.run(_touch(plane, namespace.name))
-        wait_until(lambda: looks_in(operator.metrics()) >= looks + _TOUCHES, "all touches being seen", 120)
+        wait_until(lambda: reconciles_in(operator.metrics()) >= looks + _TOUCHES, "all touches being seen", 120)
         touched = spending(operator)
     rest: Spending = rested.since(started)
     return {

@@ -35,7 +35,7 @@ def _served(plane: Plane, namespace: Namespace, image: str) -> Any:
     with Operator(plane.kubeconfig, *options) as operator:
         operator.wait_ready()
         namespace.wait("kept")
-        wait_until(lambda: operator.quiet_after(1), "a look at the resource", 60)
+        wait_until(lambda: operator.idle_after(1), "a look at the resource", 60)
     return namespace.read("kept")
 
 

@@ -11,7 +11,8 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.hub.repository import HubRequest
 from shardwright_worker.prepare.prepare_stage import Layout, Prepared, prepare_repository
 from shardwright_worker.reporting.progress_bar import silent
-from tools.testing.hub_server import HubServer, Repository
+from tools.testing.hub_repository import Repository
+from tools.testing.hub_server import HubServer
 
 OTHERS = {
     "README.md": b"hello",

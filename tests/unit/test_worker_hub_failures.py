@@ -14,7 +14,8 @@ from shardwright_worker.hub.repository import HubRequest
 from shardwright_worker.prepare.prepare_stage import prepare_repository
 from shardwright_worker.reporting.progress_bar import silent
 from tests.unit.hub_cases import failure, layout, prepare, repository
-from tools.testing.hub_server import TOKEN, HubServer
+from tools.testing.hub_handler import TOKEN
+from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import CONFIG, FIRST, INDEX, SECOND, model_files
 from tools.testing.unprivileged import run_unprivileged
 

@@ -104,7 +104,7 @@ def test_a_checksum_that_is_stated_is_held_to(hub: HubServer, tmp_path: Path) ->
 def test_a_name_that_moves_is_no_commit_unless_contents_are_stated(
     hub: HubServer, tmp_path: Path, omits: set[str]
 ) -> None:
-    repository(hub).calls_itself = "latest-snapshot"
+    repository(hub).stated_commit = "latest-snapshot"
     first = prepare(hub, tmp_path)
     config = repository(hub).files["config.json"]
     repository(hub).files["config.json"] = config + b"\n"

@@ -14,7 +14,9 @@ import pytest
 from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report, read_report
-from tools.testing.hub_server import TOKEN, HubServer, Repository
+from tools.testing.hub_handler import TOKEN
+from tools.testing.hub_repository import Repository
+from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import FIRST, model_files
 
 COMMAND = [sys.executable, "-m", "shardwright_worker"]

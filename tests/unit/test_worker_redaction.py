@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from shardwright_worker.reporting.redaction import RedactingFormatter, redact
-from tools.testing.hub_server import SIGNATURE, TOKEN
+from tools.testing.hub_handler import SIGNATURE, TOKEN
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Stand-ins for what surrounds the operator and the worker in tests: API requests, pods, workers, a Hub server."""
+"""Fakes and simulators for tests: an API server's faults, a kubelet, a worker, a Hub server; and object builders."""

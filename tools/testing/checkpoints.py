@@ -1,4 +1,4 @@
-"""ShardedCheckpoints for tests on a cluster: manifests, and waiting for what becomes of them."""
+"""ShardedCheckpoints for tests on a cluster: manifests, and waiting for their conditions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ LABEL = "shardwright.io/checkpoint"
 
 
 def manifest(name: str, *, path: str = "tiny-llama", tensor_parallel_size: int = 2, **spec: Any) -> Object:
-    """A resource that takes a model in the claim `models` to the claim `shards`; `spec` replaces whole parts of it."""
-    usual = {
+    """Return a resource with the source claim `models` and the output claim `shards`; `spec` replaces parts of it."""
+    default = {
         "source": {"persistentVolumeClaim": {"claimName": "models", "path": path}},
         "engine": {"tensorParallelSize": tensor_parallel_size},
         "output": {"persistentVolumeClaim": {"claimName": "shards"}},
@@ -21,7 +21,7 @@ def manifest(name: str, *, path: str = "tiny-llama", tensor_parallel_size: int =
         "apiVersion": "shardwright.io/v1alpha1",
         "kind": "ShardedCheckpoint",
         "metadata": {"name": name},
-        "spec": {**usual, **spec},
+        "spec": {**default, **spec},
     }
 
 
@@ -32,7 +32,7 @@ class Checkpoint:
         self.kubectl, self.name = kubectl, name
 
     def read(self) -> Object:
-        """The resource as it is now."""
+        """Return the resource as it is now."""
         return self.kubectl.read(KIND, self.name)
 
     @property
@@ -41,23 +41,28 @@ class Checkpoint:
         return self.read().get("status", {})
 
     def jobs(self, stage: str = "") -> list[Object]:
-        """Its Jobs, oldest first."""
-        selector = f"{LABEL}={self.name}" + (f",shardwright.io/stage={stage}" if stage else "")
-        return sorted(self.kubectl.list("jobs", selector), key=lambda job: str(job["metadata"]["creationTimestamp"]))
+        """Return its Jobs, oldest first; of one stage if it is named."""
+        return sorted(
+            self.kubectl.list("jobs", self._selector(stage)), key=lambda job: str(job["metadata"]["creationTimestamp"])
+        )
 
     def pods(self, stage: str = "") -> list[Object]:
-        """The pods of its Jobs."""
-        return self.kubectl.list("pods", f"{LABEL}={self.name}" + (f",shardwright.io/stage={stage}" if stage else ""))
+        """Return the pods of its Jobs; of one stage if it is named."""
+        return self.kubectl.list("pods", self._selector(stage))
 
     def wait_ready(self, seconds: float = 900) -> Object:
-        """Wait until it is Ready; a resource that needs a person will not become so."""
+        """Wait until it is Ready, and return it.
+
+        Raises:
+            AssertionError: it is Stalled, or not Ready in time.
+        """
         found = self._wait(lambda one: holds(one, "Ready") or holds(one, "Stalled"), "becoming Ready", seconds)
-        assert holds(found, "Ready"), f"{self.name} needs a person: {conditions_text(found)}"
+        assert holds(found, "Ready"), f"{self.name} is Stalled: {conditions_text(found)}"
         return found
 
     def wait_stalled(self, seconds: float = 600) -> Object:
-        """Wait until it needs a person, and give its condition Ready, which says why."""
-        found = self._wait(lambda one: holds(one, "Stalled") or holds(one, "Ready"), "needing a person", seconds)
+        """Wait until it is Stalled, and return its condition Ready, which says why."""
+        found = self._wait(lambda one: holds(one, "Stalled") or holds(one, "Ready"), "becoming Stalled", seconds)
         assert holds(found, "Stalled"), f"{self.name} became Ready"
         ready: Object = condition(found, "Ready")
         assert ready["status"] == "False"
@@ -65,20 +70,23 @@ class Checkpoint:
         return ready
 
     def wait_reason(self, reason: str, naming: str, seconds: float = 600) -> Object:
-        """Wait until its condition Ready gives this reason and names this object; gives the resource."""
+        """Wait until its condition Ready has this reason and a message with `naming`, and return the resource."""
 
-        def says_so(one: Object) -> bool:
+        def holds_both(one: Object) -> bool:
             ready = condition(one, "Ready")
             return bool(ready) and ready["reason"] == reason and naming in ready["message"]
 
-        return self._wait(says_so, f"reason {reason} that names {naming}", seconds)
+        return self._wait(holds_both, f"having reason {reason} with {naming!r} in the message", seconds)
+
+    def _selector(self, stage: str) -> str:
+        return f"{LABEL}={self.name}" + (f",shardwright.io/stage={stage}" if stage else "")
 
     def _wait(self, done: Any, what: str, seconds: float) -> Object:
         return wait_for(self.read, done, f"{self.name} {what}", seconds, conditions_text)
 
 
 def condition(resource: Object, kind: str) -> Any:
-    """The condition of this type, empty unless it is about the present generation."""
+    """Return the condition of this type, empty unless its observedGeneration is the present generation."""
     generation = resource["metadata"]["generation"]
     for one in resource.get("status", {}).get("conditions", []):
         if one["type"] == kind and one.get("observedGeneration") == generation:
@@ -87,12 +95,12 @@ def condition(resource: Object, kind: str) -> Any:
 
 
 def holds(resource: Object, kind: str) -> bool:
-    """Whether the condition of this type is True."""
+    """Return whether the condition of this type is True."""
     return bool(condition(resource, kind).get("status") == "True")
 
 
 def conditions_text(resource: Object) -> str:
-    """Its conditions in short, for messages."""
+    """Return its conditions in one line, for error messages."""
     conditions = resource.get("status", {}).get("conditions", [])
     lines = (f"{one['type']}={one['status']} {one['reason']}: {one.get('message', '')}" for one in conditions)
     return "; ".join(lines) or "no conditions"

@@ -1,4 +1,4 @@
-"""Patterns for part files, good and bad: the ways people write them, and every mixture of pieces that may matter."""
+"""File patterns, valid and invalid: typical ones, and random mixtures of fields, separators and suffixes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from itertools import islice
 
-_WRITTEN = [
+_TYPICAL = [
     "model-rank-{rank}-part-{part}.safetensors",
     "model-pp-{pp_rank}-tp-{tp_rank}-part-{part}.safetensors",
     "m-{part}.safetensors",
@@ -43,21 +43,21 @@ _WRITTEN = [
     "safetensors",
 ]
 _FIELDS = ["{rank}", "{tp_rank}", "{pp_rank}", "{part}"]
-_BETWEEN = ["-", ".", "_", "a", "x1y", "-part-", "", "1", "-1", "1-", "{", "}", "\n", "*", "/"]
-_OFTEN = [30, 8, 8, 4, 4, 8, 2, 1, 1, 1, 0.2, 0.2, 0.2, 0.2, 0.2]
+_SEPARATORS = ["-", ".", "_", "a", "x1y", "-part-", "", "1", "-1", "1-", "{", "}", "\n", "*", "/"]
+_WEIGHTS = [30, 8, 8, 4, 4, 8, 2, 1, 1, 1, 0.2, 0.2, 0.2, 0.2, 0.2]
 
 
 def patterns(count: int) -> Iterator[str]:
-    """So many patterns, the same ones each time."""
+    """Return this number of patterns, the same at each call."""
     return islice(_all(), count)
 
 
 def _all() -> Iterator[str]:
-    yield from _WRITTEN
+    yield from _TYPICAL
     chance = random.Random(7)
     while True:
         fields = chance.sample(_FIELDS, chance.randint(1, 4)) + chance.choices(_FIELDS, k=chance.randint(0, 1))
-        between = chance.choices(_BETWEEN, _OFTEN, k=len(fields))
+        between = chance.choices(_SEPARATORS, _WEIGHTS, k=len(fields))
         name = "".join(f"{first}{field}" for first, field in zip(between, fields, strict=True))
         end = chance.choices(["", "-", "x", "1"], [5, 2, 1, 1])[0]
         yield name.lstrip("-.") + end + chance.choices([".safetensors", "", ".safetensors\n"], [20, 1, 1])[0]

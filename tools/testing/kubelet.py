@@ -1,4 +1,4 @@
-"""A simulated kubelet: gives pods of our Jobs the life a test scripts; the real Job controller judges them."""
+"""A simulated kubelet: writes the status of our Jobs' pods as a test scripts it; the Job controller is the real one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ SELECTOR = "shardwright.io/checkpoint-uid,shardwright.io/stage"
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 STAGE = "shardwright.io/stage"
 
-# Asked for each pod again and again until it gives a final outcome.
+# Called for each pod repeatedly until it returns a final outcome.
 Script = Callable[[Mapping[str, Any]], Outcome]
 
 
 def always_succeed(_pod: Mapping[str, Any]) -> Outcome:
-    """The script of a good day."""
+    """Return success for every pod."""
     return SUCCESS
 
 
 def by_stage(**outcomes: Outcome | list[Outcome]) -> Script:
-    """A script by stage (`prepare=`, `shard=`): one outcome for all pods, or a list of one per pod (then success)."""
+    """Return a script by stage (`prepare=`, `shard=`): an outcome for all pods, or a list of one per pod."""
     lists = {stage: list(value) for stage, value in outcomes.items() if isinstance(value, list)}
     chosen: dict[str, Outcome] = {}
 
@@ -46,14 +46,14 @@ def by_stage(**outcomes: Outcome | list[Outcome]) -> Script:
 
 
 class Kubelet:
-    """Looks at our pods every `period` seconds and moves each a step: Pending, Running, ended. A context manager."""
+    """Lists our pods every `period` seconds and moves each one phase on; a context manager."""
 
     def __init__(self, api: Api, script: Script = always_succeed, period: float = 0.1, namespace: str = "") -> None:
         self._api, self._period = api, period
         self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self.script = script  # a test may change it at any time
         self.volumes = Volumes()
-        self.ended: dict[str, str] = {}  # pod uid -> stage, of pods that this kubelet ended
+        self.ended: dict[str, str] = {}  # uid -> stage of the pods that have terminated
         self._shown: dict[str, Outcome] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="simulated-kubelet", daemon=True)
@@ -71,11 +71,11 @@ class Kubelet:
             try:
                 self.step()
             except (OSError, ValueError):
-                pass  # the API server is away or refuses: a kubelet tries again
+                pass  # the API server is down or rejects the request: retried at the next step
             self._stop.wait(self._period)
 
     def step(self) -> None:
-        """One look at all pods."""
+        """List all pods that have not terminated, and update each."""
         for pod in self._api.call("GET", f"{self._path}?labelSelector={SELECTOR}&fieldSelector={_LIVE}")["items"]:
             if pod["metadata"].get("deletionTimestamp"):
                 continue
@@ -90,7 +90,7 @@ class Kubelet:
         outcome = self.script(pod)
         running = pod.get("status", {}).get("phase") == "Running"
         if outcome.final and not running:
-            outcome = Outcome(running=True)  # every pod is seen running before it ends
+            outcome = Outcome(running=True)  # every pod runs before it terminates
         if not outcome.final and self._shown.get(uid) == outcome:
             return
         if outcome.final and outcome.exit_code == 0 and outcome.report is None and outcome.message is None:

@@ -1,4 +1,4 @@
-"""Puts tiny models, whole and damaged ones, onto a claim with a pod that writes them there."""
+"""Writes tiny models, intact and damaged ones, to a claim from a pod that mounts it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCRIPT = Path(tiny_llama.__file__)
 
 
 def upload_models(kubectl: Kubectl, claim_name: str, image: str, folders: Mapping[str, str]) -> None:
-    """Write a model into each of these folders of the claim; a folder's value is its damage, empty for none."""
+    """Write a model to each of these folders of the claim; a folder's value is its damage, empty for none."""
     kubectl.apply(
         {
             "apiVersion": "v1",
@@ -29,11 +29,15 @@ def upload_models(kubectl: Kubectl, claim_name: str, image: str, folders: Mappin
         "volumeMounts": [{"name": claim_name, "mountPath": "/models"}, {"name": "script", "mountPath": "/script"}],
     }
     script = {"name": "script", "configMap": {"name": "tiny-llama"}}
-    run_to_end(kubectl, pod("put-models", [container], [claim_volume(claim_name), script]))
+    run_to_end(kubectl, pod("upload-models", [container], [claim_volume(claim_name), script]))
 
 
 def run_to_end(kubectl: Kubectl, thing: Object, seconds: float = 300) -> str:
-    """Run a pod until it ends, give what it wrote, and remove it."""
+    """Run a pod until it terminates, delete it, and return its log.
+
+    Raises:
+        KubectlError: the pod failed; the message has its log.
+    """
     name = thing["metadata"]["name"]
     kubectl.delete("pod", name)
     kubectl.apply(thing)

@@ -1,4 +1,4 @@
-"""A namespace on a plane with the CRD, two claims and the resources of a test; quick, since it needs no kubectl."""
+"""A namespace of a control plane with two claims and the resources of a test, without the overhead of kubectl."""
 
 from __future__ import annotations
 
@@ -17,65 +17,66 @@ _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def install_crd(api: Api) -> None:
-    """Install the CRD as it is in the tree, and wait until it is served."""
+    """Install the CRD of this repository, and wait until it is served."""
     crd = yaml.safe_load(CRD.read_text())
     api.apply(f"{_DEFINITIONS}/{crd['metadata']['name']}", crd)
     wait_until(lambda: api.answers("/apis/shardwright.io/v1alpha1/shardedcheckpoints"), "the CRD being served", 60)
 
 
 def remove_crd(api: Api) -> None:
-    """Remove the CRD, and wait until it is gone."""
+    """Delete the CRD, and wait until it is gone."""
     name = yaml.safe_load(CRD.read_text())["metadata"]["name"]
     api.call("DELETE", f"{_DEFINITIONS}/{name}")
     wait_until(lambda: not api.answers(f"{_DEFINITIONS}/{name}"), "the CRD being gone", 60)
 
 
 class Namespace:
-    """One namespace, with the claims `models` and `shards` in it (nothing binds them on a plane)."""
+    """One namespace with the claims `models` and `shards`, which stay unbound: the plane has no volume controller."""
 
     def __init__(self, api: Api, namespace: str = "", claims: tuple[str, ...] = ("models", "shards")) -> None:
         self.api, self.name = api, namespace or f"test-{uuid4().hex[:8]}"
         api.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.name}})
-        # The Job controller asks for the account that the pods name.
+        # Pods are rejected until their service account exists.
+        # https://github.com/kubernetes/kubernetes/blob/v1.34.0/plugin/pkg/admission/serviceaccount/admission.go
         account = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
         wait_until(lambda: api.answers(account), "the default account", 60)
         for name in claims:
             self.create_claim(name)
 
     def path(self, plural: str, name: str = "") -> str:
-        """The path of a collection or object in this namespace."""
+        """Return the path of a collection or object in this namespace."""
         groups = {"jobs": "/apis/batch/v1", "shardedcheckpoints": "/apis/shardwright.io/v1alpha1"}
         groups |= {"events": "/apis/events.k8s.io/v1"}
         base = f"{groups.get(plural, '/api/v1')}/namespaces/{self.name}/{plural}"
         return f"{base}/{name}" if name else base
 
     def create_claim(self, name: str) -> Any:
-        """A claim that asks for a gibibyte."""
+        """Create a claim of 1 GiB."""
         spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
         return self.api.call("POST", self.path("persistentvolumeclaims"), {"metadata": {"name": name}, "spec": spec})
 
     def create(self, name: str, **spec: Any) -> Any:
-        """A ShardedCheckpoint; `spec` replaces whole parts of the usual one."""
+        """Create a ShardedCheckpoint; `spec` replaces whole parts of the default one."""
         return self.api.call("POST", self.path("shardedcheckpoints"), manifest(name, **spec))
 
     def read(self, name: str) -> Any:
-        """The ShardedCheckpoint as it is now."""
+        """Return the ShardedCheckpoint as it is now."""
         return self.api.call("GET", self.path("shardedcheckpoints", name))
 
     def change(self, name: str, **spec: Any) -> Any:
-        """Merge this into its spec."""
+        """Merge fields into its spec."""
         path = self.path("shardedcheckpoints", name)
         return self.api.call("PATCH", path, {"spec": spec}, "application/merge-patch+json")
 
     def annotate(self, name: str, **annotations: str) -> Any:
-        """Set annotations on it; underscores in their names stand for the group `reconcile.fluxcd.io/`."""
+        """Set annotations; a leading underscore stands for the prefix `reconcile.fluxcd.io/`."""
         named = {key.replace("_", "reconcile.fluxcd.io/", 1): value for key, value in annotations.items()}
         body = {"metadata": {"annotations": named}}
         path = self.path("shardedcheckpoints", name)
         return self.api.call("PATCH", path, body, "application/merge-patch+json")
 
     def delete(self, plural: str, name: str, policy: str = "Background") -> None:
-        """Delete an object, if it is there."""
+        """Delete an object, if it exists."""
         try:
             self.api.call("DELETE", self.path(plural, name), {"propagationPolicy": policy})
         except urllib.error.HTTPError as error:
@@ -83,18 +84,22 @@ class Namespace:
                 raise
 
     def objects(self, plural: str, selector: str = "") -> list[Any]:
-        """All objects of a kind in this namespace."""
+        """Return all objects of a kind in this namespace."""
         query = f"?labelSelector={selector}" if selector else ""
         found: list[Any] = self.api.call("GET", self.path(plural) + query)["items"]
         return found
 
     def jobs(self, name: str, stage: str = "") -> list[Any]:
-        """The Jobs of a ShardedCheckpoint, oldest first."""
+        """Return the Jobs of a ShardedCheckpoint, oldest first."""
         selector = f"shardwright.io/checkpoint={name}" + (f",shardwright.io/stage={stage}" if stage else "")
         return sorted(self.objects("jobs", selector), key=lambda job: str(job["metadata"]["creationTimestamp"]))
 
     def wait(self, name: str, kind: str = "Ready", reason: str = "", seconds: float = 180) -> Any:
-        """Wait until a condition is True, or Ready gives this reason, and give the resource."""
+        """Wait until a condition is True, or Ready has this reason, and return the resource.
+
+        Raises:
+            AssertionError: not within `seconds`; the message has its conditions.
+        """
 
         def met() -> bool:
             try:
@@ -106,5 +111,5 @@ class Namespace:
         try:
             wait_until(met, f"{name}: {reason or kind}", seconds)
         except Exception as error:
-            raise AssertionError(f"{error}; it is: {conditions_text(self.read(name))}") from error
+            raise AssertionError(f"{error}; conditions: {conditions_text(self.read(name))}") from error
         return self.read(name)

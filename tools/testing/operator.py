@@ -1,4 +1,4 @@
-"""Starts the operator as a process of its own against an API server, reads its log, and stops or kills it."""
+"""Runs the operator as a process against an API server: starts it, reads its log and metrics, stops or kills it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Operator:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.kill()
         if kind is not None:
-            sys.stderr.write(f"--- operator's log (end)\n{self.log()[-8000:]}\n---\n")
+            sys.stderr.write(f"--- end of the operator's log\n{self.log()[-8000:]}\n---\n")
         self._folder.cleanup()
 
     def start(self) -> None:
-        """Start the process; it need not be ready when this returns."""
-        assert self._process is None or self._process.poll() is not None, "it runs already"
+        """Start the process, without waiting until it is ready."""
+        assert self._process is None or self._process.poll() is not None, "the operator is already running"
         command = [sys.executable, "-m", "shardwright_operator", f"--kubeconfig={self._kubeconfig}"]
         command += [f"--metrics-address=127.0.0.1:{self.port}", "--log-format=json", "--engine-image=engine:test"]
         command += ["--prepare-image=prepare:test", *self._options]
@@ -53,11 +53,11 @@ class Operator:
             )
 
     def wait_ready(self, seconds: float = 120) -> None:
-        """Wait until its caches are filled."""
+        """Wait until its caches have synced."""
         wait_until(lambda: self.probe("/readyz") == 200, "the operator being ready", seconds, self._dead)
 
     def probe(self, path: str) -> int:
-        """The HTTP status of one of its endpoints, 0 if it does not answer."""
+        """Return the HTTP status of one of its endpoints, 0 without a response."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return int(answer.status)
@@ -67,39 +67,42 @@ class Operator:
             return 0
 
     def metrics(self) -> dict[str, float]:
-        """Its metrics by name and labels, as Prometheus reads them."""
+        """Return its metrics by name and labels, as in the Prometheus text format.
+
+        https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+        """
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
-    def quiet_after(self, looks: int) -> bool:
-        """Whether it has looked at resources so often, and none waits or is worked on."""
+    def idle_after(self, reconciles: int) -> bool:
+        """Return whether it has reconciled at least so often, and its work queue is empty."""
         metrics = self.metrics()
         busy = metrics["shardwright_queue_depth"] + metrics["shardwright_queue_working"]
-        return busy == 0 and looks_in(metrics) >= looks
+        return busy == 0 and reconciles_in(metrics) >= reconciles
 
     def stop(self, seconds: float = 30) -> int:
-        """Ask it to end (SIGTERM) and give its exit code."""
+        """Send SIGTERM, wait until it has exited, and return its exit code."""
         return self._end(signal.SIGTERM, seconds)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Send SIGKILL, and wait until it has exited."""
         self._end(signal.SIGKILL, 10)
 
     def log(self) -> str:
-        """What it has written so far, all its starts together."""
+        """Return its log so far, that of all its processes."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     @property
     def pid(self) -> int:
-        """The process's id."""
-        assert self._process is not None, "it was never started"
+        """The process ID."""
+        assert self._process is not None, "the operator was never started"
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def _end(self, how: signal.Signals, seconds: float) -> int:
@@ -112,16 +115,16 @@ class Operator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise ClusterError(f"the operator did not end within {seconds:.0f} s of {how.name}") from None
+            raise ClusterError(f"the operator did not exit within {seconds:.0f} s of {how.name}") from None
 
     def _dead(self) -> str:
         if self.running:
             return ""
-        return f"the operator ended\n{self.log()[-4000:]}\n"
+        return f"the operator has exited\n{self.log()[-4000:]}\n"
 
 
-def looks_in(metrics: Mapping[str, float]) -> float:
-    """How often resources were looked at, by these metrics."""
+def reconciles_in(metrics: Mapping[str, float]) -> float:
+    """Return the number of reconciles that these metrics count."""
     return sum(value for name, value in metrics.items() if name.startswith("shardwright_reconcile_seconds_count"))
 
 

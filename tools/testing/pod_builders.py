@@ -1,4 +1,4 @@
-"""The shape of the pods that the demo and the end-to-end tests start themselves: restricted, as the operator's are."""
+"""Builders of the pods and claims that the demo and the end-to-end tests create themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ USER = 65532
 
 
 def pod(name: str, containers: list[Object], volumes: list[Object]) -> Object:
-    """A pod that runs once, as a user without rights."""
+    """Return a pod that runs once, within the restricted Pod Security Standard.
+
+    https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+    """
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     scratch = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "shm", "mountPath": "/dev/shm"}]
     for container in containers:
@@ -40,7 +43,7 @@ def pod(name: str, containers: list[Object], volumes: list[Object]) -> Object:
 
 
 def claim(name: str, size: str = "1Gi", storage_class: str = "", modes: tuple[str, ...] = ("ReadWriteMany",)) -> Object:
-    """A claim; without a class it is the cluster's default."""
+    """Return a claim; without `storage_class` it has the cluster's default class."""
     spec: dict[str, Any] = {"accessModes": list(modes), "resources": {"requests": {"storage": size}}}
     if storage_class:
         spec["storageClassName"] = storage_class
@@ -48,5 +51,5 @@ def claim(name: str, size: str = "1Gi", storage_class: str = "", modes: tuple[st
 
 
 def claim_volume(name: str, read_only: bool = False) -> Object:
-    """A pod's volume of the claim's name."""
+    """Return a pod's volume for a claim, of the same name."""
     return {"name": name, "persistentVolumeClaim": {"claimName": name, "readOnly": read_only}}

@@ -1,4 +1,4 @@
-"""What a simulated pod does: the outcomes a test may script, and the status each becomes."""
+"""Outcomes of simulated pods that a test may script, and the pod status of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from shardwright_worker.contract.report import Report
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a pod ends; or where it stays: `waiting`, `unscheduled`, `running` last until the script changes its mind.
+    """How a pod terminates, or the state that it stays in: `waiting`, `unscheduled` or `running`.
 
-    `sidecar`: a container that somebody else put into the pod has ended with this exit code and a message of its own.
+    `sidecar`: exit code of an injected container that has terminated with a message of its own.
     """
 
     report: Report | None = None
@@ -30,50 +30,53 @@ class Outcome:
 
     @property
     def final(self) -> bool:
-        """Whether the pod ends with this outcome."""
+        """Whether the pod terminates."""
         return not (self.waiting or self.unscheduled or self.running)
 
 
-SUCCESS = Outcome()  # the simulated worker writes the report of its stage
+SUCCESS = Outcome()  # with the report of the simulated worker
 RUNNING = Outcome(running=True)
 
 
 def failure(reason: Reason, message: str, rank: int | None = None) -> Outcome:
-    """The worker ends with a reason of its own, as it tells it."""
+    """Return the outcome of a worker that reports a failure."""
     exit_code = MEANINGS[reason].exit_code
-    assert exit_code is not None, f"{reason} is no worker's reason"
+    assert exit_code is not None, f"{reason} is not a reason that a worker reports"
     report = Report(stage="", succeeded=False, reason=reason, message=message, rank=rank, exit_code=exit_code)
     return Outcome(report=report, exit_code=exit_code)
 
 
 def silent(exit_code: int, terminated_reason: str = "Error", message: str = "") -> Outcome:
-    """The container dies without a report."""
+    """Return the outcome of a container that terminates without a report."""
     return Outcome(exit_code=exit_code, message=message, terminated_reason=terminated_reason)
 
 
 def out_of_memory() -> Outcome:
-    """The kernel kills the container."""
+    """Return the outcome of a container that the kernel kills for its use of memory."""
     return silent(137, "OOMKilled")
 
 
 def disrupted(reason: str = "EvictionByEvictionAPI") -> Outcome:
-    """The pod is taken away and says so, as a worker does on SIGTERM."""
+    """Return the outcome of a pod that is evicted: the condition DisruptionTarget, and a worker that reports SIGTERM.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+    """
     report = Report(stage="", succeeded=False, reason=Reason.DISRUPTED, message="Stopped by SIGTERM.", exit_code=70)
     return Outcome(report=report, exit_code=70, disruption=reason)
 
 
 def waiting(reason: str, message: str = "") -> Outcome:
-    """The container cannot start, for example ImagePullBackOff or CreateContainerConfigError."""
+    """Return the outcome of a container that cannot start, for example with ImagePullBackOff."""
     return Outcome(waiting=(reason, message))
 
 
 def unscheduled(message: str) -> Outcome:
-    """No node takes the pod."""
+    """Return the outcome of a pod that fits no node."""
     return Outcome(unscheduled=message)
 
 
 def status_of(pod: Mapping[str, Any], outcome: Outcome, stage: str) -> dict[str, Any]:
-    """The pod status that a kubelet would write for this outcome."""
+    """Return the pod status that a kubelet writes for this outcome."""
     if outcome.unscheduled:
         scheduled = _condition("PodScheduled", "False", "Unschedulable", outcome.unscheduled)
         return {"phase": "Pending", "conditions": [scheduled]}
@@ -86,8 +89,8 @@ def status_of(pod: Mapping[str, Any], outcome: Outcome, stage: str) -> dict[str,
     started = pod.get("status", {}).get("startTime") or _now()
     containers = [_container(one, outcome, stage, started) for one in pod["spec"]["containers"]]
     if outcome.sidecar is not None:
-        beside = Outcome(exit_code=outcome.sidecar, message="words of a sidecar")
-        containers = [_container({"name": "a-sidecar"}, beside, stage, started), *containers]
+        sidecar = Outcome(exit_code=outcome.sidecar, message="message of a sidecar")
+        containers = [_container({"name": "a-sidecar"}, sidecar, stage, started), *containers]
     return {"phase": phase, "startTime": started, "conditions": conditions, "containerStatuses": containers}
 
 
@@ -118,8 +121,8 @@ def _message(outcome: Outcome, stage: str) -> str:
 
 
 def _condition(kind: str, status: str, reason: str = "", message: str = "") -> dict[str, str]:
-    told = {"type": kind, "status": status, "lastTransitionTime": _now(), "reason": reason, "message": message}
-    return {name: value for name, value in told.items() if value}
+    fields = {"type": kind, "status": status, "lastTransitionTime": _now(), "reason": reason, "message": message}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _now() -> str:

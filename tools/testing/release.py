@@ -1,4 +1,4 @@
-"""Installs the chart with helm into a cluster, with the images that were built here."""
+"""Installs the chart into a cluster with helm, with the images that were built here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ DEPLOYMENT = "deployment/shardwright"
 
 
 def install(cluster: Description, *values: str) -> Kubectl:
-    """Install or upgrade the release and wait until the operator is ready; gives its namespace."""
+    """Install or upgrade the release, wait until the operator is ready, and return a client of its namespace.
+
+    Raises:
+        KubectlError: helm or the rollout failed.
+    """
     system = Kubectl(cluster.kubeconfig, NAMESPACE)
     system.create_namespace()
     repository, _, tag = cluster.images["operator"].rpartition(":")
@@ -25,7 +29,7 @@ def install(cluster: Description, *values: str) -> Kubectl:
         f"image.tag={tag}",
         f"worker.engineImage={cluster.images['worker-engine']}",
         f"worker.prepareImage={cluster.images['worker-prepare']}",
-        # The tag of images built here stays the same: this lets every install start what was loaded last.
+        # The tag of images built here does not change: a new annotation restarts the pods with the newest image.
         f"podAnnotations.installed={time.time_ns()}",
         *values,
     )

@@ -1,4 +1,4 @@
-"""Callers with less than all rights: a service account, its roles, and a kubeconfig that logs in as it."""
+"""Service accounts with few permissions: the account, its roles, and a kubeconfig with its token."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 def create_service_account(plane: Plane, namespace: str, name: str, into: Path) -> Path:
-    """A service account and a kubeconfig file for it."""
+    """Create a service account, write a kubeconfig file with its token, and return the path of the file.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+    """
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     plane.api.call("POST", path, {"metadata": {"name": name}})
-    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
-    token = plane.api.call("POST", f"{path}/{name}/token", asked)["status"]["token"]
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
+    token = plane.api.call("POST", f"{path}/{name}/token", request)["status"]["token"]
     authority = base64.b64encode(plane.ca.read_bytes()).decode()
     config = {
         "current-context": "it",
@@ -31,7 +34,7 @@ def create_service_account(plane: Plane, namespace: str, name: str, into: Path) 
 
 
 def grant(plane: Plane, account: tuple[str, str], namespace: str, name: str, rules: list[dict[str, Any]]) -> None:
-    """Give a service account (namespace, name) these rules in one namespace."""
+    """Grant these rules of a Role in one namespace to a service account (namespace, name)."""
     path = f"{_RBAC}/namespaces/{namespace}"
     plane.api.apply(f"{path}/roles/{name}", _thing("Role", name, {"rules": rules}))
     subject = {"kind": "ServiceAccount", "namespace": account[0], "name": account[1]}

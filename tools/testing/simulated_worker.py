@@ -1,4 +1,4 @@
-"""A simulated worker: reads the real command line of a Job's pod and writes the report that the real one would."""
+"""A simulated worker: reads the command line of a Job's pod and returns the report that the worker would write."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _FLAGS_WITHOUT_VALUE = ("--enable-expert-parallel", "--trust-remote-code")
 
 
 class Volumes:
-    """What the simulated volumes hold: (namespace, claim) -> artifact path -> the artifact."""
+    """The content of the simulated volumes: (namespace, claim) -> artifact path -> the artifact."""
 
     def __init__(self) -> None:
         self.artifacts: defaultdict[tuple[str, str], dict[str, ArtifactReport]] = defaultdict(dict)
-        self.revision = "sim-1"  # a test changes it to change the source's content
+        self.revision = "sim-1"  # of the source; a test changes it
 
 
 def report_of(pod: Mapping[str, Any], stage: str, volumes: Volumes) -> Report:
-    """The report of a worker that succeeds; the shard stage publishes its artifact on the simulated volume."""
+    """Return the report of a worker that succeeds; the shard stage publishes its artifact on the simulated volume."""
     command = Command(pod)
-    held = volumes.artifacts[(pod["metadata"]["namespace"], command.output_claim)]
+    published = volumes.artifacts[(pod["metadata"]["namespace"], command.output_claim)]
     source = SourceReport(
         digest=digest_of([command.source, volumes.revision]),
         revision=volumes.revision,
@@ -42,7 +42,7 @@ def report_of(pod: Mapping[str, Any], stage: str, volumes: Volumes) -> Report:
     key = command.flags.get("--artifact-name") or command.key(source.digest)
     path = f"{command.output_path}/{key}".strip("/")
     if stage == "prepare":
-        return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=held.get(path))
+        return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=published.get(path))
     artifact = ArtifactReport(
         key=key,
         path=path,
@@ -55,13 +55,13 @@ def report_of(pod: Mapping[str, Any], stage: str, volumes: Volumes) -> Report:
         source_revision=volumes.revision,
         completed_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-    held[path] = artifact
+    published[path] = artifact
     durations = {"load": 1.0, "save": 1.0, "verify": 1.0, "publish": 0.1}
     return Report(stage="Shard", succeeded=True, key=key, artifact=artifact, duration_seconds=durations)
 
 
 class Command:
-    """A worker's command line and mounts, as the pod's only container has them."""
+    """The command line and the mounts of a pod's only container."""
 
     def __init__(self, pod: Mapping[str, Any]) -> None:
         container = pod["spec"]["containers"][0]
@@ -80,7 +80,7 @@ class Command:
         self.source = self.flags.get("--repo") or self.flags.get("--source", "")
 
     def key(self, source_digest: str) -> str:
-        """The artifact's key for these flags."""
+        """Return the artifact's key for these flags."""
         engine = EngineSettings(
             tensor_parallel_size=int(self.flags.get("--tensor-parallel-size", "1")),
             pipeline_parallel_size=int(self.flags.get("--pipeline-parallel-size", "1")),

@@ -1,4 +1,4 @@
-"""Writes tiny safetensors files, models and artifacts by hand, as tests of the worker need them."""
+"""Builds tiny safetensors files, models and artifacts for tests of the worker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ INDEX = "model.safetensors.index.json"
 
 
 def safetensors(tensors: Mapping[str, bytes]) -> bytes:
-    """A safetensors file of BF16 vectors."""
+    """Return a safetensors file of BF16 vectors, given as bytes by name.
+
+    https://github.com/huggingface/safetensors#format
+    """
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     data = b""
     for name, content in tensors.items():
@@ -45,7 +48,7 @@ def safetensors(tensors: Mapping[str, bytes]) -> bytes:
 
 
 def model_files(config: Mapping[str, Any] = CONFIG) -> dict[str, bytes]:
-    """A model in two weights files, by file name."""
+    """Return a model in two weights files: content by file name."""
     first = {"model.embed": b"\x01\x02" * 64, "model.layers.0.w": b"\x03\x04" * 32}
     second = {"model.layers.1.w": b"\x05\x06" * 32, "lm_head": b"\x07\x08" * 64}
     index = {"metadata": {}, "weight_map": {**dict.fromkeys(first, FIRST), **dict.fromkeys(second, SECOND)}}
@@ -59,7 +62,7 @@ def model_files(config: Mapping[str, Any] = CONFIG) -> dict[str, bytes]:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
-    """Write the files into the folder."""
+    """Write the files to the folder, and return the folder."""
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -76,52 +79,26 @@ def write_artifact(
     image: str = "engine:1",
     xxh3: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A published artifact of one part per rank. `xxh3` gives tensors' digests, which are empty otherwise.
+    """Write a published artifact with one part per rank, and return its manifest.
 
-    Without `key` it has the one that follows from the rest, as `key_of` tells; with another it is a lie.
+    `key`: instead of the key that follows from the rest, as of a forged manifest. `xxh3`: digests of tensors by
+    RANK/NAME, empty otherwise.
     """
     settings = settings or EngineSettings(tensor_parallel_size=2)
-    pattern = default_file_pattern(settings.pipeline_parallel_size)
-    config = json.dumps(CONFIG).encode()
-    files = {"config.json": config}
-    parts = []
+    files, parts = {"config.json": json.dumps(CONFIG).encode()}, []
     for rank in range(settings.world_size):
-        tensors = {"model.embed": bytes([rank, 1]) * 64, "lm_head": bytes([rank, 2]) * 32}
-        content = safetensors(tensors)
-        pp_rank, tp_rank = divmod(rank, settings.tensor_parallel_size)
-        name = pattern.format(rank=tp_rank, tp_rank=tp_rank, pp_rank=pp_rank, part=0)
-        files[name] = content
-        parts.append(
-            Part(
-                file=name,
-                rank=rank,
-                tp_rank=tp_rank,
-                pp_rank=pp_rank,
-                part=0,
-                size=len(content),
-                sha256=hashlib.sha256(content).hexdigest(),
-                tensors=[
-                    Tensor(name=each, dtype="BF16", shape=[len(data) // 2], xxh3=(xxh3 or {}).get(f"{rank}/{each}", ""))
-                    for each, data in tensors.items()
-                ],
-            )
-        )
+        part, content = _part(settings, rank, xxh3 or {})
+        files[part.file] = content
+        parts.append(part)
     manifest = Manifest(
         key=key or key_of(settings, source_digest, image),
         created_at=created_at,
         source=Source(digest=source_digest, revision="c" * 40, repo="org/model"),
-        engine=Engine(
-            settings=settings,
-            image=image,
-            vllm_version="0.32.0",
-            torch_version="2.13.0",
-            accelerator="NVIDIA H100 80GB HBM3",
-            dtype="torch.bfloat16",
-        ),
-        file_pattern=pattern,
+        engine=_engine(settings, image),
+        file_pattern=default_file_pattern(settings.pipeline_parallel_size),
         max_file_size=DEFAULT_MAX_FILE_SIZE,
         parts=parts,
-        metadata=[FileDigest(name="config.json", size=len(config), sha256=hashlib.sha256(config).hexdigest())],
+        metadata=[_digest("config.json", files["config.json"])],
         verification=Verification(level="Load", vllm_version="0.32.0", tensors=4),
         duration_seconds={"load": 1.5},
     )
@@ -129,8 +106,44 @@ def write_artifact(
     return manifest
 
 
+def _part(settings: EngineSettings, rank: int, xxh3: Mapping[str, str]) -> tuple[Part, bytes]:
+    tensors = {"model.embed": bytes([rank, 1]) * 64, "lm_head": bytes([rank, 2]) * 32}
+    content = safetensors(tensors)
+    pp_rank, tp_rank = divmod(rank, settings.tensor_parallel_size)
+    pattern = default_file_pattern(settings.pipeline_parallel_size)
+    part = Part(
+        file=pattern.format(rank=tp_rank, tp_rank=tp_rank, pp_rank=pp_rank, part=0),
+        rank=rank,
+        tp_rank=tp_rank,
+        pp_rank=pp_rank,
+        part=0,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        tensors=[
+            Tensor(name=name, dtype="BF16", shape=[len(data) // 2], xxh3=xxh3.get(f"{rank}/{name}", ""))
+            for name, data in tensors.items()
+        ],
+    )
+    return part, content
+
+
+def _engine(settings: EngineSettings, image: str) -> Engine:
+    return Engine(
+        settings=settings,
+        image=image,
+        vllm_version="0.32.0",
+        torch_version="2.13.0",
+        accelerator="NVIDIA H100 80GB HBM3",
+        dtype="torch.bfloat16",
+    )
+
+
+def _digest(name: str, content: bytes) -> FileDigest:
+    return FileDigest(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
 def key_of(settings: EngineSettings, source_digest: str = "d" * 64, image: str = "engine:1") -> str:
-    """The key of an artifact that `write_artifact` writes."""
+    """Return the key of an artifact that `write_artifact` writes."""
     return artifact_key(source_digest, settings, image, "", DEFAULT_MAX_FILE_SIZE)
 
 

@@ -1,7 +1,7 @@
-"""Writes a tiny Llama that answers in words, as a hub would ship it; any Python can run this, without packages.
+"""Writes a tiny Llama that completes a known sentence; any Python runs this, without packages.
 
-Each word's embedding points at the word that follows it, so the answer can be read; the layers in between are noise
-that is small enough not to change it. Damaged variants are for tests: `tiny_llama.py FOLDER [DAMAGE]`.
+The embedding of each token points at the token that follows it in the sentence. The layers in between are noise that is
+too small to change the completion. Damaged variants are for tests: `tiny_llama.py FOLDER [DAMAGE]`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Tensors = dict[str, tuple[list[int], list[float]]]
 
 
 def write(folder: Path, damage: str = "") -> None:
-    """Write the model, damaged if asked for."""
+    """Write the model to the folder; `damage` is one of DAMAGES, or empty."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in _configuration().items():
         (folder / name).write_text(json.dumps(content, indent=2))
-    where: dict[str, str] = {}
+    weight_map: dict[str, str] = {}
     size = 0
     for file, tensors in zip(FILES, (_ends(), _layers()), strict=True):
         size += _write_tensors(folder / file, tensors)
-        where.update(dict.fromkeys(tensors, file))
-    index = {"metadata": {"total_size": size}, "weight_map": where}
+        weight_map.update(dict.fromkeys(tensors, file))
+    index = {"metadata": {"total_size": size}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     _damage(folder, damage)
 
@@ -91,7 +91,10 @@ def _noise(source: random.Random, count: int, deviation: float) -> list[float]:
 
 
 def _write_tensors(file: Path, tensors: Tensors) -> int:
-    """The safetensors format: length of the header, header, data; bfloat16 is the upper half of a float."""
+    """Write a safetensors file: length of the header, header, data; bfloat16 is the upper half of a float32.
+
+    https://github.com/huggingface/safetensors#format
+    """
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     data = bytearray()
     for name, (shape, values) in tensors.items():
@@ -105,8 +108,7 @@ def _write_tensors(file: Path, tensors: Tensors) -> int:
 
 
 def _configuration() -> dict[str, object]:
-    vocabulary = {word: number for number, word in enumerate(_WORDS)}
-    vocabulary |= {f"<{number}>": number for number in range(len(_WORDS), _VOCABULARY)}
+    end = _WORDS.index("<end>")
     return {
         "config.json": {
             "architectures": ["LlamaForCausalLM"],
@@ -124,38 +126,34 @@ def _configuration() -> dict[str, object]:
             "rope_theta": 10000.0,
             "vocab_size": _VOCABULARY,
             "bos_token_id": None,
-            "eos_token_id": _WORDS.index("<end>"),
+            "eos_token_id": end,
             "tie_word_embeddings": False,
         },
-        "generation_config.json": {"eos_token_id": _WORDS.index("<end>"), "do_sample": False},
+        "generation_config.json": {"eos_token_id": end, "do_sample": False},
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "unk_token": "<unk>",
             "eos_token": "<end>",
             "model_max_length": 256,
         },
-        "tokenizer.json": {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [
-                {
-                    "id": number,
-                    "content": word,
-                    "single_word": False,
-                    "lstrip": False,
-                    "rstrip": False,
-                    "normalized": False,
-                    "special": True,
-                }
-                for number, word in enumerate(_SPECIAL)
-            ],
-            "normalizer": None,
-            "pre_tokenizer": {"type": "WhitespaceSplit"},
-            "post_processor": None,
-            "decoder": None,
-            "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
-        },
+        "tokenizer.json": _tokenizer(),
+    }
+
+
+def _tokenizer() -> dict[str, object]:
+    vocabulary = {word: number for number, word in enumerate(_WORDS)}
+    vocabulary |= {f"<{number}>": number for number in range(len(_WORDS), _VOCABULARY)}
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": number, "content": word, **plain} for number, word in enumerate(_SPECIAL)],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
     }
 
 

@@ -1,4 +1,4 @@
-"""Runs a function in a child process: as a user without rights, or whatever else the child makes of itself."""
+"""Runs a function in a child process: as an unprivileged user, or after any other preparation."""
 
 from __future__ import annotations
 
@@ -13,39 +13,43 @@ Result = TypeVar("Result")
 
 
 def run_unprivileged(function: Callable[[], Result]) -> Result:
-    """The function's result; root runs it in a child that gave up its rights, others run it themselves."""
-    return function() if os.getuid() != 0 else run_in_child(function, _give_up_rights)
+    """Return the function's result; root runs it in a child process that has dropped its privileges."""
+    return function() if os.getuid() != 0 else run_in_child(function, _drop_privileges)
 
 
-def run_in_child(function: Callable[[], Result], first: Callable[[], None]) -> Result:
-    """The function's result, from a child that does something to itself first."""
+def run_in_child(function: Callable[[], Result], prepare: Callable[[], None]) -> Result:
+    """Return the function's result from a child process that calls `prepare` first.
+
+    Raises:
+        AssertionError: the function raised; the message has its traceback.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _answer(function, first, reading, writing)
+        _report_result(function, prepare, reading, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read()
+        outcome = pipe.read()
     os.waitpid(child, 0)
-    kind, value = pickle.loads(answer)
+    kind, value = pickle.loads(outcome)
     assert kind == "result", value
     result: Result = value
     return result
 
 
-def _give_up_rights() -> None:
+def _drop_privileges() -> None:
     os.setgroups([])
     os.setgid(UNPRIVILEGED_ID)
     os.setuid(UNPRIVILEGED_ID)
 
 
-def _answer(function: Callable[[], object], first: Callable[[], None], reading: int, writing: int) -> None:
+def _report_result(function: Callable[[], object], prepare: Callable[[], None], reading: int, writing: int) -> None:
     os.close(reading)
     try:
-        first()
-        answer = ("result", function())
+        prepare()
+        outcome = ("result", function())
     except BaseException:
-        answer = ("error", traceback.format_exc())
+        outcome = ("error", traceback.format_exc())
     with os.fdopen(writing, "wb") as pipe:
-        pickle.dump(answer, pipe)
+        pickle.dump(outcome, pipe)
     os._exit(0)

@@ -1,4 +1,4 @@
-"""A hub that takes connections and never answers: whoever asks it runs until somebody or something ends it."""
+"""A Hub endpoint that accepts connections and never responds: a worker that requests it runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tools.cluster.description import IMAGES
 from tools.testing.kubectl import Object
 from tools.testing.pod_builders import pod
 
-NAME = "silent-hub"
+NAME = "unresponsive-hub"
 _PORT = 8080
 SOURCE: Object = {"huggingFace": {"repo": "org/model", "endpoint": f"http://{NAME}:{_PORT}"}}
 _LISTEN = f"""
@@ -19,7 +19,7 @@ while True:
 
 
 def unresponsive_hub(image: str = IMAGES["worker-prepare"]) -> list[Object]:
-    """The pod and the Service that make it, for the namespace of the resource that asks it."""
+    """Return its pod and Service, for the namespace of the resource whose source it is."""
     label = {"app": NAME}
     listener = pod(NAME, [{"image": image, "command": ["python3", "-c", _LISTEN]}], [])
     listener["metadata"]["labels"] |= label

@@ -1,4 +1,4 @@
-"""A stock vLLM server in a pod, on the shards as `status.serving` says or on the source, and a question to it."""
+"""A stock vLLM server in a pod, which serves the shards as in `status.serving` or the source, and requests to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tools.testing.kubectl import Kubectl, KubectlError, Object, wait_for
 from tools.testing.pod_builders import pod
 
-# What vLLM's CPU build needs on a machine without a compiler; none of it says how weights are loaded.
+# What vLLM's CPU build needs on a machine without a compiler; none of it changes how weights are loaded.
 ON_CPU = ["--enforce-eager", "--max-model-len", "128", "--max-num-seqs", "4"]
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -28,7 +28,7 @@ sys.stdout.write(urllib.request.urlopen(request).read().decode())
 
 
 class Answer(NamedTuple):
-    """What a server said: text, tokens, and the log-probability of each."""
+    """A completion: text, tokens, and the log-probability of each."""
 
     text: str
     tokens: list[str]
@@ -36,13 +36,14 @@ class Answer(NamedTuple):
 
 
 def server_pod(name: str, image: str, arguments: list[str], volume: Object, accelerator: str, count: int) -> Object:
-    """A pod with vLLM's own server. `volume` is claimName, subPath, mountPath and readOnly, as in `status.serving`."""
+    """Return a pod with vLLM's own server; `volume` is the one of `status.serving`."""
     mount = {"name": "models", "mountPath": volume["mountPath"], "readOnly": True}
     if volume.get("subPath"):
         mount["subPath"] = volume["subPath"]
     container = {
         "image": image,
-        # What `vllm serve` runs; the command itself refuses vLLM's CPU build, which is packaged under another name.
+        # The module that `vllm serve` runs; the command itself fails with the CPU build, a package of another name.
+        # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/entrypoints/cli/main.py#L99
         "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
         "args": [*arguments, *ON_CPU],
         "env": [{"name": key, "value": value} for key, value in _ENVIRONMENT.items()],
@@ -56,7 +57,11 @@ def server_pod(name: str, image: str, arguments: list[str], volume: Object, acce
 
 
 def wait_serving(kubectl: Kubectl, name: str, seconds: float = 600) -> None:
-    """Wait until the server answers health checks."""
+    """Wait until the server's readiness probe succeeds.
+
+    Raises:
+        KubectlError: the pod terminated; the message has its log.
+    """
 
     def state(one: Object) -> tuple[str, bool]:
         conditions = {each["type"]: each["status"] for each in one["status"].get("conditions", [])}
@@ -69,13 +74,13 @@ def wait_serving(kubectl: Kubectl, name: str, seconds: float = 600) -> None:
         seconds,
     )
     if not found[1]:
-        raise KubectlError(f"pod {name} ended: {kubectl.logs(name)[-4000:]}")
+        raise KubectlError(f"pod {name} terminated: {kubectl.logs(name)[-4000:]}")
 
 
 def ask(kubectl: Kubectl, name: str, model: str, prompt: str) -> Answer:
-    """The server's greedy answer, asked from within its pod."""
-    question = {"model": model, "prompt": prompt, "max_tokens": 32, "temperature": 0, "logprobs": 1}
-    answer: Any = json.loads(kubectl.run("exec", name, "--", "python3", "-c", _ASK, json.dumps(question)))
+    """Return the server's greedy completion of a prompt, requested from within its pod."""
+    request = {"model": model, "prompt": prompt, "max_tokens": 32, "temperature": 0, "logprobs": 1}
+    answer: Any = json.loads(kubectl.run("exec", name, "--", "python3", "-c", _ASK, json.dumps(request)))
     choice = answer["choices"][0]
     logprobs = choice["logprobs"]
     return Answer(choice["text"], logprobs["tokens"], logprobs["token_logprobs"])
