@@ -42,6 +42,20 @@ def _job(**fields: Any) -> dict[str, Any]:
     return {"job": fields}
 
 
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def _required(*requirements: dict[str, Any]) -> dict[str, Any]:
+    """Node affinity with one term of these requirements, with no term if there are none."""
+    terms = [{"matchExpressions": list(requirements)}] if requirements else []
+    return {_REQUIRED: {"nodeSelectorTerms": terms}}
+
+
+def _affinity(node: dict[str, Any] | None = None, **parts: Any) -> dict[str, Any]:
+    return _job(affinity={**({"nodeAffinity": node} if node else {}), **parts})
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     # source
     ({"source": {}}, "give exactly one of huggingFace and persistentVolumeClaim"),
@@ -101,7 +115,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors"), "must not use {pp_rank} without pipeline"),
     (_output(historyLimit=0), "spec.output.historyLimit in body should be greater than or equal to 1"),
-    # verification and upkeep
+    # verification and recheck
     ({"verification": "None"}, 'Unsupported value: "None": supported values: "Digests", "Load", "Generate"'),
     ({"recheck": {}}, "spec.recheck.interval: Required value"),
     ({"recheck": {"interval": "daily"}}, "must be a duration such as 2h, 90m or 1h30m"),
@@ -125,6 +139,23 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (_job(resources={"limits": {"memory": "lots"}}), "must be a quantity such as 16Gi or 500m"),
     (_job(resources={"limits": {"memory": "-1Gi"}}), "must be a quantity such as 16Gi or 500m"),
+    (_affinity(_required()), "nodeSelectorTerms in body should have at least 1 items"),
+    (_affinity(_required({"key": "zone", "operator": "In"})), "values must not be empty for In and NotIn"),
+    (
+        _affinity(_required({"key": "zone", "operator": "Exists", "values": ["a"]})),
+        "values must be empty for Exists and DoesNotExist",
+    ),
+    (
+        _affinity(_required({"key": "cores", "operator": "Gt", "values": ["1", "2"]})),
+        "values must hold exactly one integer for Gt and Lt",
+    ),
+    (_affinity(_required({"key": "a b", "operator": "Exists"})), "matchExpressions[0].key in body should match"),
+    (_affinity({_PREFERRED: [{"weight": 0, "preference": {}}]}), "weight in body should be greater than or equal to 1"),
+    (_affinity(podAffinity={_REQUIRED: [{"labelSelector": {}}]}), "topologyKey: Required value"),
+    (
+        _affinity(podAffinity={_REQUIRED: [{"topologyKey": "zone", "matchLabelKeys": ["app"]}]}),
+        "matchLabelKeys needs labelSelector",
+    ),
     (_job(env=[{"name": "1A"}]), "name must be letters, digits and underscores, and must not start with a digit"),
     (_job(env=[{"name": "HF_TOKEN", "value": "x"}]), "use spec.source.huggingFace.tokenSecretRef"),
     (_job(env=[{"name": "PYTHONPATH", "value": "/source"}]), "put what has to run into the image of spec.engine.image"),
@@ -160,7 +191,22 @@ RIGHT: list[dict[str, Any]] = [
         resources={"requests": {"cpu": "500m"}, "limits": {"memory": "64Gi"}},
         nodeSelector={"pool": "gpu"},
         tolerations=[{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        affinity={"nodeRequirements": [{"key": "zone", "operator": "In", "values": ["a"]}]},
+        affinity={
+            "nodeAffinity": _required({"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}),
+            "podAffinity": {_REQUIRED: [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {}}]},
+            "podAntiAffinity": {
+                _PREFERRED: [
+                    {
+                        "weight": 100,
+                        "podAffinityTerm": {
+                            "topologyKey": "kubernetes.io/hostname",
+                            "labelSelector": {"matchLabels": {"app": "vllm"}},
+                            "matchLabelKeys": ["pool"],
+                        },
+                    }
+                ]
+            },
+        },
         priorityClassName="high",
         runtimeClassName="nvidia",
         schedulerName="other",

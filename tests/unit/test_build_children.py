@@ -179,12 +179,21 @@ def test_a_source_on_the_output_claim_is_mounted_once(build: Any) -> None:
 
 @BOTH
 def test_job_fields_reach_the_pod(build: Any) -> None:
+    required, preferred = (f"{when}DuringSchedulingIgnoredDuringExecution" for when in ("required", "preferred"))
+    hosts = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {}}
+    affinity = {
+        "nodeAffinity": {
+            required: {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}]}
+        },
+        "podAffinity": {required: [hosts]},
+        "podAntiAffinity": {preferred: [{"weight": 1, "podAffinityTerm": {"topologyKey": "zone"}}]},
+    }
     pod = _pod(
         build(
             job={
                 "nodeSelector": {"pool": "gpu"},
                 "tolerations": [{"key": "gpu", "operator": "Exists"}, {"key": "spot", "value": "yes"}],
-                "affinity": {"nodeRequirements": [{"key": "zone", "operator": "In", "values": ["a"]}]},
+                "affinity": affinity,
                 "priorityClassName": "high",
                 "runtimeClassName": "nvidia",
                 "schedulerName": "other",
@@ -196,8 +205,7 @@ def test_job_fields_reach_the_pod(build: Any) -> None:
     )
     assert pod["nodeSelector"] == {"pool": "gpu"}
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists"}, {"key": "spot", "value": "yes"}]
-    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert term == {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}
+    assert pod["affinity"] == affinity
     assert (pod["priorityClassName"], pod["runtimeClassName"], pod["schedulerName"]) == ("high", "nvidia", "other")
     assert pod["imagePullSecrets"] == [{"name": "registry"}]
     assert {"name": "HTTPS_PROXY", "value": "http://proxy"} in pod["containers"][0]["env"]

@@ -103,8 +103,9 @@ def _convert(schema: Mapping[str, Any], named: Mapping[str, Any], open_enums: bo
     result: dict[str, Any] = {name: schema[name] for name in _KEPT if name in schema}
     if description := _description(schema):
         result["description"] = description
-    if "enum" in schema and not open_enums:
-        result["enum"] = schema["enum"]
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
+    if values and not open_enums:
+        result["enum"] = values
     if "properties" in schema:
         result["properties"] = {name: _convert(one, named, open_enums) for name, one in schema["properties"].items()}
         if schema.get("required"):

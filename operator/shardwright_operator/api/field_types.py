@@ -26,6 +26,15 @@ Size = Annotated[str, Field(max_length=32, json_schema_extra=rules.SIZE)]
 Quantity = Annotated[int | str, Field(json_schema_extra=rules.QUANTITY)]
 Duration = Annotated[str, Field(max_length=16, json_schema_extra=rules.DURATION)]
 TimeToLive = Annotated[str, Field(max_length=16, json_schema_extra=rules.TTL)]
+# As in https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+LabelKey = Annotated[
+    str,
+    Field(
+        max_length=317,
+        pattern="^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+]
+LabelValue = Annotated[str, Field(max_length=63, pattern="^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
 Pattern = Annotated[str, Field(max_length=200)]
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from shardwright_operator.api import rules
-from shardwright_operator.api.field_types import Api, Duration, Name, Quantity, Text, TimeToLive
+from shardwright_operator.api.affinity import Affinity
+from shardwright_operator.api.field_types import Api, Duration, LabelValue, Name, Quantity, Text, TimeToLive
 
 
 class Toleration(Api):
@@ -55,26 +56,6 @@ class PodSecurityContext(Api):
     supplemental_groups: Annotated[list[int], Field(max_length=16)] = Field([], description="Further groups.")
 
 
-class NodeSelectorRequirement(Api):
-    """As in a pod's node affinity."""
-
-    key: Annotated[str, Field(max_length=317)] = Field(description="Label of the node.")
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(
-        description="How the label is compared with values."
-    )
-    values: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=64)] = Field(
-        [], description="Empty for Exists and DoesNotExist."
-    )
-
-
-class Affinity(Api):
-    """Required node affinity: every requirement must hold."""
-
-    node_requirements: Annotated[list[NodeSelectorRequirement], Field(max_length=16)] = Field(
-        [], description="What a node must be like, as in matchExpressions of a pod's required node affinity."
-    )
-
-
 class JobSettings(Api):
     """How the Jobs run; resources are the shard Job's. A change never rebuilds a Ready artifact."""
 
@@ -84,7 +65,7 @@ class JobSettings(Api):
         "nvidia.com/gpu", description="Its count is tensorParallelSize times pipelineParallelSize."
     )
     resources: Resources = Resources()
-    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = Field(
+    node_selector: Annotated[dict[str, LabelValue], Field(max_length=32)] = Field(
         {}, description="Labels that a node must have."
     )
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = Field(

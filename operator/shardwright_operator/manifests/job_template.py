@@ -166,10 +166,9 @@ def _scheduling(job: JobSettings) -> dict[str, Any]:
         "schedulerName": job.scheduler_name,
         "imagePullSecrets": [{"name": one.name} for one in job.image_pull_secrets],
     }
-    if job.affinity and job.affinity.node_requirements:
-        terms = [one.model_dump(by_alias=True, exclude_defaults=True) for one in job.affinity.node_requirements]
-        required = {"nodeSelectorTerms": [{"matchExpressions": terms}]}
-        fields["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    if job.affinity:
+        # An empty selector matches everything and a missing one nothing: what is not set must not appear.
+        fields["affinity"] = job.affinity.model_dump(by_alias=True, exclude_unset=True)
     return {name: value for name, value in fields.items() if value}
 
 
