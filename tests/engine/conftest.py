@@ -8,8 +8,8 @@ import pytest
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.report import ArtifactReport
-from shardwright_worker.prepare.prepare_stage import Layout
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.prepare.layout import Layout
+from shardwright_worker.reporting.progress_output import ignore_progress
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.shard.shard_stage import shard
 from shardwright_worker.source.file_digests import digest_files, source_digest
@@ -43,7 +43,7 @@ def make(output: Path) -> Make:
         engine = EngineSettings.model_validate(settings)
         layout = Layout(engine, output, output, file_pattern=file_pattern, max_file_size=max_file_size)
         listing = list_source(source, engine.extra_args)
-        digest = source_digest(digest_files(source, listing.files, silent))
+        digest = source_digest(digest_files(source, listing.files, ignore_progress))
         request = ShardRequest(
             source=source,
             output=output,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.manifest_file import read_manifest
 from tests.engine.conftest import Make
 from tools.models import language
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.publish.staging import Staging
 from tests.engine.points import Point, reached, start

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.progress_line import Progress, Stage

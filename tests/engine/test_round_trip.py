@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.manifest_file import read_manifest
 from tests.engine.conftest import Make
 from tools.models import language
 

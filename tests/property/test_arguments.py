@@ -18,7 +18,7 @@ from shardwright_worker.cli.arguments import build_parser
 from shardwright_worker.cli.engine_flags import engine_settings
 from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
 from shardwright_worker.contract.quantization import UNSAVABLE
-from shardwright_worker.files.sizes import read_size
+from shardwright_worker.files.sizes import parse_size
 
 FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs")
 FLAGS = [
@@ -99,7 +99,7 @@ def layout(spec: Spec, image: str) -> dict[str, Any]:
     return {
         "image": image,
         "file_pattern": spec.output.file_pattern,
-        "max_file_size": read_size(spec.output.max_file_size),
+        "max_file_size": parse_size(spec.output.max_file_size),
         "output": f"/output/{spec.output.path or 'ns/name'}",
         "volume_root": "/output",
         "report": "/dev/termination-log",

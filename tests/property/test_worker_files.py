@@ -10,12 +10,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.checks.model_limits import check_limits
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.files.safetensors_header import HeaderError, pickle_damage, read_header
+from shardwright_worker.files.file_signature import find_pickle_damage
+from shardwright_worker.files.safetensors_header import HeaderError, read_header
 from tools.testing.tiny_files import safetensors
 
 JSON = st.recursive(
@@ -49,7 +50,7 @@ NAMES = (
 def test_a_header_is_read_or_refused(content: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(content)
-        pickle_damage(Path(file.name))
+        find_pickle_damage(Path(file.name))
         try:
             entries = read_header(Path(file.name))
         except HeaderError:

@@ -8,9 +8,11 @@ import pytest
 
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.hub.repository import HubRequest
-from shardwright_worker.prepare.prepare_stage import Layout, Prepared, prepare_repository
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.hub.hub_request import HubRequest
+from shardwright_worker.prepare.layout import Layout
+from shardwright_worker.prepare.prepare_repository import prepare_repository
+from shardwright_worker.prepare.prepared import Prepared
+from shardwright_worker.reporting.progress_output import ignore_progress
 from tools.testing.hub_repository import Repository
 from tools.testing.hub_server import HubServer
 
@@ -37,7 +39,7 @@ def prepare(
     hub: HubServer, root: Path, *, token: str = "", revision: str = "main", repo: str = "org/model"
 ) -> Prepared:
     request = HubRequest(repo, revision, hub.url, token=token)
-    return prepare_repository(request, layout(root), silent)
+    return prepare_repository(request, layout(root), ignore_progress)
 
 
 def failure(

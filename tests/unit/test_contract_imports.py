@@ -24,7 +24,7 @@ def loaded(statement: str) -> set[str]:
         "shardwright_worker.contract.naming, shardwright_worker.contract.failure, "
         "shardwright_worker.contract.progress_line",
         "import shardwright_worker.cli.main",
-        "import shardwright_worker.prepare.prepare_stage",
+        "import shardwright_worker.prepare.prepare_repository",
     ],
 )
 def test_importing_it_brings_nothing_heavy(statement: str) -> None:

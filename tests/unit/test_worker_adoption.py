@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.artifact.final_name import MOVING, Standing, standing_of
-from shardwright_worker.artifact.find import damage_of, finished_artifact
+from shardwright_worker.artifact.find import find_artifact, find_damage
+from shardwright_worker.artifact.target_state import MOVING_MANIFEST, TargetState, target_state
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import MANIFEST_LIMIT
@@ -43,33 +43,33 @@ def _split(wire: dict[str, Any], name: str, tensor: str) -> None:
 
 
 LIES: dict[str, tuple[Change, str]] = {
-    "no parts": (lambda wire: wire.update(parts=[]), "it names no part"),
+    "no parts": (lambda wire: wire.update(parts=[]), "it has no parts"),
     "a rank without parts": (lambda wire: wire["parts"].pop(), "rank 1 has no part, of 2 ranks"),
     "the first rank without parts": (lambda wire: wire["parts"].pop(0), "rank 0 has no part, of 2 ranks"),
     "a rank too many": (
         lambda wire: _second_part(wire, rank=2, ppRank=1, tpRank=0, file="model-rank-0-part-0.safetensors"),
         "rank 2 is not among the 2",
     ),
-    "ranks mixed up": (lambda wire: wire["parts"][1].update(tpRank=0), "is said to be of rank 1, tensor 0, stage 0"),
+    "ranks mixed up": (lambda wire: wire["parts"][1].update(tpRank=0), "is recorded as rank 1, tensor 0, stage 0"),
     "a part left out": (
         lambda wire: wire["parts"][1].update(part=1, file="model-rank-1-part-1.safetensors"),
         "the parts of rank 1 are not numbered from 0",
     ),
     "a part twice": (lambda wire: _second_part(wire), "is named twice"),
-    "another name": (lambda wire: wire["parts"][1].update(file="weights.safetensors"), "is not the name that"),
-    "a pattern that is none": (lambda wire: wire.update(filePattern="{part"), "is not the name that"),
+    "another name": (lambda wire: wire["parts"][1].update(file="weights.safetensors"), "is not the name of part"),
+    "a pattern that is none": (lambda wire: wire.update(filePattern="{part"), "is not the name of part"),
     "a pattern of a gigabyte": (
         lambda wire: wire.update(filePattern="{rank}-{part:>999999999}.safetensors"),
-        "is not the name that",
+        "is not the name of part",
     ),
     "a tensor twice": (
         lambda wire: _split(wire, "model-rank-1-part-1.safetensors", "lm_head"),
         "tensor lm_head is in two places of rank 1",
     ),
-    "an empty part": (lambda wire: wire["parts"][1].update(size=0), "is said to be empty"),
+    "an empty part": (lambda wire: wire["parts"][1].update(size=0), "is recorded as empty"),
     "no digest": (lambda wire: wire["parts"][1].update(sha256=""), f"{PART} has no SHA-256"),
     "no such level": (lambda wire: wire["verification"].update(level="Skipped"), "verification.level"),
-    "no configuration": (lambda wire: wire.update(metadata=[]), "it names no config.json"),
+    "no configuration": (lambda wire: wire.update(metadata=[]), "it has no config.json"),
     "the manifest in itself": (
         lambda wire: wire["metadata"].append({**wire["metadata"][0], "name": MANIFEST_NAME}),
         "shardwright.json is named twice",
@@ -106,11 +106,11 @@ LIES: dict[str, tuple[Change, str]] = {
 @pytest.mark.parametrize(("change", "words"), LIES.values(), ids=LIES.keys())
 def test_a_manifest_that_lies_is_not_adopted(tmp_path: Path, change: Change, words: str) -> None:
     write_artifact(tmp_path / KEY)
-    assert finished_artifact(tmp_path, KEY, tmp_path)
+    assert find_artifact(tmp_path, KEY, tmp_path)
     _rewrite(tmp_path / KEY, change)
-    assert finished_artifact(tmp_path, KEY, tmp_path) is None
-    assert words in damage_of(tmp_path / KEY, KEY)
-    assert standing_of(tmp_path / KEY, KEY) == Standing.DAMAGED
+    assert find_artifact(tmp_path, KEY, tmp_path) is None
+    assert words in find_damage(tmp_path / KEY, KEY)
+    assert target_state(tmp_path / KEY, KEY) == TargetState.DAMAGED
 
 
 def _zero(path: Path) -> None:
@@ -157,8 +157,8 @@ def test_files_that_are_not_what_the_manifest_says(
     write_artifact(tmp_path / KEY)
     monkeypatch.chdir(tmp_path / KEY)  # a socket's name must be short
     change(Path(name) if change == _socket else tmp_path / KEY / name)
-    assert finished_artifact(tmp_path, KEY, tmp_path) is None
-    assert damage_of(tmp_path / KEY, KEY)
+    assert find_artifact(tmp_path, KEY, tmp_path) is None
+    assert find_damage(tmp_path / KEY, KEY)
 
 
 def test_a_file_behind_a_linked_folder_is_not_in_the_artifact(tmp_path: Path) -> None:
@@ -169,23 +169,23 @@ def test_a_file_behind_a_linked_folder_is_not_in_the_artifact(tmp_path: Path) ->
     (tmp_path / "pooling").mkdir()
     (tmp_path / "pooling" / "config.json").write_bytes(content)
     (tmp_path / KEY / "1_Pooling").symlink_to(tmp_path / "pooling")
-    assert "1_Pooling/config.json is a link, or behind one" in damage_of(tmp_path / KEY, KEY)
+    assert "1_Pooling/config.json is a link, or behind one" in find_damage(tmp_path / KEY, KEY)
     (tmp_path / KEY / "1_Pooling").unlink()
     shutil.copytree(tmp_path / "pooling", tmp_path / KEY / "1_Pooling")
-    assert finished_artifact(tmp_path, KEY, tmp_path)
+    assert find_artifact(tmp_path, KEY, tmp_path)
 
 
 def test_weights_that_the_manifest_does_not_name_would_be_loaded(tmp_path: Path) -> None:
     write_artifact(tmp_path / KEY)
     shutil.copyfile(tmp_path / KEY / PART, tmp_path / KEY / "model-rank-1-part-1.safetensors")
-    assert "model-rank-1-part-1.safetensors is not in the manifest" in damage_of(tmp_path / KEY, KEY)
+    assert "model-rank-1-part-1.safetensors is not in the manifest" in find_damage(tmp_path / KEY, KEY)
 
 
 def test_a_manifest_without_end_is_not_read(tmp_path: Path) -> None:
     write_artifact(tmp_path / KEY)
     with (tmp_path / KEY / MANIFEST_NAME).open("r+b") as file:
         file.truncate(MANIFEST_LIMIT + 1)
-    assert f"has more than {MANIFEST_LIMIT} bytes" in damage_of(tmp_path / KEY, KEY)
+    assert f"has more than {MANIFEST_LIMIT} bytes" in find_damage(tmp_path / KEY, KEY)
 
 
 @pytest.mark.parametrize(
@@ -200,18 +200,18 @@ def test_a_manifest_without_end_is_not_read(tmp_path: Path) -> None:
 def test_artifacts_of_all_layouts_are_adopted(tmp_path: Path, settings: EngineSettings) -> None:
     key = write_artifact(tmp_path / "made", settings=settings).key
     (tmp_path / "made").rename(tmp_path / key)
-    assert finished_artifact(tmp_path, key, tmp_path)
+    assert find_artifact(tmp_path, key, tmp_path)
 
 
 def test_another_release_of_vllm_is_refused(tmp_path: Path) -> None:
     write_artifact(tmp_path / KEY)
-    assert finished_artifact(tmp_path, KEY, tmp_path, "0.32.0")
-    assert finished_artifact(tmp_path, KEY, tmp_path, "0.32.0+cpu")
+    assert find_artifact(tmp_path, KEY, tmp_path, "0.32.0")
+    assert find_artifact(tmp_path, KEY, tmp_path, "0.32.0+cpu")
     for version in ("0.33.0", "0.32.1", "0.32.0rc1"):
         with pytest.raises(WorkerFailure) as refused:
-            finished_artifact(tmp_path, KEY, tmp_path, version)
+            find_artifact(tmp_path, KEY, tmp_path, version)
         assert refused.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
-        assert f"was made with vLLM 0.32.0, and here is {version}" in refused.value.message
+        assert f"was made with vLLM 0.32.0, and {version} is installed here" in refused.value.message
         assert "digest" in refused.value.message
 
 
@@ -223,7 +223,7 @@ def test_without_an_image_the_release_of_vllm_is_in_the_key(tmp_path: Path) -> N
     assert artifact_key(*facts, "0.32.0+cpu") == keys[0]
     for key in keys:
         write_artifact(tmp_path / key, key=key, image="")
-    adopted = [finished_artifact(tmp_path, key, tmp_path) is not None for key in keys]
+    adopted = [find_artifact(tmp_path, key, tmp_path) is not None for key in keys]
     assert adopted == [True, False, True]  # the manifest says 0.32.0, or prepare did not know any
 
 
@@ -235,18 +235,18 @@ def test_the_default_pattern_has_the_key_of_none() -> None:
 
 def test_what_has_the_name_is_told_apart(tmp_path: Path) -> None:
     folder = tmp_path / KEY
-    assert standing_of(folder, KEY) == Standing.FREE
+    assert target_state(folder, KEY) == TargetState.FREE
     folder.mkdir()
-    assert standing_of(folder, KEY) == Standing.EMPTY
+    assert target_state(folder, KEY) == TargetState.EMPTY
     (folder / "notes").write_text("mine")
-    assert standing_of(folder, KEY) == Standing.STRANGE
+    assert target_state(folder, KEY) == TargetState.FOREIGN
     write_artifact(tmp_path / "made")
-    shutil.copyfile(tmp_path / "made" / MANIFEST_NAME, folder / MOVING)
-    assert standing_of(folder, KEY) == Standing.MOVING
-    (folder / MOVING).write_text("{")
-    assert standing_of(folder, KEY) == Standing.STRANGE
+    shutil.copyfile(tmp_path / "made" / MANIFEST_NAME, folder / MOVING_MANIFEST)
+    assert target_state(folder, KEY) == TargetState.MOVING
+    (folder / MOVING_MANIFEST).write_text("{")
+    assert target_state(folder, KEY) == TargetState.FOREIGN
     (folder / "notes").unlink()
-    assert standing_of(folder, KEY) == Standing.MOVING
+    assert target_state(folder, KEY) == TargetState.MOVING
     shutil.rmtree(folder)
     folder.write_text("a file")
-    assert standing_of(folder, KEY) == Standing.STRANGE
+    assert target_state(folder, KEY) == TargetState.FOREIGN

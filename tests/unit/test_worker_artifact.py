@@ -10,12 +10,12 @@ import pytest
 import xxhash
 
 from shardwright_worker.artifact.check import check_artifact
-from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.reporting.progress_output import ignore_progress
 from tools.testing.tiny_files import KEY, safetensors, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
@@ -33,7 +33,7 @@ def rights() -> dict[str, str]:
 
 def damage(folder: Path, deep: bool = False) -> str:
     with pytest.raises(WorkerFailure) as caught:
-        check_artifact(folder, deep, silent)
+        check_artifact(folder, deep, ignore_progress)
     assert caught.value.reason == Reason.ARTIFACT_DAMAGED
     return caught.value.message
 
@@ -41,7 +41,7 @@ def damage(folder: Path, deep: bool = False) -> str:
 def test_a_finished_artifact_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "models" / KEY
     manifest = write_artifact(folder)
-    report = finished_artifact(tmp_path / "models", KEY, tmp_path)
+    report = find_artifact(tmp_path / "models", KEY, tmp_path)
     assert report is not None
     assert report.path == f"models/{KEY}"
     assert report.manifest_digest == hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()
@@ -51,13 +51,13 @@ def test_a_finished_artifact_is_found(tmp_path: Path) -> None:
 
 def test_what_is_not_whole_is_not_found(tmp_path: Path) -> None:
     write_artifact(tmp_path / KEY)
-    assert finished_artifact(tmp_path, "f" * 16, tmp_path) is None
+    assert find_artifact(tmp_path, "f" * 16, tmp_path) is None
     (tmp_path / KEY / PART).write_bytes(b"short")
-    assert finished_artifact(tmp_path, KEY, tmp_path) is None
+    assert find_artifact(tmp_path, KEY, tmp_path) is None
     (tmp_path / KEY / PART).unlink()
-    assert finished_artifact(tmp_path, KEY, tmp_path) is None
+    assert find_artifact(tmp_path, KEY, tmp_path) is None
     write_artifact(tmp_path / KEY, key="f" * 16)
-    assert finished_artifact(tmp_path, KEY, tmp_path) is None
+    assert find_artifact(tmp_path, KEY, tmp_path) is None
 
 
 def test_a_whole_artifact_passes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_whole_artifact_passes(tmp_path: Path) -> None:
         (b"short", f"{PART} has 5 bytes instead of"),
         (safetensors({"model.embed": b"\1\1" * 32, "lm_head": b"\1\2" * 64}), f"{PART}: tensor lm_head is BF16 [64]"),
         (safetensors({"model.embex": b"\1\1" * 64, "lm_head": b"\1\2" * 32}), f"{PART} lacks tensor model.embed"),
-        (b"\0" * len(safetensors(RIGHT)), f"{PART} is no safetensors file but a run of zero bytes"),
+        (b"\0" * len(safetensors(RIGHT)), f"{PART} is not a safetensors file but a run of zero bytes"),
     ],
 )
 def test_sizes_and_headers_are_compared(tmp_path: Path, content: bytes | None, words: str) -> None:
@@ -91,7 +91,7 @@ def test_changed_bytes_are_found_by_a_deep_check_which_names_file_and_tensor(tmp
     content = bytearray((tmp_path / PART).read_bytes())
     content[-1] ^= 1
     (tmp_path / PART).write_bytes(content)
-    check_artifact(tmp_path, False, silent)
+    check_artifact(tmp_path, False, ignore_progress)
     assert f"{PART}: tensor lm_head has other bytes" in damage(tmp_path, deep=True)
 
 

@@ -16,7 +16,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.reporting.progress_output import ignore_progress
 from shardwright_worker.reporting.redaction import redact
 from shardwright_worker.source.file_digests import digest_files
 from shardwright_worker.source.listing import SourceFile, list_source
@@ -139,15 +139,15 @@ def test_digest_lists_that_are_no_files_state_nothing(tmp_path: Path) -> None:
     (folder / "x.sha256").symlink_to("/dev/zero")
     (folder / "y.sha256").symlink_to("/dev/tty")
     listing = list_source(folder, {})
-    assert check_shipped_digests(listing, digest_files(folder, listing.files, silent)) == 0
+    assert check_shipped_digests(listing, digest_files(folder, listing.files, ignore_progress)) == 0
 
 
 def test_a_file_that_became_a_pipe_cannot_hold_the_digest(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.json")
     with pytest.raises(WorkerFailure) as caught:
-        digest_files(tmp_path, [SourceFile("x.json", 5)], silent)
+        digest_files(tmp_path, [SourceFile("x.json", 5)], ignore_progress)
     assert caught.value.reason == Reason.SOURCE_CORRUPT
-    assert "x.json is no regular file but a named pipe" in caught.value.message
+    assert "x.json is not a regular file but a named pipe" in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ def test_a_file_that_became_a_pipe_cannot_hold_the_digest(tmp_path: Path) -> Non
         ("config.json", b"[" + b"[]," * 6_000_000 + b"[]]", "more than 16777216 bytes"),
         ("config.json", b'{"num_attention_heads": ' + b"9" * 5000 + b"}", "not a valid JSON file"),
         (INDEX, b'{"weight_map": {"a": "' + b"x" * 300 + b'.safetensors"}}', "outside the folder"),
-        (INDEX, b'{"weight_map": {"a": ' + b"[" * 100_000, "cannot be read"),
-        (INDEX, b'{"weight_map": {"' + b"a" * 5000 + b'": "x.safetensors"}}', "a tensor with 5000 characters"),
+        (INDEX, b'{"weight_map": {"a": ' + b"[" * 100_000, "a value is not valid"),
+        (INDEX, b'{"weight_map": {"' + b"a" * 5000 + b'": "x.safetensors"}}', "a tensor name of 5000 characters"),
         (FIRST, (9).to_bytes(8, "little") + b'{"\\ud800":', "is damaged"),
-        (FIRST, safetensors({"a" * 5000: b"12"}), "a tensor with 5000 characters"),
+        (FIRST, safetensors({"a" * 5000: b"12"}), "a tensor name of 5000 characters"),
     ],
 )
 def test_files_that_are_out_of_all_bounds(tmp_path: Path, name: str, content: bytes, words: str) -> None:

@@ -78,7 +78,7 @@ SEEN = [
     ("Group size (96) not supported by Marlin, supported group sizes are: [32, 64, 128]", QUANTIZATION),
     ("Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4 GPU has", INVALID),
     ("Pipeline parallelism is not supported for this model. Supported models implement the `SupportsPP`", INVALID),
-    ("Namespace size (4) is larger than the number of available GPUs (2)", DEVICE),
+    ("World size (4) is larger than the number of available GPUs (2)", DEVICE),
     ("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory", Reason.OUT_OF_MEMORY),
 ]  # fmt: skip
 
@@ -102,7 +102,7 @@ def test_what_torch_calls_an_error_of_the_ranks_is_one(kind: str) -> None:
 
 
 def test_no_words_are_found_across_sentences() -> None:
-    said = "The block size is 16. Flummi is not supported. Namespace size (4) is odd.\nIt is larger than the number of"
+    said = "The block size is 16. Flummi is not supported. World size (4) is odd.\nIt is larger than the number of"
     said += " available GPUs"
     assert classify(ValueError(said), Reason.UNEXPECTED_ERROR, SIDES).reason is Reason.UNEXPECTED_ERROR
 

@@ -16,7 +16,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.prepare.preflight import check_source
 from shardwright_worker.source.listing import Listing, list_source
-from shardwright_worker.source.selection import LARGEST_FILE, chosen, is_metadata
+from shardwright_worker.source.selection import LARGEST_FILE, is_metadata, select_downloads
 from tools.testing.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
 from tools.testing.unprivileged import run_unprivileged
 
@@ -158,7 +158,7 @@ def test_the_folders_of_modules_json_are_part_of_the_source_with_their_weights(t
     listing, _reason, message = look(write_files(tmp_path, files))
     assert message == ""
     assert names(listing) == {*files}
-    assert set(chosen(files, [], [], {})) == {*files}
+    assert set(select_downloads(files, [], [], {})) == {*files}
     assert is_metadata("2_Projection/model.safetensors", 10**9, ["1_Pooling", "2_Projection"])
     assert not is_metadata("2_Projection/model.safetensors", 10, [])
 
@@ -171,7 +171,7 @@ def test_the_folders_of_modules_json_are_part_of_the_source_with_their_weights(t
         ("2_Projection/model.safetensors", [DENSE], Reason.SOURCE_INCOMPLETE, "the projection's weights"),
         ("", [{**DENSE, "path": "../other"}], Reason.SOURCE_CORRUPT, "outside the folder"),
         ("", [{**DENSE, "path": "/etc"}], Reason.SOURCE_CORRUPT, "outside the folder"),
-        ("", [{**DENSE, "path": 7}], Reason.SOURCE_CORRUPT, "is not a text"),
+        ("", [{**DENSE, "path": 7}], Reason.SOURCE_CORRUPT, "is not a string"),
     ],
 )
 def test_modules_that_cannot_work(
@@ -222,7 +222,7 @@ def test_a_mistral_source_without_config_json(tmp_path: Path) -> None:
     asked = EngineSettings(extra_args={"config_format": "mistral"})
     assert check_source(list_source(folder, asked.extra_args), asked).weights == ["consolidated.safetensors"]
     (folder / "params.json").rename(folder / "config.json")
-    with pytest.raises(WorkerFailure, match="leave config_format out"):
+    with pytest.raises(WorkerFailure, match="remove config_format"):
         check_source(list_source(folder, asked.extra_args), asked)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.files.safetensors_header import HeaderError, looks_like, pickle_damage, read_header
+from shardwright_worker.files.file_signature import find_pickle_damage, identify_content
+from shardwright_worker.files.safetensors_header import HeaderError, read_header
 from tools.testing.tiny_files import safetensors
 
 GOOD = safetensors({"a": b"\1\2" * 4, "b": b"\3\4" * 2, "empty": b""})
@@ -57,7 +58,7 @@ def test_dtypes_of_less_than_a_byte_and_new_ones_are_taken(tmp_path: Path) -> No
         (b"GGUF" + b"\3\0\0\0" * 9, "a GGUF file"),
         (b"\xff" * 40, "not the length of a header"),
         (with_header([1], b""), "not a JSON object"),
-        (struct.pack("<Q", 4) + b"{{{{", "not JSON"),
+        (struct.pack("<Q", 4) + b"{{{{", "not a JSON object of tensors"),
         (with_header({"a": {"dtype": "F32"}}, b""), "entry of tensor a cannot be read"),
         (with_header({"a": entry("F32", [-1], 0, 4)}, b"1234"), "entry of tensor a cannot be read"),
         (with_header({"a": entry("F32", [2], 0, 4)}, b"1234"), "shape [2] has 4 bytes"),
@@ -83,14 +84,14 @@ def test_pytorch_files_are_looked_at_without_unpickling(tmp_path: Path) -> None:
         (b"\x80\x02}q\0.", ""),
         (packed.getvalue()[:-30], "truncated"),
         (b"<html>", "an HTML page"),
-        (b"hello", "starts like none"),
+        (b"hello", "unrecognized file signature"),
     ]:
         file.write_bytes(content)
-        assert words in pickle_damage(file)
-        assert bool(words) == bool(pickle_damage(file))
+        assert words in find_pickle_damage(file)
+        assert bool(words) == bool(find_pickle_damage(file))
 
 
 def test_ordinary_files_look_like_nothing_special(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(b'{"model_type": "llama"}')
-    assert looks_like(file) == ""
+    assert identify_content(file) == ""

@@ -12,10 +12,11 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.naming import SOURCES_FOLDER
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.hub.download import RECORD
-from shardwright_worker.hub.repository import HubRequest, quiet_client
-from shardwright_worker.prepare.prepare_stage import prepare_repository
-from shardwright_worker.source.selection import chosen
+from shardwright_worker.hub.download_record import RECORD
+from shardwright_worker.hub.hub_request import HubRequest
+from shardwright_worker.hub.repository import configure_client_logging
+from shardwright_worker.prepare.prepare_repository import prepare_repository
+from shardwright_worker.source.selection import select_downloads
 from tests.unit.hub_cases import OTHERS, failure, layout, prepare, repository
 from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import FIRST, SECOND, model_files, write_artifact
@@ -75,7 +76,7 @@ def test_another_commit_is_another_source(hub: HubServer, tmp_path: Path) -> Non
 def test_a_download_that_is_cut_in_the_middle_goes_on(
     hub: HubServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quiet_client()
+    configure_client_logging()
     hub.faults.cuts[f"{FIRST}"] = [100]
     prepared = prepare(hub, tmp_path)
     assert (prepared.folder / FIRST).read_bytes() == model_files()[FIRST]
@@ -119,12 +120,15 @@ def test_progress_ends_at_the_size_of_the_source(hub: HubServer, tmp_path: Path)
 def test_which_files_are_chosen() -> None:
     names = [*model_files(), *OTHERS, "tokenizer.model", "modeling_custom.py", "1_Pooling/config.json"]
     usual = {*model_files(), "README.md", "tokenizer.model", "modeling_custom.py", "1_Pooling/config.json"}
-    assert set(chosen(names, [], [], {})) == usual
-    assert set(chosen(names, [], ["*.md", "1_Pooling/"], {})) == usual - {"README.md", "1_Pooling/config.json"}
-    assert chosen(names, ["*.safetensors", "original/*"], ["*.pth"], {}) == [FIRST, SECOND]
+    assert set(select_downloads(names, [], [], {})) == usual
+    assert set(select_downloads(names, [], ["*.md", "1_Pooling/"], {})) == usual - {
+        "README.md",
+        "1_Pooling/config.json",
+    }
+    assert select_downloads(names, ["*.safetensors", "original/*"], ["*.pth"], {}) == [FIRST, SECOND]
     mistral = ["config.json", "params.json", "consolidated.safetensors", "model-1.safetensors"]
-    assert "consolidated.safetensors" not in chosen(mistral, [], [], {})
-    assert "model-1.safetensors" not in chosen(mistral, [], [], {"config_format": "mistral"})
+    assert "consolidated.safetensors" not in select_downloads(mistral, [], [], {})
+    assert "model-1.safetensors" not in select_downloads(mistral, [], [], {"config_format": "mistral"})
     pickles = ["a.bin", "b.safetensors", "c.pt"]
-    assert chosen(pickles, [], [], {}) == ["b.safetensors"]
-    assert chosen(pickles, [], [], {"load_format": "pt"}) == ["a.bin", "c.pt"]
+    assert select_downloads(pickles, [], [], {}) == ["b.safetensors"]
+    assert select_downloads(pickles, [], [], {"load_format": "pt"}) == ["a.bin", "c.pt"]

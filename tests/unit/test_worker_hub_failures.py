@@ -10,9 +10,9 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.hub.repository import HubRequest
-from shardwright_worker.prepare.prepare_stage import prepare_repository
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.hub.hub_request import HubRequest
+from shardwright_worker.prepare.prepare_repository import prepare_repository
+from shardwright_worker.reporting.progress_output import ignore_progress
 from tests.unit.hub_cases import failure, layout, prepare, repository
 from tools.testing.hub_handler import TOKEN
 from tools.testing.hub_server import HubServer
@@ -23,7 +23,9 @@ from tools.testing.unprivileged import run_unprivileged
 def test_small_files_come_first_and_can_end_it_before_the_weights(hub: HubServer, tmp_path: Path) -> None:
     repository(hub).files["config.json"] = json.dumps({**CONFIG, "num_attention_heads": 5}).encode()
     with pytest.raises(WorkerFailure) as caught:
-        prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path, tensor_parallel_size=2), silent)
+        prepare_repository(
+            HubRequest("org/model", "main", hub.url), layout(tmp_path, tensor_parallel_size=2), ignore_progress
+        )
     assert caught.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
     assert not hub.downloads(FIRST)
 
@@ -60,13 +62,13 @@ def test_tokens(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert failure(hub, tmp_path).reason == Reason.SOURCE_UNAUTHORIZED
     refused = failure(hub, tmp_path, token="hf_wrong")
     assert refused.reason == Reason.SOURCE_UNAUTHORIZED
-    assert "refused the token" in refused.message
+    assert "rejected the token" in refused.message
     assert prepare(hub, tmp_path, token=TOKEN).files
 
 
 def test_gated_repositories(hub: HubServer, tmp_path: Path) -> None:
     repository(hub).gated = True
-    for token, words in ((TOKEN, "has no access"), ("", "give a token")):
+    for token, words in ((TOKEN, "has no access"), ("", "provide a token")):
         failed = failure(hub, tmp_path, token=token)
         assert failed.reason == Reason.SOURCE_GATED
         assert words in failed.message
@@ -80,7 +82,7 @@ def test_a_hub_that_is_down_or_busy(hub: HubServer, tmp_path: Path) -> None:
         assert failed.reason == Reason.SOURCE_UNAVAILABLE
         assert f"status {status}" in failed.message
     with pytest.raises(WorkerFailure) as caught:
-        prepare_repository(HubRequest("org/model", "main", "http://127.0.0.1:9"), layout(tmp_path), silent)
+        prepare_repository(HubRequest("org/model", "main", "http://127.0.0.1:9"), layout(tmp_path), ignore_progress)
     assert caught.value.reason == Reason.SOURCE_UNAVAILABLE
 
 
@@ -88,7 +90,7 @@ def test_names_that_leave_the_folder_are_refused(hub: HubServer, tmp_path: Path)
     repository(hub).files["../../evil.json"] = b"{}"
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.SOURCE_CORRUPT
-    assert "leaves its folder" in failed.message
+    assert "is outside its folder" in failed.message
 
 
 def test_too_little_room_is_known_before_anything_comes(
@@ -112,7 +114,7 @@ def test_a_wider_dtype_needs_more_room_and_that_is_known_before_the_weights_come
     real = os.statvfs(tmp_path)
     monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result((1, 1, enough, enough, enough, *real[5:])))
     with pytest.raises(WorkerFailure) as caught:
-        prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path, dtype="float32"), silent)
+        prepare_repository(HubRequest("org/model", "main", hub.url), layout(tmp_path, dtype="float32"), ignore_progress)
     assert caught.value.reason == Reason.INSUFFICIENT_SPACE
     assert "the source and its shards need" in caught.value.message
     assert hub.downloads("config.json")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.hub.rate_limits import LONGEST, retry_after
-from shardwright_worker.reporting.termination import report_of_failure
+from shardwright_worker.hub.retry_after import MAX_WAIT, retry_after_seconds
+from shardwright_worker.reporting.final_report import failure_report
 from tests.unit.hub_cases import failure, prepare, repository
 from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import FIRST, SECOND, model_files
@@ -55,7 +55,7 @@ def test_what_is_found_nowhere_is_named(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.omits = {"sha", "head"}
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.REVISION_NOT_FOUND
-    assert "its answer has no sha" in failed.message
+    assert "its response has no sha" in failed.message
     assert prepare(hub, tmp_path, revision=repository(hub).commit).source.revision == repository(hub).commit
     hub.faults.omits = {"siblings", "tree"}
     failed = failure(hub, tmp_path)
@@ -114,7 +114,7 @@ def test_a_name_that_moves_is_no_commit_unless_contents_are_stated(
     hub.faults.omits = omits
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.REVISION_NOT_FOUND
-    assert "'latest-snapshot', which is no commit" in failed.message
+    assert "'latest-snapshot', which is not a commit" in failed.message
     commit = repository(hub).commit
     assert prepare(hub, tmp_path, revision=commit).source.revision == commit
 
@@ -126,7 +126,7 @@ def test_a_size_that_cannot_be_is_asked_for_again(hub: HubServer, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("size", "words"), [(10, "is larger than the 10 bytes that the hub states"), (5000, "ended early")]
+    ("size", "words"), [(10, "is larger than the 10 bytes that the Hub states"), (5000, "ended early")]
 )
 def test_a_size_that_is_not_so_ends_it_with_words(hub: HubServer, tmp_path: Path, size: int, words: str) -> None:
     hub.faults.sizes[SECOND] = size
@@ -143,8 +143,8 @@ def test_a_long_wait_is_left_to_the_next_attempt_and_said(hub: HubServer, tmp_pa
         failed = failure(hub, tmp_path / place.strip("/|"))
         assert time.monotonic() - started < 20
         assert failed.reason == Reason.SOURCE_UNAVAILABLE
-        assert "asks to be left alone for 300 seconds, until 20" in failed.message
-        assert report_of_failure("Prepare", failed, set()).retry_after_seconds == 300
+        assert "with Retry-After 300 seconds, until 20" in failed.message
+        assert failure_report("Prepare", failed, set()).retry_after_seconds == 300
 
 
 def test_a_short_wait_is_waited_for(hub: HubServer, tmp_path: Path) -> None:
@@ -155,18 +155,18 @@ def test_a_short_wait_is_waited_for(hub: HubServer, tmp_path: Path) -> None:
 
 
 def test_what_the_header_may_say() -> None:
-    assert retry_after({"retry-after": "120"}) == 120
-    assert retry_after({"Retry-After": "1.5"}) == 1.5
-    in_a_minute = retry_after({"Retry-After": email.utils.formatdate(time.time() + 60, usegmt=True)})
+    assert retry_after_seconds({"retry-after": "120"}) == 120
+    assert retry_after_seconds({"Retry-After": "1.5"}) == 1.5
+    in_a_minute = retry_after_seconds({"Retry-After": email.utils.formatdate(time.time() + 60, usegmt=True)})
     assert in_a_minute is not None
     assert 55 < in_a_minute <= 60
-    assert retry_after({"Retry-After": email.utils.formatdate(time.time() - DAY, usegmt=True)}) == 0
-    assert retry_after({"RateLimit": '"api";r=0;t=55'}) == 55
-    assert retry_after({"RateLimit": '"api";r=3;t=55'}) is None
+    assert retry_after_seconds({"Retry-After": email.utils.formatdate(time.time() - DAY, usegmt=True)}) == 0
+    assert retry_after_seconds({"RateLimit": '"api";r=0;t=55'}) == 55
+    assert retry_after_seconds({"RateLimit": '"api";r=3;t=55'}) is None
     for absurd in ("9" * 300, "9" * 400, "1" + "0" * 12, email.utils.formatdate(time.time() + 1000 * DAY, usegmt=True)):
-        assert retry_after({"Retry-After": absurd}) == LONGEST
+        assert retry_after_seconds({"Retry-After": absurd}) == MAX_WAIT
     for nothing in ("", "soon", "-1", "nan", "inf", "1e9", "Wed, 99 Foo 2015 77:28:00 GMT"):
-        assert retry_after({"Retry-After": nothing}) is None
+        assert retry_after_seconds({"Retry-After": nothing}) is None
 
 
 def test_a_bit_that_flipped_in_a_cached_source_is_not_taken(hub: HubServer, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_links_that_somebody_planted_are_not_written_through(hub: HubServer, tmp
     (partial / "1_Pooling").symlink_to(mine)
     failed = failure(hub, tmp_path)
     assert failed.reason == Reason.VOLUME_NOT_WRITABLE
-    assert "1_Pooling is a link" in failed.message
+    assert "1_Pooling is a symbolic link" in failed.message
     assert (mine / "config.json").read_text() == "mine"
     (partial / "1_Pooling").unlink()
     folder = prepare(hub, tmp_path).folder

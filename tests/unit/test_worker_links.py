@@ -11,7 +11,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report, read_report
-from shardwright_worker.files.volume_paths import plain_path, remove_tree
+from shardwright_worker.files.nofollow import normalize_path, remove_tree
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
 from tests.unit.hub_cases import failure, prepare
@@ -62,7 +62,7 @@ def test_an_output_folder_behind_a_link_is_refused(
     before = contents(target)
     report = _prepare(capsys, volume, f"{volume}/team/model", "--history-limit", "1")
     assert report.reason == Reason.VOLUME_NOT_WRITABLE
-    assert f"{volume / link} is a link" in report.message
+    assert f"{volume / link} is a symbolic link" in report.message
     with pytest.raises(WorkerFailure) as refused:
         _publish(volume / "team/model", volume)
     assert refused.value.reason == Reason.VOLUME_NOT_WRITABLE
@@ -80,7 +80,7 @@ def test_an_artifact_that_is_a_link_is_neither_adopted_nor_replaced_nor_pruned(
     before = contents(outside)
     report = _prepare(capsys, volume, str(volume))
     assert report.reason == Reason.ARTIFACT_DAMAGED
-    assert "is a link, and links are not followed" in report.message
+    assert "is a symbolic link, and links are not followed" in report.message
     with pytest.raises(WorkerFailure) as refused:
         _publish(volume, volume)
     assert refused.value.reason == Reason.ARTIFACT_DAMAGED
@@ -114,7 +114,7 @@ def test_other_spellings_of_a_folder_are_that_folder(
     assert made.succeeded
     assert (volume / "a" / "b").is_dir()
     assert [path.name for path in volume.iterdir()] == ["a"]
-    assert plain_path("//a/./b/../c//") == Path("/a/c")
+    assert normalize_path("//a/./b/../c//") == Path("/a/c")
 
 
 @pytest.mark.parametrize("name", [".sources", ".sources/{digest}", ".sources/{digest}.partial"])
@@ -127,7 +127,7 @@ def test_a_source_is_not_fetched_through_a_link(hub: HubServer, tmp_path: Path, 
     link.symlink_to(outside)
     refused = failure(hub, tmp_path)
     assert refused.reason == Reason.VOLUME_NOT_WRITABLE
-    assert f"{link} is a link" in refused.message
+    assert f"{link} is a symbolic link" in refused.message
     assert list(outside.iterdir()) == []
 
 

@@ -29,16 +29,16 @@ SECONDS = 3.0  # reading all that is packed here takes many times as long
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (model_files(), f"{INDEX} brings the names"),
-        ({**BARE, FIRST: safetensors(dict.fromkeys(("a", "b", "c"), b"12"))}, f"{FIRST} brings the names"),
+        (model_files(), f"{INDEX} brings the tensor names"),
+        ({**BARE, FIRST: safetensors(dict.fromkeys(("a", "b", "c"), b"12"))}, f"{FIRST} brings the tensor names"),
         ({**BARE, FIRST: safetensors({"a": b"12", "b": b"12"}), SECOND: safetensors({"c": b"12"})}, f"{SECOND} brings"),
-        ({**BARE, "1.bin": archive("a", "b"), "2.bin": archive("c")}, "2.bin brings the names"),
+        ({**BARE, "1.bin": archive("a", "b"), "2.bin": archive("c")}, "2.bin brings the tensor names"),
     ],
 )
 def test_names_of_tensors_that_together_need_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes], words: str
 ) -> None:
-    monkeypatch.setattr(tensor_names, "MOST", 120)  # of which each takes fifty and its letters
+    monkeypatch.setattr(tensor_names, "MAX_TOTAL_BYTES", 120)  # of which each takes fifty and its letters
     failure = refusal(tmp_path, files)
     assert failure.reason == Reason.SOURCE_CORRUPT
     assert words in failure.message
@@ -82,7 +82,7 @@ def peak_of_reading(folder: Path) -> int:
 
 
 def test_all_pickles_together_are_read_in_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickle_names, "_MOST", 1000, raising=False)
+    monkeypatch.setattr(pickle_names, "_MAX_OPCODES", 1000)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("x/data.pkl", b"\x80\x02" + b"N0" * 2 * 1024**2 + b".")

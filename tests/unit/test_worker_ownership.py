@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.files import ownership
-from shardwright_worker.files.ownership import Answer, Ownership
+from shardwright_worker.files import lock_file
+from shardwright_worker.files.lock_file import LockFile
+from shardwright_worker.files.lock_state import LockState
 
-DEAD = '{"token": "dead", "boot": "another", "space": "pid:[1]", "pid": 1, "started": "1"}'
+DEAD = '{"token": "dead", "boot_id": "another", "pid_namespace": "pid:[1]", "pid": 1, "start_time": "1"}'
 
 
 @pytest.fixture
@@ -53,48 +54,48 @@ def test_who_comes_second_to_a_dead_owners_file_leaves_it_to_the_first(
 ) -> None:
     leave_dead(path)
     without_locks(monkeypatch)
-    first, second = Ownership(path), Ownership(path)
-    answers: list[Answer] = []
+    first, second = LockFile(path), LockFile(path)
+    answers: list[LockState] = []
     in_between(monkeypatch, os, "rename", lambda: answers.append(first.acquire()))
-    assert second.acquire() == Answer.THEIRS
-    assert answers == [Answer.OURS]
+    assert second.acquire() == LockState.HELD
+    assert answers == [LockState.ACQUIRED]
     first.release()
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_file_that_was_removed_while_it_was_opened_is_nobodys(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, next_one, late = Ownership(path), Ownership(path), Ownership(path)
-    assert before.acquire() == Answer.OURS
-    answers: list[Answer] = []
+    before, next_one, late = LockFile(path), LockFile(path), LockFile(path)
+    assert before.acquire() == LockState.ACQUIRED
+    answers: list[LockState] = []
 
     def change() -> None:
         before.release()
         answers.append(next_one.acquire())
 
     in_between(monkeypatch, fcntl, "flock", change)
-    assert late.acquire() == Answer.THEIRS
-    assert answers == [Answer.OURS]
+    assert late.acquire() == LockState.HELD
+    assert answers == [LockState.ACQUIRED]
     next_one.release()
-    assert late.acquire() == Answer.OURS
+    assert late.acquire() == LockState.ACQUIRED
     late.release()
 
 
 def test_who_was_taken_for_dead_does_not_remove_the_next_ones_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    silent, following = Ownership(path), Ownership(path)
-    assert silent.acquire() == Answer.OURS
+    silent, following = LockFile(path), LockFile(path)
+    assert silent.acquire() == LockState.ACQUIRED
     path.unlink()
-    assert following.acquire() == Answer.OURS
+    assert following.acquire() == LockState.ACQUIRED
     silent.release()
     without_locks(monkeypatch)
-    assert Ownership(path).acquire() == Answer.THEIRS
+    assert LockFile(path).acquire() == LockState.HELD
     following.release()
     assert not path.exists()
 
 
 def test_an_owner_gives_signs_of_life_until_it_ends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ownership, "PERIOD", 0.01)
-    owner = Ownership(path)
-    assert owner.acquire() == Answer.OURS
+    monkeypatch.setattr(lock_file, "HEARTBEAT_PERIOD", 0.01)
+    owner = LockFile(path)
+    assert owner.acquire() == LockState.ACQUIRED
     os.utime(path, (0, 0))
     deadline = time.monotonic() + 30
     while path.stat().st_mtime == 0:

@@ -14,15 +14,21 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME, artifact_key
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.prepare_stage import Known, Layout, Prepared, mount_point, prepare_folder
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.files.folders import mount_point
+from shardwright_worker.prepare.layout import Layout
+from shardwright_worker.prepare.prepare_folder import prepare_folder
+from shardwright_worker.prepare.prepared import Prepared
+from shardwright_worker.reporting.progress_output import ignore_progress
 from shardwright_worker.source.listing import list_source
+from shardwright_worker.source.source_digest import KnownSource
 from shardwright_worker.source.source_fingerprint import fingerprint
 from tools.testing.tiny_files import FIRST, model_files, write_artifact, write_files
 
 
 def prepare(root: Path, layout: Layout | None = None) -> Prepared:
-    return prepare_folder(root / "model", layout or Layout(EngineSettings(), root / "out", root / "out"), silent)
+    return prepare_folder(
+        root / "model", layout or Layout(EngineSettings(), root / "out", root / "out"), ignore_progress
+    )
 
 
 def full(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -91,7 +97,7 @@ def test_a_manifest_that_cannot_be_read_is_no_artifact(tmp_path: Path) -> None:
     assert prepare(tmp_path).artifact is None
 
 
-def digested(root: Path, known: Known) -> tuple[Prepared, int]:
+def digested(root: Path, known: KnownSource) -> tuple[Prepared, int]:
     """What prepare found, and how many bytes it has read for it."""
     seen: list[Progress] = []
     prepared = prepare_folder(root / "model", Layout(EngineSettings(), root / "out", root / "out"), seen.append, known)
@@ -100,9 +106,9 @@ def digested(root: Path, known: Known) -> tuple[Prepared, int]:
 
 def test_a_source_that_nobody_touched_is_not_read_again(tmp_path: Path) -> None:
     write_files(tmp_path / "model", model_files())
-    first, read = digested(tmp_path, Known())
+    first, read = digested(tmp_path, KnownSource())
     assert read == first.source.bytes
-    known = Known(first.source.digest, first.source.fingerprint)
+    known = KnownSource(first.source.digest, first.source.fingerprint)
     again, read = digested(tmp_path, known)
     assert read == 0
     assert (again.key, again.source) == (first.key, first.source)
@@ -114,7 +120,7 @@ def test_a_source_that_nobody_touched_is_not_read_again(tmp_path: Path) -> None:
     assert read == first.source.bytes
     assert changed.key != first.key
     assert changed.source.fingerprint != first.source.fingerprint
-    assert digested(tmp_path, Known("", first.source.fingerprint))[1] == first.source.bytes
+    assert digested(tmp_path, KnownSource("", first.source.fingerprint))[1] == first.source.bytes
 
 
 def test_the_fingerprint_is_over_what_counts(tmp_path: Path) -> None:

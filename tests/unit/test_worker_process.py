@@ -94,7 +94,7 @@ def test_told_to_stop_it_stops_and_says_so(hub: HubServer, tmp_path: Path) -> No
 
 def test_a_stage_that_does_not_let_itself_be_stopped_is_left(tmp_path: Path) -> None:
     code = f"""
-import sys, time, shardwright_worker.reporting.termination as ending, shardwright_worker.artifact.check as check
+import sys, time, shardwright_worker.reporting.shutdown as ending, shardwright_worker.artifact.check as check
 from shardwright_worker.cli.main import main
 ending.GRACE = 0.2
 def stubborn(*_):

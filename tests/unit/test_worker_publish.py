@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.artifact.find import finished_artifact, read_manifest
+from shardwright_worker.artifact.find import find_artifact
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.files.volume_errors import volume_errors
-from shardwright_worker.publish.publish import move_into, publish
+from shardwright_worker.publish.publish import publish
+from shardwright_worker.publish.publish_without_rename import move_files_into
 from shardwright_worker.publish.staging import Staging
 from tools.testing.tiny_files import KEY, write_artifact
 
@@ -64,16 +66,16 @@ def test_where_folders_cannot_be_renamed_it_goes_on_where_a_dead_one_stopped(tmp
     write_artifact(source)
     target.mkdir()
     (target / PART).write_bytes(b"half")
-    assert finished_artifact(tmp_path, KEY, tmp_path) is None
-    move_into(target, source)
-    assert finished_artifact(tmp_path, KEY, tmp_path) is not None
+    assert find_artifact(tmp_path, KEY, tmp_path) is None
+    move_files_into(target, source)
+    assert find_artifact(tmp_path, KEY, tmp_path) is not None
     assert not list(source.iterdir())
 
 
 def test_a_move_that_is_late_changes_nothing(tmp_path: Path) -> None:
     write_artifact(tmp_path / KEY, created_at="2026-01-01T00:00:00Z")
     write_artifact(tmp_path / "staged", created_at="2026-02-02T00:00:00Z")
-    move_into(tmp_path / KEY, tmp_path / "staged")
+    move_files_into(tmp_path / KEY, tmp_path / "staged")
     assert read_manifest(tmp_path / KEY).created_at == "2026-01-01T00:00:00Z"
 
 
@@ -96,7 +98,7 @@ def test_dead_attempts_are_cleared_and_living_ones_and_strangers_stay(tmp_path: 
 def test_an_attempt_that_lives_is_not_taken_over(tmp_path: Path) -> None:
     with Staging(tmp_path, KEY, "1"), pytest.raises(WorkerFailure) as refused, Staging(tmp_path, KEY, "1"):
         pass
-    assert "give this one another --attempt" in refused.value.message
+    assert "set another --attempt" in refused.value.message
 
 
 def test_attempts_without_a_name_get_along(tmp_path: Path) -> None:

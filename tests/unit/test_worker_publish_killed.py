@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.publish.publish import move_into, publish
+from shardwright_worker.publish.publish import publish
+from shardwright_worker.publish.publish_without_rename import move_files_into
 from shardwright_worker.publish.staging import Staging
 from tools.testing.tiny_files import KEY, write_artifact
 
@@ -27,7 +28,7 @@ def _publish(output: Path) -> None:
 
 def _move(output: Path) -> None:
     write_artifact(output / "staged")
-    move_into(output / KEY, output / "staged")
+    move_files_into(output / KEY, output / "staged")
 
 
 def _is_killed_before(step: int, work: Callable[[], None]) -> bool:
@@ -58,9 +59,9 @@ def _kill_everywhere(folder: Path, work: Callable[[Path], None]) -> int:
         output.mkdir(parents=True)
         killed = _is_killed_before(step, lambda output=output: work(output))  # type: ignore[misc]
         if (output / KEY / MANIFEST_NAME).exists():
-            assert finished_artifact(output, KEY, output), f"half an artifact after a kill before step {step}"
+            assert find_artifact(output, KEY, output), f"half an artifact after a kill before step {step}"
         work(output)
-        assert finished_artifact(output, KEY, output)
+        assert find_artifact(output, KEY, output)
         assert not (output / ".staging").exists()
         shutil.rmtree(output)
         step += 1

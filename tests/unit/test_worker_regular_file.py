@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.files.regular_file import NotRegular, open_regular, read_regular
+from shardwright_worker.files.regular_file import NotRegularFileError, open_regular, read_regular
 
 
 def pipe(path: Path) -> None:
@@ -42,7 +42,7 @@ def link(target: str) -> Callable[[Path], None]:
 )
 def test_what_is_no_regular_file_is_said(tmp_path: Path, make: Callable[[Path], None], words: str) -> None:
     make(tmp_path / "x")
-    with pytest.raises(NotRegular) as caught:
+    with pytest.raises(NotRegularFileError) as caught:
         open_regular(tmp_path / "x")
     assert words in str(caught.value)
 
@@ -51,7 +51,7 @@ def test_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes
     with socket.socket(socket.AF_UNIX) as opened:
         opened.bind("x")
-        with pytest.raises(NotRegular, match="a socket"):
+        with pytest.raises(NotRegularFileError, match="a socket"):
             open_regular(tmp_path / "x")
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.disk_space import check_space, make_folders, nearest_folder, probe_writing
+from shardwright_worker.files.folders import make_folders, nearest_folder
+from shardwright_worker.files.volume_probe import probe_volume
+from shardwright_worker.prepare.disk_space import check_space
 from shardwright_worker.publish.staging import Staging
 from tools.testing.unprivileged import run_unprivileged
 
@@ -19,7 +21,7 @@ from tools.testing.unprivileged import run_unprivileged
 def test_a_probe_leaves_nothing_but_open_folders(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        probe_writing(tmp_path / "models" / "llama")
+        probe_volume(tmp_path / "models" / "llama")
     finally:
         os.umask(before)
     staging = tmp_path / "models" / "llama" / ".staging"
@@ -39,7 +41,7 @@ def test_a_volume_that_belongs_to_somebody_else(open_folder: Path) -> None:
 
     def probe() -> tuple[str, str]:
         with pytest.raises(WorkerFailure) as caught:
-            probe_writing(open_folder / "models")
+            probe_volume(open_folder / "models")
         return caught.value.reason, caught.value.message
 
     reason, message = run_unprivileged(probe)
@@ -73,7 +75,7 @@ def test_workers_that_remove_the_empty_folder_stop_nobody(tmp_path: Path) -> Non
         os._exit(0)
     try:
         for _ in range(100):
-            probe_writing(tmp_path)
+            probe_volume(tmp_path)
             with Staging(tmp_path, "0123456789abcdef", "") as mine:
                 assert mine.path.is_dir()
     finally:

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.decide.report_status import serving_of
-from shardwright_worker.artifact.describe import show_artifact
-from shardwright_worker.artifact.find import read_manifest
+from shardwright_worker.artifact.inspect_table import print_artifact
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
@@ -72,7 +72,7 @@ def test_servers_that_may(tmp_path: Path, engine: dict[str, object], vllm: str, 
 def test_an_artifact_is_shown(tmp_path: Path) -> None:
     write_artifact(tmp_path, settings=MADE)
     stream = io.StringIO()
-    show_artifact(read_manifest(tmp_path), Console(file=stream, width=200))
+    print_artifact(read_manifest(tmp_path), Console(file=stream, width=200))
     shown = stream.getvalue()
     for words in (
         "org/model",
@@ -407,7 +407,7 @@ def test_a_crafted_artifact_is_shown_without_what_a_terminal_would_obey(tmp_path
         text = text.replace(spot, evil)
     (tmp_path / "shardwright.json").write_text(text)
     stream = io.StringIO()
-    show_artifact(read_manifest(tmp_path), Console(file=stream, width=300))
+    print_artifact(read_manifest(tmp_path), Console(file=stream, width=300))
     shown = stream.getvalue()
     assert "[/nope][bold]�[2J" in shown
     assert not {"\x1b", "\x9b", "\u202e"} & {*shown}

@@ -11,14 +11,14 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.preflight import Checked, check_source
+from shardwright_worker.prepare.preflight import Preflight, check_source
 from shardwright_worker.source.listing import list_source
 from tools.testing.tiny_files import CONFIG, model_files, write_files
 
 Files = dict[str, bytes]
 
 
-def check(folder: Path, files: Files, engine: EngineSettings | None = None) -> Checked:
+def check(folder: Path, files: Files, engine: EngineSettings | None = None) -> Preflight:
     engine = engine or EngineSettings()
     return check_source(list_source(write_files(folder, files), engine.extra_args), engine)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardwright_worker.files.sizes import human_size, read_size
+from shardwright_worker.files.sizes import format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,15 @@ from shardwright_worker.files.sizes import human_size, read_size
     ],
 )
 def test_sizes_are_read(text: str, size: int) -> None:
-    assert read_size(text) == size
+    assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "-5", "0", "5Pi", "5 5", "1e9", "5i"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size"):
-        read_size(text)
+        parse_size(text)
 
 
 def test_sizes_are_shown() -> None:
-    shown = [human_size(size) for size in (0, 999, 2048, 5 * 2**30, 3 * 2**40)]
+    shown = [format_size(size) for size in (0, 999, 2048, 5 * 2**30, 3 * 2**40)]
     assert shown == ["0 B", "999 B", "2.0 KiB", "5.0 GiB", "3.0 TiB"]

@@ -13,7 +13,7 @@ import pytest
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.preflight import Checked, check_source
+from shardwright_worker.prepare.preflight import Preflight, check_source
 from shardwright_worker.source import listing as listing_module
 from shardwright_worker.source.listing import Listing, list_source
 from tools.testing.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors, write_artifact, write_files
@@ -22,7 +22,7 @@ from tools.testing.unprivileged import run_unprivileged
 Files = dict[str, bytes]
 
 
-def check(folder: Path, files: Files, engine: EngineSettings | None = None) -> Checked:
+def check(folder: Path, files: Files, engine: EngineSettings | None = None) -> Preflight:
     engine = engine or EngineSettings()
     return check_source(list_source(write_files(folder, files), engine.extra_args), engine)
 
@@ -83,7 +83,7 @@ def test_a_whole_model_passes(tmp_path: Path) -> None:
         (remap("x", "../../etc/passwd"), Reason.SOURCE_CORRUPT, "outside the folder"),
         (put(INDEX, b"{}"), Reason.SOURCE_CORRUPT, "no weight_map"),
         (put(FIRST, model_files()[FIRST][:-1]), Reason.SOURCE_CORRUPT, f"{FIRST} is truncated"),
-        (put(FIRST, b"<!doctype html>"), Reason.SOURCE_CORRUPT, f"{FIRST} is no safetensors file but an HTML page"),
+        (put(FIRST, b"<!doctype html>"), Reason.SOURCE_CORRUPT, f"{FIRST} is not a safetensors file but an HTML page"),
         (put(FIRST, LFS), Reason.SOURCE_CORRUPT, "git lfs pull"),
         (put("config.json", b'{"a": '), Reason.SOURCE_CORRUPT, "config.json is not a valid JSON file"),
         (put("config.json", b"[]"), Reason.SOURCE_CORRUPT, "config.json is not a JSON object"),
@@ -92,8 +92,8 @@ def test_a_whole_model_passes(tmp_path: Path) -> None:
         (put("config.json", LFS), Reason.SOURCE_CORRUPT, "Git LFS pointer"),
         (put("generation_config.json", b""), Reason.SOURCE_CORRUPT, "generation_config.json"),
         (put("1_Pooling/config.json", b"{"), Reason.SOURCE_CORRUPT, "1_Pooling/config.json"),
-        (put("tokenizer.json", b"{}"), Reason.SOURCE_CORRUPT, "tokenizer.json is no tokenizer"),
-        (put("tokenizer.model", LFS), Reason.SOURCE_CORRUPT, "tokenizer.model is no tokenizer but"),
+        (put("tokenizer.json", b"{}"), Reason.SOURCE_CORRUPT, "tokenizer.json is not a tokenizer"),
+        (put("tokenizer.model", LFS), Reason.SOURCE_CORRUPT, "tokenizer.model is not a tokenizer but"),
         (without("config.json"), Reason.SOURCE_INCOMPLETE, "has no config.json"),
         (only(), Reason.SOURCE_INCOMPLETE, "the folder is empty"),
         (only(config__json=b"{}"), Reason.SOURCE_INCOMPLETE, "has no weights"),
@@ -184,7 +184,8 @@ def test_artifacts_below_their_source_do_not_count(tmp_path: Path) -> None:
 
 
 def test_files_that_are_none_and_names_that_are_no_text(tmp_path: Path) -> None:
-    for name, words in (("generation_config.json", "is no regular file"), (os.fsdecode(b"\xff.json"), "is not UTF-8")):
+    cases = {"generation_config.json": "is not a regular file", os.fsdecode(b"\xff.json"): "is not UTF-8"}
+    for name, words in cases.items():
         folder = write_files(tmp_path / words, model_files())
         os.mkfifo(folder / name)
         with pytest.raises(WorkerFailure) as caught:

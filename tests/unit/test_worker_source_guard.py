@@ -12,7 +12,7 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.reporting.progress_output import ignore_progress
 from shardwright_worker.shard import source_guard
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.shard.shard_stage import shard
@@ -33,7 +33,7 @@ def source(tmp_path: Path) -> Path:
 def request(source: Path, **known: object) -> ShardRequest:
     """As the operator asks after prepare has looked."""
     listing = list_source(source, {})
-    files = digest_files(source, listing.files, silent)
+    files = digest_files(source, listing.files, ignore_progress)
     values: dict[str, object] = {"source_digest": source_digest(files), "source_fingerprint": fingerprint(listing)}
     output = source.parent / "output"
     output.mkdir(exist_ok=True)
@@ -98,33 +98,33 @@ def test_a_source_that_was_only_touched_is_read_again_and_taken(source: Path) ->
 def test_without_a_fingerprint_everything_is_read(source: Path) -> None:
     assert set(_stages(request(source, source_fingerprint=""))) == {Stage.DIGESTING}
     wrong = request(source, source_fingerprint="", source_digest="f" * 64)
-    assert _refused(lambda: SourceGuard(wrong, silent)).reason is Reason.SOURCE_CHANGED
+    assert _refused(lambda: SourceGuard(wrong, ignore_progress)).reason is Reason.SOURCE_CHANGED
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("hub", [False, True], ids=["folder", "hub"])
 def test_a_source_that_changed_since_it_was_looked_at(source: Path, change: Change, hub: bool) -> None:
-    files = tuple(digest_files(source, list_source(source, {}).files, silent))
+    files = tuple(digest_files(source, list_source(source, {}).files, ignore_progress))
     wanted = request(source, source_digest="a" * 64, source_files=files) if hub else request(source)
     if hub:
         _stages(wanted)  # a hub's digest is over other things than the folder's; its record is what counts
     change(source)
-    failure = _refused(lambda: shard(wanted, silent))
+    failure = _refused(lambda: shard(wanted, ignore_progress))
     assert failure.reason in (Reason.SOURCE_CHANGED, Reason.SOURCE_INCOMPLETE), failure.message
     assert list(wanted.output.iterdir()) == []
 
 
 def test_what_changed_of_a_hubs_source_is_named(source: Path) -> None:
-    files = tuple(digest_files(source, list_source(source, {}).files, silent))
+    files = tuple(digest_files(source, list_source(source, {}).files, ignore_progress))
     wanted = request(source, source_digest="a" * 64, source_files=files)
     _flip(source)
-    failure = _refused(lambda: SourceGuard(wanted, silent))
+    failure = _refused(lambda: SourceGuard(wanted, ignore_progress))
     assert (failure.reason, SECOND in failure.message) == (Reason.SOURCE_CHANGED, True)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_source_that_changes_while_it_is_used(source: Path, change: Change) -> None:
-    guard = SourceGuard(request(source), silent)
+    guard = SourceGuard(request(source), ignore_progress)
     guard.check("while nothing happened")
     change(source)
     failure = _refused(lambda: guard.check("while it was loaded"))
@@ -137,7 +137,7 @@ def test_a_source_that_changes_while_it_is_used(source: Path, change: Change) ->
 
 def test_a_failure_of_a_load_stays_what_it_is_if_nothing_changed(source: Path) -> None:
     failure = WorkerFailure(Reason.SOURCE_INCOMPLETE, "no norm")
-    assert SourceGuard(request(source), silent).blame(failure) is failure
+    assert SourceGuard(request(source), ignore_progress).blame(failure) is failure
 
 
 def test_a_source_that_changes_while_it_is_read_again(source: Path) -> None:
@@ -173,6 +173,6 @@ def test_what_changes_right_after_the_first_look_is_noticed(source: Path, monkey
 
     monkeypatch.setattr(source_guard, "_list", list_and_change)
     with pytest.raises(WorkerFailure) as failed:
-        SourceGuard(wanted, silent).check("while it was loaded")
+        SourceGuard(wanted, ignore_progress).check("while it was loaded")
     assert failed.value.reason is Reason.SOURCE_CHANGED
     assert "config.json" in failed.value.message

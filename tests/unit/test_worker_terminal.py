@@ -7,13 +7,13 @@ import io
 import pytest
 
 from shardwright_worker.contract.progress_line import Progress, Stage, read_progress
-from shardwright_worker.reporting.progress_bar import Bar, Lines
+from shardwright_worker.reporting.progress_output import ProgressBar, ProgressLines
 
 
 def test_lines_of_a_stage_come_once_a_second_and_its_end_always() -> None:
     now = 100.0
     stream = io.StringIO()
-    lines = Lines(stream, lambda: now)
+    lines = ProgressLines(stream, lambda: now)
     for done in range(101):
         now += 0.25
         lines(Progress(stage=Stage.DIGESTING, bytes_done=done, bytes_total=100))
@@ -29,14 +29,14 @@ def test_lines_of_a_stage_come_once_a_second_and_its_end_always() -> None:
 
 def test_another_finished_rank_is_news() -> None:
     stream = io.StringIO()
-    lines = Lines(stream, lambda: 1.0)
+    lines = ProgressLines(stream, lambda: 1.0)
     for ranks in (0, 1, 1, 2):
         lines(Progress(stage=Stage.SAVING, ranks_done=ranks, ranks=2))
     assert len(stream.getvalue().splitlines()) == 3
 
 
 def test_bars_show_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
-    with Bar() as bar:
+    with ProgressBar() as bar:
         bar(Progress(stage=Stage.LOADING, bytes_done=1, bytes_total=2))
         bar(Progress(stage=Stage.SAVING, ranks_done=1, ranks=2, bytes_done=5, bytes_total=10))
     captured = capsys.readouterr()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.artifact.find import damage_of
+from shardwright_worker.artifact.find import find_damage
 from shardwright_worker.contract.reasons import Reason
 from tests.volumes.contents import contents
 from tests.volumes.worker import MADE, Faults, outcome_of
@@ -95,7 +95,7 @@ def test_two_workers_with_one_key_make_one_artifact(faults: Faults, output: Path
             worker.stdin.write("\n")
             worker.stdin.flush()
         assert [outcome_of(worker).result for worker in (one, other)] == [MADE, MADE]
-    assert damage_of(output / KEY, KEY) == ""
+    assert find_damage(output / KEY, KEY) == ""
     assert [path.name for path in output.iterdir()] == [KEY]
 
 
@@ -126,7 +126,7 @@ def test_a_worker_on_another_node_lives_while_it_gives_signs(
     staged = output / ".staging" / f"{OTHER}.elsewhere"
     staged.mkdir(parents=True)
     owner = output / ".staging" / f"{OTHER}.elsewhere.owner"
-    owner.write_text('{"token": "t", "boot": "another", "space": "pid:[1]", "pid": 1, "started": "1"}')
+    owner.write_text('{"token": "t", "boot_id": "another", "pid_namespace": "pid:[1]", "pid": 1, "start_time": "1"}')
     os.utime(owner, (owner.stat().st_mtime - silent_for,) * 2)
     assert faults(*rules).run("publish", output).result == MADE
     assert (staged.exists(), owner.exists()) == (stays, stays)

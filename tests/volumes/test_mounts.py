@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.prepare.disk_space import check_space, probe_writing
+from shardwright_worker.files.volume_probe import probe_volume
+from shardwright_worker.prepare.disk_space import check_space
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
 from tests.volumes.mounts import among_own_mounts, ext4, fill, run, tmpfs
@@ -53,7 +54,7 @@ def test_a_volume_that_fills_up_in_the_middle(tmp_path: Path, volume: Volume) ->
         assert {path.name for path in output.iterdir()} - {"lost+found"} == {"filler"}
         (output / "filler").unlink()
         _publish(output)
-        assert finished_artifact(output, KEY, output)
+        assert find_artifact(output, KEY, output)
 
     among_own_mounts(work)
 
@@ -64,7 +65,7 @@ def test_a_full_volume_is_told_before_anything_is_made(tmp_path: Path, volume: V
         output = volume(tmp_path / "volume")
         fill(output)
         assert _failure(lambda: check_space(output, 2**20, "the shards"))[0] == Reason.INSUFFICIENT_SPACE
-        reason, message = _failure(lambda: probe_writing(output))
+        reason, message = _failure(lambda: probe_volume(output))
         assert reason == Reason.INSUFFICIENT_SPACE
         assert "has 0 B free of" in message
 
@@ -76,8 +77,8 @@ def test_a_read_only_volume_is_named_and_still_read(tmp_path: Path) -> None:
         output = ext4(tmp_path / "volume", 4)
         _publish(output)
         run("mount", "-o", "remount,ro", output)
-        assert finished_artifact(output, KEY, output)
-        reason, message = _failure(lambda: probe_writing(output))
+        assert find_artifact(output, KEY, output)
+        reason, message = _failure(lambda: probe_volume(output))
         assert reason == Reason.VOLUME_NOT_WRITABLE
         assert "Read-only file system" in message
         assert "it is mounted read-only" in message
@@ -99,7 +100,7 @@ def test_a_volume_that_becomes_read_only_in_the_middle(tmp_path: Path) -> None:
         run("umount", output)
         run("mount", "-o", "loop", output.with_suffix(".image"), output)
         _publish(output)
-        assert finished_artifact(output, KEY, output)
+        assert find_artifact(output, KEY, output)
 
     among_own_mounts(work)
 
@@ -115,9 +116,9 @@ def test_folders_of_a_lower_layer_cannot_be_renamed(tmp_path: Path, damaged: boo
         if damaged:
             (lower / KEY / "config.json").unlink()
         run("mount", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={scratch}", "none", output)
-        probe_writing(output)
+        probe_volume(output)
         _publish(output)
-        found = finished_artifact(output, KEY, output)
+        found = find_artifact(output, KEY, output)
         assert found
         assert found.completed_at.startswith("2026" if damaged else "2025")
         assert [path.name for path in output.iterdir()] == [KEY]
@@ -130,6 +131,6 @@ def test_an_artifact_copied_between_volumes_is_one(tmp_path: Path) -> None:
         one, other = tmpfs(tmp_path / "one", "1m"), ext4(tmp_path / "other", 4)
         _publish(one)
         shutil.copytree(one / KEY, other / KEY)
-        assert finished_artifact(other, KEY, other)
+        assert find_artifact(other, KEY, other)
 
     among_own_mounts(work)

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from shardwright_worker.artifact.check import check_artifact
-from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.files.volume_errors import volume_errors
-from shardwright_worker.prepare.disk_space import probe_writing
+from shardwright_worker.files.volume_probe import probe_volume
 from shardwright_worker.publish.prune import prune
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from shardwright_worker.reporting.progress_bar import silent
+from shardwright_worker.reporting.progress_output import ignore_progress
 from shardwright_worker.writer.output_file import OutputFile, needs_order
 from shardwright_worker.writer.part_plan import PAGE
 from tools.testing.tiny_files import KEY, write_artifact
@@ -107,8 +107,8 @@ def publish_one(output: Path, created_at: str = MADE, attempt: str = "", *, wait
 
 def _prepare(output: Path) -> object:
     """What prepare does on the output volume, as `Layout.finished` and the probe do it."""
-    found = finished_artifact(output, KEY, output)
-    probe_writing(output)
+    found = find_artifact(output, KEY, output)
+    probe_volume(output)
     return found and found.completed_at
 
 
@@ -140,7 +140,7 @@ def _work(task: str, output: Path, more: list[str]) -> object:
         return _write_part(output)
     if task == "prune":
         return prune(output, int(more[0]), more[1:]).to_wire()
-    return len(check_artifact(output / KEY, True, silent).manifest.parts)
+    return len(check_artifact(output / KEY, True, ignore_progress).manifest.parts)
 
 
 def _serve() -> None:

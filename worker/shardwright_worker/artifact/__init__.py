@@ -1,1 +1,1 @@
-"""Published artifacts: finding, checking, showing and pruning them. Imports neither vLLM nor torch."""
+"""Published artifacts: read, check and print them. Imports neither vLLM nor torch."""

@@ -1,4 +1,4 @@
-"""Says where a manifest contradicts itself: every rank has its parts, every file one name, every tensor one place."""
+"""Finds contradictions in a manifest: every rank must have its parts, every file one name, every tensor one place."""
 
 import re
 from collections import Counter, defaultdict
@@ -9,13 +9,13 @@ from shardwright_worker.contract.manifest import Manifest, Part
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.verification_levels import LEVELS
 
-_WIDTH = re.compile(r"\d{0,2}d?")  # a width in a million would make a name of a megabyte
+_WIDTH = re.compile(r"\d{0,2}d?")  # a width of a million would produce a name of a megabyte
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CONFIGURATIONS = ("config.json", "params.json")  # the second is Mistral's own
+_CONFIGURATIONS = ("config.json", "params.json")  # params.json is of Mistral's own format
 
 
 def contradictions(manifest: Manifest) -> list[str]:
-    """What cannot be true of an artifact that this worker made, one line each; the manifest alone is looked at."""
+    """Return what cannot be true of an artifact that a worker made, one line each; no other file is read."""
     return [*_ranks(manifest), *_names(manifest), *_tensors(manifest), *_sizes(manifest), *_rest(manifest)]
 
 
@@ -26,12 +26,12 @@ def _ranks(manifest: Manifest) -> Iterator[str]:
     for part in manifest.parts:
         numbers[part.rank].append(part.part)
         if (part.pp_rank, part.tp_rank) != divmod(part.rank, wide):
-            yield f"{part.file} is said to be of rank {part.rank}, tensor {part.tp_rank}, stage {part.pp_rank}"
-    if strangers := [rank for rank in numbers if rank >= world]:
-        yield f"rank {min(strangers)} is not among the {world} that the settings make"
-    if len(numbers) < world:  # the settings may claim any number: no list of all ranks is made
+            yield f"{part.file} is recorded as rank {part.rank}, tensor {part.tp_rank}, stage {part.pp_rank}"
+    if unknown := [rank for rank in numbers if rank >= world]:
+        yield f"rank {min(unknown)} is not among the {world} ranks of the settings"
+    if len(numbers) < world:  # no list of all ranks: the settings may claim any number
         missing = next(rank for rank in range(len(numbers) + 1) if rank not in numbers)
-        yield f"rank {missing} has no part, of {world} ranks that the settings make"
+        yield f"rank {missing} has no part, of {world} ranks in the settings"
     for rank, there in sorted(numbers.items()):
         if sorted(there) != list(range(len(there))):
             yield f"the parts of rank {rank} are not numbered from 0 to {len(there) - 1}"
@@ -42,7 +42,7 @@ def _names(manifest: Manifest) -> Iterator[str]:
     yield from (f"{name} is named twice" for name in _twice(names))
     for part in manifest.parts:
         if part.file != _name_of(part, manifest.file_pattern):
-            yield f"{part.file} is not the name that {manifest.file_pattern!r} gives to part {part.part} of that rank"
+            yield f"{part.file} is not the name of part {part.part} by the pattern {manifest.file_pattern!r}"
 
 
 def _name_of(part: Part, pattern: str) -> str | None:
@@ -62,19 +62,19 @@ def _tensors(manifest: Manifest) -> Iterator[str]:
 
 
 def _sizes(manifest: Manifest) -> Iterator[str]:
-    yield from (f"{part.file} is said to be empty" for part in manifest.parts if not part.size)
+    yield from (f"{part.file} is recorded as empty" for part in manifest.parts if not part.size)
     digests = {part.file: part.sha256 for part in manifest.parts}
     digests |= {file.name: file.sha256 for file in manifest.metadata}
     yield from (f"{name} has no SHA-256" for name, digest in digests.items() if not _SHA256.fullmatch(digest))
     if not manifest.parts:
-        yield "it names no part"
+        yield "it has no parts"
 
 
 def _rest(manifest: Manifest) -> Iterator[str]:
     if manifest.verification.level not in LEVELS:
-        yield f"{manifest.verification.level!r} is no level of verification"
+        yield f"{manifest.verification.level!r} is not a level of verification"
     if not any(file.name in _CONFIGURATIONS for file in manifest.metadata):
-        yield "it names no config.json"
+        yield "it has no config.json"
 
 
 def _twice(names: Iterable[str]) -> list[str]:

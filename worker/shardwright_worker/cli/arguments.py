@@ -10,7 +10,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import clean
-from shardwright_worker.files.sizes import read_size
+from shardwright_worker.files.sizes import parse_size
 
 _EPILOG = """\
 Progress is a bar on a terminal and JSON lines otherwise; the last line of stdout is a report in JSON. The exit code
@@ -228,7 +228,7 @@ def _add_report(parser: Parser) -> None:
 
 def _size(text: str) -> int:
     try:
-        return read_size(text)
+        return parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

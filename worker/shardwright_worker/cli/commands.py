@@ -12,24 +12,26 @@ from shardwright_worker.checks.pattern_check import check_pattern
 from shardwright_worker.cli.engine_flags import engine_settings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.layout_env import layout_names
-from shardwright_worker.contract.maintenance import MaintenanceReport
+from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.contract.text import clean
-from shardwright_worker.files.volume_paths import plain_path
-from shardwright_worker.reporting.progress_bar import Show
+from shardwright_worker.files.nofollow import normalize_path
+from shardwright_worker.reporting.progress_output import ShowProgress
 
 if TYPE_CHECKING:
-    from shardwright_worker.hub.repository import HubRequest
-    from shardwright_worker.prepare.prepare_stage import Layout
+    from shardwright_worker.hub.hub_request import HubRequest
+    from shardwright_worker.prepare.layout import Layout
 
-Command = Callable[[argparse.Namespace, Show, set[str]], Report]
+Command = Callable[[argparse.Namespace, ShowProgress, set[str]], Report]
 
 
-def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Report:
+def prepare(arguments: argparse.Namespace, show: ShowProgress, secrets: set[str]) -> Report:
     """Make a source ready and look for its artifact."""
-    from shardwright_worker.prepare.prepare_stage import Known, Pruning, prepare_folder, prepare_repository, prune_older
+    from shardwright_worker.prepare.prepare_folder import prepare_folder
+    from shardwright_worker.prepare.prepare_repository import prepare_repository
+    from shardwright_worker.source.source_digest import KnownSource
 
     layout = replace(_layout(arguments), deep=arguments.deep, show=show, verification=arguments.verification)
     if bool(arguments.source) == bool(arguments.repo):
@@ -42,14 +44,13 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     gone = [key for key in arguments.published if layout.finished(key) is None]
     damage = (layout.damage.get(gone[0]) or f"artifact {gone[0]} is gone") if gone else None
     pruned = None
-    pruning = Pruning(arguments.history_limit or 1, {*arguments.published}, {*arguments.in_use}, arguments.prune_until)
     if arguments.history_limit is not None and arguments.published and not gone:
-        pruned = prune_older(pruning, layout)
+        pruned = _prune(arguments, layout)
     try:
         if arguments.repo:
             prepared = prepare_repository(_hub_request(arguments, secrets), layout, show)
         else:
-            known = Known(arguments.known_digest, arguments.known_fingerprint)
+            known = KnownSource(arguments.known_digest, arguments.known_fingerprint)
             prepared = prepare_folder(Path(arguments.source), layout, show, known)
     except WorkerFailure as failure:
         if not arguments.published or failure.reason not in ABOUT_SOURCES:
@@ -61,7 +62,7 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
             stage="Prepare", succeeded=True, key=key, artifact=artifact, message=damage or "", maintenance=done
         )
     if arguments.history_limit is not None and not arguments.published:
-        pruned = prune_older(pruning, layout, prepared.key)
+        pruned = _prune(arguments, layout, prepared.key)
     return Report(
         stage="Prepare",
         succeeded=True,
@@ -73,10 +74,24 @@ def prepare(arguments: argparse.Namespace, show: Show, secrets: set[str]) -> Rep
     )
 
 
-def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
+def _prune(arguments: argparse.Namespace, layout: "Layout", *keys: str) -> PruneReport:
+    """Remove older artifacts; the published ones and these keys stay."""
+    from shardwright_worker.publish.prune import prune
+
+    return prune(
+        layout.output,
+        arguments.history_limit,
+        {*arguments.published, *keys},
+        in_use={*arguments.in_use},
+        until=arguments.prune_until,
+        root=layout.volume_root,
+    )
+
+
+def shard(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str]) -> Report:
     """Load, save, verify, publish. Without --artifact-name it first finds out what prepare would."""
-    from shardwright_worker.hub.download import recorded_files
-    from shardwright_worker.prepare.prepare_stage import prepare_folder
+    from shardwright_worker.hub.download_record import recorded_files
+    from shardwright_worker.prepare.prepare_folder import prepare_folder
 
     layout = _layout(arguments)
     source = Path(arguments.source)
@@ -106,8 +121,8 @@ def shard(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
     return _make(arguments, layout, show, known)
 
 
-def _make(arguments: argparse.Namespace, layout: "Layout", show: Show, known: dict[str, Any]) -> Report:
-    from shardwright_worker.artifact.find import read_manifest
+def _make(arguments: argparse.Namespace, layout: "Layout", show: ShowProgress, known: dict[str, Any]) -> Report:
+    from shardwright_worker.artifact.manifest_file import read_manifest
     from shardwright_worker.shard.shard_request import ShardRequest
     from shardwright_worker.shard.shard_stage import shard as make
 
@@ -138,7 +153,7 @@ def stop_children() -> None:
         running.stop()
 
 
-def check(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Report:
+def check(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str]) -> Report:
     """Prove an artifact, and that a server may load it."""
     from shardwright_worker.artifact.check import check_artifact
     from shardwright_worker.artifact.find import artifact_report
@@ -166,7 +181,7 @@ def check(arguments: argparse.Namespace, show: Show, _secrets: set[str]) -> Repo
 
 def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """That the artifact fits the server, in words, and what could not be compared."""
-    from shardwright_worker.artifact.find import read_manifest
+    from shardwright_worker.artifact.manifest_file import read_manifest
     from shardwright_worker.serving.accelerator import visible_accelerators
     from shardwright_worker.serving.command_line import read_server_line
     from shardwright_worker.serving.guard import check_for_serving, installed_vllm
@@ -193,22 +208,23 @@ def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 
 def _layout(arguments: argparse.Namespace) -> "Layout":
-    from shardwright_worker.prepare.prepare_stage import Layout
+    from shardwright_worker.prepare.layout import Layout
 
     engine = engine_settings(arguments)
     if arguments.ignored:
         print("flags that do not change what shards hold are ignored", file=sys.stderr)
     if arguments.file_pattern:
         check_pattern(arguments.file_pattern, engine)
-    output = plain_path(arguments.output)
-    root = plain_path(arguments.volume_root) if arguments.volume_root else output
+    output = normalize_path(arguments.output)
+    root = normalize_path(arguments.volume_root) if arguments.volume_root else output
     if not output.is_relative_to(root):
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--output {output} is not inside --volume-root {root}")
     return Layout(engine, output, root, arguments.image, arguments.file_pattern, arguments.max_file_size)
 
 
 def _hub_request(arguments: argparse.Namespace, secrets: set[str]) -> "HubRequest":
-    from shardwright_worker.hub.repository import HubRequest, quiet_client
+    from shardwright_worker.hub.hub_request import HubRequest
+    from shardwright_worker.hub.repository import configure_client_logging
 
     token = os.environ.get("HF_TOKEN", "").strip()
     if arguments.token_file:
@@ -222,7 +238,7 @@ def _hub_request(arguments: argparse.Namespace, secrets: set[str]) -> "HubReques
             raise WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{arguments.token_file} does not hold one token")
     if token:
         secrets.add(token)
-    quiet_client()
+    configure_client_logging()
     return HubRequest(
         arguments.repo, arguments.revision, arguments.endpoint, arguments.include, arguments.exclude, token
     )

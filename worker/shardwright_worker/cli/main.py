@@ -15,16 +15,17 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
 from shardwright_worker.contract.report import Report
 from shardwright_worker.contract.text import clean
-from shardwright_worker.reporting.progress_bar import progress_output
+from shardwright_worker.reporting.final_report import failure_report, write_report
+from shardwright_worker.reporting.progress_output import progress_output
 from shardwright_worker.reporting.redaction import RedactingFormatter
-from shardwright_worker.reporting.termination import Told, leave, report_of_failure, stopping, write_report
+from shardwright_worker.reporting.shutdown import Terminated, exit_now, handle_termination
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code tells the reason of a failure. Without `argv` a failure ends the process."""
     code = run(sys.argv[1:] if argv is None else argv)
     if code and argv is None:
-        leave(code)
+        exit_now(code)
     return code
 
 
@@ -37,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
         arguments = read_arguments(words)
     except WorkerFailure as failure:
         stage = words[0].capitalize() if words and words[0] in COMMANDS else "Worker"
-        return _end(report_of_failure(stage, failure, secrets), _report_file(words))
+        return _end(failure_report(stage, failure, secrets), _report_file(words))
     if arguments.command == "inspect":
         return _inspect(arguments)
     return _reporting(arguments, secrets)
@@ -48,9 +49,9 @@ def _reporting(arguments: argparse.Namespace, secrets: set[str]) -> int:
     started = time.monotonic()
 
     def last_word() -> None:
-        write_report(report_of_failure(stage, Told(), secrets), arguments.report)
+        write_report(failure_report(stage, Terminated(), secrets), arguments.report)
 
-    with stopping(stop_children, last_word):
+    with handle_termination(stop_children, last_word):
         try:
             with progress_output() as show:
                 report = COMMANDS[arguments.command](arguments, show, secrets)
@@ -58,7 +59,7 @@ def _reporting(arguments: argparse.Namespace, secrets: set[str]) -> int:
             durations = {arguments.command: seconds, **report.duration_seconds}
             report = report.model_copy(update={"duration_seconds": durations})
         except BaseException as error:
-            report = report_of_failure(stage, error, secrets)
+            report = failure_report(stage, error, secrets)
     return _end(report, arguments.report)
 
 
@@ -71,7 +72,7 @@ def _end(report: Report, file: str) -> int:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    from shardwright_worker.artifact.find import read_manifest
+    from shardwright_worker.artifact.manifest_file import read_manifest
 
     try:
         manifest = read_manifest(Path(arguments.folder))
@@ -83,9 +84,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
         return 0
     from rich.console import Console
 
-    from shardwright_worker.artifact.describe import show_artifact
+    from shardwright_worker.artifact.inspect_table import print_artifact
 
-    show_artifact(manifest, Console())
+    print_artifact(manifest, Console())
     return 0
 
 

@@ -1,5 +1,7 @@
 """Text that others wrote, made safe to show: no control characters, no overrides of its direction, and not too long."""
 
+from collections.abc import Sequence
+
 LIMIT = 2048  # characters; what a condition's message may hold
 CUT = " … (cut)"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -34,3 +36,12 @@ def is_clean(text: str, limit: int = LIMIT) -> bool:
 def clean_lines(text: str) -> str:
     """The same for text of several lines, such as a table or a traceback: line ends stay, nothing is cut."""
     return "\n".join(clean(line, len(line)) for line in text.split("\n"))
+
+
+def abbreviate(items: Sequence[str], most: int, separator: str = ", ", total: int | None = None) -> str:
+    """Return the first `most` items and how many follow them: `a, b and 3 more`.
+
+    `total` is the number of all items where `items` holds only the first ones.
+    """
+    left = (len(items) if total is None else total) - most
+    return separator.join(items[:most]) + (f" and {left} more" if left > 0 else "")

@@ -10,9 +10,9 @@ from pathlib import Path
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.process_group import SHARED_MEMORY
-from shardwright_worker.files.volume_errors import FULL, GONE, is_no_answer
+from shardwright_worker.files.volume_errors import DISK_FULL, NOT_FOUND, is_unavailable
 
-_FULL = (*FULL, errno.EFBIG)
+_FULL = (*DISK_FULL, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 # What files answer, and neither sockets nor processes: it means a volume though it names no file.
 _OF_FILES_ALONE = (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.EUCLEAN)
@@ -40,7 +40,7 @@ def system_number(kind: str, message: str, number: int | None) -> int | None:
     if found := _NUMBER.search(message):
         return int(found[1] or found[2])
     spelled = [int(found[1]) for found in _SPELLED.finditer(message) if _follows_its_words(found)]
-    spelled += [each for each in FULL if os.strerror(each) in message]
+    spelled += [each for each in DISK_FULL if os.strerror(each) in message]
     return spelled[0] if spelled else _WORDS.get(kind)
 
 
@@ -62,14 +62,14 @@ def judge_system_error(number: int, message: str, names: Iterable[str], sides: S
     if side is None:
         device = path is not None and str(path).startswith(("/dev/nvidia", "/dev/kfd", "/dev/dri"))
         return WorkerFailure(Reason.DEVICE_UNAVAILABLE, what) if device else None
-    if is_no_answer(OSError(number, what)):
+    if is_unavailable(OSError(number, what)):
         return WorkerFailure(Reason.VOLUME_UNAVAILABLE, f"the volume of the {side} cannot be used: {what}")
     me = f"user {os.getuid()}, group {os.getgid()}"
     if number in (*_FORBIDDEN, errno.EROFS):
         if side == "source":
             return WorkerFailure(Reason.SOURCE_UNREADABLE, f"a file of the source may not be read by {me}: {what}")
         return WorkerFailure(Reason.VOLUME_NOT_WRITABLE, f"the output cannot be used by {me}: {what}")
-    if number in GONE and side == "source":
+    if number in NOT_FOUND and side == "source":
         return WorkerFailure(Reason.SOURCE_INCOMPLETE, f"a file of the source is missing: {what}")
     return None
 
@@ -80,7 +80,7 @@ def tells_of_files(number: int, message: str, names: Iterable[str], sides: Sides
     Of an output, whose files are ours, that is only that one is not there.
     """
     side, path = _side(_paths(names, message), number, message, sides)
-    return side == "source" or (number in GONE and (side is not None or path is None))
+    return side == "source" or (number in NOT_FOUND and (side is not None or path is None))
 
 
 def _paths(names: Iterable[str], message: str) -> list[Path]:
@@ -104,7 +104,7 @@ def _side(paths: list[Path], number: int, message: str, sides: Sides) -> tuple[s
 
 def _tried_again(path: Path, number: int) -> int:
     """safetensors calls every file that it cannot open a missing one: what does the system say?"""
-    if number not in GONE:
+    if number not in NOT_FOUND:
         return number
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))

@@ -1,1 +1,1 @@
-"""Files and folders on volumes: opening, reading, moving, and what their errors mean. Knows nothing of models."""
+"""Files and folders on volumes: read, write, rename, lock and hash them, and classify their errors."""

@@ -1,19 +1,23 @@
-"""Modes of what is published: a server with another user id must be able to read it."""
+"""Modes of published files and folders: a server that runs as another user must be able to read them."""
 
 import errno
 import os
 from pathlib import Path
 
-from shardwright_worker.files.volume_errors import UNABLE
+from shardwright_worker.files.volume_errors import UNSUPPORTED
 
 FILE_MODE = 0o644
 FOLDER_MODE = 0o755
 
 
 def set_mode(path: Path | int, mode: int) -> None:
-    """Set it where the volume has modes and the file is ours; elsewhere the volume decides who may read."""
+    """Set the mode of a path or descriptor; do nothing where the volume has no modes or the file has another owner.
+
+    Raises:
+        OSError: any other error of the volume.
+    """
     try:
         os.chmod(path, mode)
     except OSError as error:
-        if error.errno not in (*UNABLE, errno.EACCES):
+        if error.errno not in (*UNSUPPORTED, errno.EACCES):
             raise

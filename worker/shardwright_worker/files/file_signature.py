@@ -1,22 +1,28 @@
-"""Says what a file is that should hold weights, tokens or JSON and holds something else."""
+"""Recognizes files by their first bytes where weights, a tokenizer or JSON were expected."""
 
 import zipfile
 from pathlib import Path
 
-from shardwright_worker.files.regular_file import NotRegular, open_regular
+from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
 
 
-def looks_like(path: Path) -> str:
-    """What a file is that should hold weights, tokens or JSON; empty if nothing is striking."""
+def identify_content(path: Path) -> str:
+    """Return what a file is that cannot hold weights, a tokenizer or JSON, or an empty string if it may hold them.
+
+    Raises:
+        OSError: the file cannot be read.
+
+    Git LFS pointers: https://github.com/git-lfs/git-lfs/blob/v3.5.1/docs/spec.md#the-pointer
+    """
     try:
         with open_regular(path) as file:
             start = file.read(512)
-    except NotRegular as error:
-        return str(error).removeprefix("is no regular file but ")
+    except NotRegularFileError as error:
+        return str(error).removeprefix("is not a regular file but ")
     if not start:
         return "an empty file"
     if not start.strip(b"\0"):
-        return "a run of zero bytes (a download that broke off, or a hole left by a full disk)"
+        return "a run of zero bytes (an interrupted download, or a hole left by a full disk)"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer (fetch the file itself with `git lfs pull`)"
@@ -31,13 +37,20 @@ def looks_like(path: Path) -> str:
     return ""
 
 
-def pickle_damage(path: Path) -> str:
-    """What is wrong with a weights file in PyTorch's own format; empty if nothing is to be seen without unpickling."""
-    looks = looks_like(path)
-    if looks:
-        return f"is no PyTorch file but {looks}"
+def find_pickle_damage(path: Path) -> str:
+    """Return what is wrong with a PyTorch checkpoint as far as that shows without unpickling, or an empty string.
+
+    torch.save writes a ZIP archive, before PyTorch 1.6 a bare pickle:
+    https://github.com/pytorch/pytorch/blob/v2.8.0/torch/serialization.py
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    content = identify_content(path)
+    if content:
+        return f"is not a PyTorch checkpoint but {content}"
     with open_regular(path) as file:
         start = file.read(4)
         if start.startswith(b"PK\x03\x04"):
             return "" if zipfile.is_zipfile(file) else "is truncated: the directory at its end is missing"
-    return "" if start.startswith(b"\x80") else "is no PyTorch file: it starts like none"
+    return "" if start.startswith(b"\x80") else "is not a PyTorch checkpoint: unrecognized file signature"

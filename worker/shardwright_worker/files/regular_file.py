@@ -1,4 +1,4 @@
-"""Opens files that others put there: regular files alone, so that no pipe, device or kernel file can hold a reader."""
+"""Opens untrusted files: regular files only, so that no pipe, device or kernel file can block the reader."""
 
 import contextlib
 import os
@@ -13,21 +13,31 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-# What the kernel and the kubelet keep there is nobody's model, and may be this process's own secrets.
-_NOT_FILES = ("/proc/", "/sys/", "/run/secrets/", "/var/run/secrets/")
+# Files of the kernel and the kubelet belong to no model, and may hold secrets of this very process.
+_KERNEL_AND_SECRETS = ("/proc/", "/sys/", "/run/secrets/", "/var/run/secrets/")
 
 
-class NotRegular(ValueError):  # noqa: N818 - says what the file is, not what went wrong
-    """The path leads to something that is no regular file; the message says what it is."""
+class NotRegularFileError(ValueError):
+    """The path leads to something other than a regular file; the message says to what."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open for reading, following links, without ever waiting. OSError as open gives it, NotRegular for the rest."""
-    refuse_irregular(path, os.stat(path))  # before it is opened: opening can be enough to hang, or to do something
+    """Open a regular file for reading, following symbolic links, without ever blocking.
+
+    The kind is checked before the file is opened, because opening a device or a pipe can hang or have side effects,
+    and again on the descriptor, because the path may have changed in between.
+
+    Raises:
+        OSError: the file does not exist or cannot be opened.
+        NotRegularFileError: the path leads to something else.
+
+    https://man7.org/linux/man-pages/man2/open.2.html (O_NONBLOCK, O_NOCTTY)
+    """
+    require_regular_file(path, os.stat(path))
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
-        refuse_irregular(path, os.fstat(descriptor))
-        _refuse_kernel_files(descriptor)
+        require_regular_file(path, os.fstat(descriptor))
+        _reject_kernel_files(descriptor)
         os.set_blocking(descriptor, True)
         return cast(BinaryIO, os.fdopen(descriptor, "rb"))
     except BaseException:
@@ -36,7 +46,12 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """The content of a regular file of at most `limit` bytes; ValueError if it has more."""
+    """Return the content of a regular file of at most `limit` bytes.
+
+    Raises:
+        OSError: the file does not exist or cannot be read.
+        ValueError: the file has more bytes, or is not a regular file.
+    """
     with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
@@ -44,22 +59,26 @@ def read_regular(path: Path, limit: int) -> bytes:
     return content
 
 
-def refuse_irregular(path: Path, state: os.stat_result) -> None:
-    """NotRegular unless this is the state of a regular file."""
+def require_regular_file(path: Path, state: os.stat_result) -> None:
+    """Do nothing if `state`, that of `path`, is of a regular file.
+
+    Raises:
+        NotRegularFileError: it is of something else.
+    """
     if not stat.S_ISREG(state.st_mode):
-        what = next((words for is_it, words in _KINDS if is_it(state.st_mode)), "something else")
-        raise NotRegular(f"is no regular file but {what}{_behind(path)}")
+        kind = next((name for matches, name in _KINDS if matches(state.st_mode)), "something else")
+        raise NotRegularFileError(f"is not a regular file but {kind}{_link_target(path)}")
 
 
-def _refuse_kernel_files(descriptor: int) -> None:
+def _reject_kernel_files(descriptor: int) -> None:
     real = ""
-    with contextlib.suppress(OSError):  # a system without /proc has nothing to read there
+    with contextlib.suppress(OSError):  # a system without /proc has no such files either
         real = os.readlink(f"/proc/self/fd/{descriptor}")
-    if real.startswith(_NOT_FILES):
-        raise NotRegular(f"is no file of its own but a link to {real}")
+    if real.startswith(_KERNEL_AND_SECRETS):
+        raise NotRegularFileError(f"is not a file of the model but a link to {real}")
 
 
-def _behind(path: Path) -> str:
+def _link_target(path: Path) -> str:
     with contextlib.suppress(OSError):
         return f" (a link to {os.readlink(path)})"
     return ""

@@ -1,19 +1,21 @@
-"""Reads the header of a safetensors file without any library, in little memory."""
+"""Reads the header of a safetensors file, without the safetensors library and in bounded memory.
+
+The format: https://huggingface.co/docs/safetensors/index#format
+"""
 
 import math
 import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from shardwright_worker.files.file_signature import looks_like, pickle_damage
+from shardwright_worker.files.file_signature import identify_content
 from shardwright_worker.files.json_reader import JsonError, JsonReader
-from shardwright_worker.files.regular_file import NotRegular, open_regular
-from shardwright_worker.files.tensor_names import NamesKept
+from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
+from shardwright_worker.files.tensor_names import TensorNameBudget
 
-__all__ = ["HEADER_LIMIT", "HeaderError", "TensorEntry", "looks_like", "pickle_damage", "read_header"]
-
-HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
-MOST_TENSORS = 500_000  # in one file; the largest models have half as many in all
+# The library's own limit: https://github.com/huggingface/safetensors/blob/v0.5.3/safetensors/src/tensor.rs
+HEADER_LIMIT = 100_000_000  # bytes
+MAX_TENSORS = 500_000  # in one file; the largest models have half as many in total
 _MOST_DIMENSIONS = 64
 _LONGEST_SHOWN = 300
 _BITS = {
@@ -24,11 +26,11 @@ _BITS = {
 
 
 class HeaderError(ValueError):
-    """The file is not the whole safetensors file that it should be; the message says what it looks like."""
+    """The file is not a complete safetensors file; the message completes "FILE ..."."""
 
 
 class TensorEntry(NamedTuple):
-    """One tensor of a header. `begin` and `end` count from the start of the file."""
+    """One tensor of a header. `begin` and `end` are byte offsets from the start of the file."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -42,28 +44,33 @@ class TensorEntry(NamedTuple):
 
 
 def read_header(path: Path) -> dict[str, TensorEntry]:
-    """The tensors of the file by name. HeaderError unless the header is sound and the file as long as it says."""
+    """Return the tensors of a file by name.
+
+    Raises:
+        HeaderError: the header is not valid, or the file does not have the length that the header implies.
+        OSError: the file cannot be read.
+    """
     try:
         file = open_regular(path)
-    except NotRegular as error:
+    except NotRegularFileError as error:
         raise HeaderError(str(error)) from None
     with file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
         if length < 2 or length > HEADER_LIMIT or 8 + length > size:
-            looks = looks_like(path)
-            if looks:
-                raise HeaderError(f"is no safetensors file but {looks}")
+            content = identify_content(path)
+            if content:
+                raise HeaderError(f"is not a safetensors file but {content}")
             if length < 2 or length > HEADER_LIMIT:
-                raise HeaderError("is no safetensors file: its first 8 bytes are not the length of a header")
+                raise HeaderError("is not a safetensors file: its first 8 bytes are not the length of a header")
             raise HeaderError(f"is truncated: its header alone needs {8 + length} bytes, the file has {size}")
         entries = _entries(file, length)
-    _check_places(entries, 8 + length, size)
+    _check_offsets(entries, 8 + length, size)
     return entries
 
 
-def shown(name: str) -> str:
-    """A tensor's name as it may stand in a message: of some length, and without what a terminal would act on."""
+def printable_name(name: str) -> str:
+    """Return a tensor's name for a message: of limited length, and without control characters for a terminal."""
     return name if name.isprintable() and len(name) <= _LONGEST_SHOWN else ascii(name[:_LONGEST_SHOWN])
 
 
@@ -78,7 +85,7 @@ def _is_text(name: str) -> bool:
 def _entries(file: BinaryIO, length: int) -> dict[str, TensorEntry]:
     reader = JsonReader(file, length)
     entries: dict[str, TensorEntry] = {}
-    kept = NamesKept()
+    budget = TensorNameBudget()
     try:
         if reader.kind() != "{":
             raise HeaderError("is damaged: its header is not a JSON object")
@@ -87,29 +94,31 @@ def _entries(file: BinaryIO, length: int) -> dict[str, TensorEntry]:
                 reader.skip()
                 continue
             if name in entries:
-                raise HeaderError(f"is damaged: its header has two entries of tensor {shown(name)}")
+                raise HeaderError(f"is damaged: its header has two entries of tensor {printable_name(name)}")
             if not _is_text(name):
-                raise HeaderError(f"is damaged: its header has a tensor whose name is no text: {shown(name)}")
-            excess = kept.excess(name)
-            if excess:
-                raise HeaderError(excess)
-            if len(entries) == MOST_TENSORS:
-                raise HeaderError(f"has more than {MOST_TENSORS} tensors, which no model has in a file")
+                raise HeaderError(
+                    f"is damaged: its header has a tensor whose name is not UTF-8 text: {printable_name(name)}"
+                )
+            problem = budget.charge(name)
+            if problem:
+                raise HeaderError(problem)
+            if len(entries) == MAX_TENSORS:
+                raise HeaderError(f"has more than {MAX_TENSORS} tensors, which is the limit for one file")
             entries[name] = _entry(name, reader.value(), 8 + length)
         reader.end()
     except JsonError as error:
-        raise HeaderError(f"is damaged: its header is not JSON of tensors: {error}") from None
+        raise HeaderError(f"is damaged: its header is not a JSON object of tensors: {error}") from None
     return entries
 
 
-def _check_places(entries: dict[str, TensorEntry], data_start: int, size: int) -> None:
+def _check_offsets(entries: dict[str, TensorEntry], data_start: int, size: int) -> None:
     position = data_start
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):
         if entry.begin != position:
-            raise HeaderError(f"is damaged: tensor {shown(name)} does not start where the one before it ends")
+            raise HeaderError(f"is damaged: tensor {printable_name(name)} does not start where the one before it ends")
         position = entry.end
     if size < position:
-        raise HeaderError(f"is truncated: its header announces {position} bytes, the file has {size}")
+        raise HeaderError(f"is truncated: its header requires {position} bytes, the file has {size}")
     if size > position:
         raise HeaderError(f"is damaged: {size - position} bytes follow the last tensor")
 
@@ -118,15 +127,15 @@ def _entry(name: str, value: object, data_start: int) -> TensorEntry:
     try:
         dtype, shape, (begin, end) = value["dtype"], tuple(value["shape"]), value["data_offsets"]  # type: ignore[index]
         numbers = [*shape, begin, end]
-        sound = isinstance(dtype, str) and all(type(number) is int and 0 <= number < 2**64 for number in numbers)
-        sound = sound and len(shape) <= _MOST_DIMENSIONS and begin <= end
+        valid = isinstance(dtype, str) and all(type(number) is int and 0 <= number < 2**64 for number in numbers)
+        valid = valid and len(shape) <= _MOST_DIMENSIONS and begin <= end
     except (KeyError, TypeError, ValueError):
-        sound = False
-    if not sound:
-        raise HeaderError(f"is damaged: the header's entry of tensor {shown(name)} cannot be read")
+        valid = False
+    if not valid:
+        raise HeaderError(f"is damaged: the header's entry of tensor {printable_name(name)} cannot be read")
     bits = _BITS.get(dtype)
-    # A dtype that is newer than this list is taken at its word.
+    # The size of a dtype that is newer than this list cannot be checked.
     if bits is not None and (end - begin) * 8 != (math.prod(shape) * bits + 7) // 8 * 8:
-        what = f"tensor {shown(name)} of dtype {dtype} and shape {list(shape)}"
-        raise HeaderError(f"is damaged: {what} has {end - begin} bytes")
+        tensor = f"tensor {printable_name(name)} of dtype {dtype} and shape {list(shape)}"
+        raise HeaderError(f"is damaged: {tensor} has {end - begin} bytes")
     return TensorEntry(dtype, shape, data_start + begin, data_start + end)

@@ -1,4 +1,4 @@
-"""Sizes in bytes, as people write and read them."""
+"""Parses and formats sizes in bytes."""
 
 import re
 
@@ -10,8 +10,15 @@ _UNITS = {
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", re.IGNORECASE)
 
 
-def read_size(text: str) -> int:
-    """Bytes of `5368709120`, `5Gi`, `5GiB`, `500M` or `0.5Gi`; ValueError says what is accepted."""
+def parse_size(text: str) -> int:
+    """Return the bytes of `5368709120`, `5Gi`, `5GiB`, `500M` or `0.5Gi`.
+
+    Flags of the worker accept more spellings than a Kubernetes quantity, which the operator parses on its own: case
+    does not matter here, and a trailing B is allowed.
+
+    Raises:
+        ValueError: the text is not a size; the message says what is accepted.
+    """
     match = _SIZE.fullmatch(text.strip())
     unit = match.group(2).lower() if match else "i"
     if match is None or unit not in _UNITS:
@@ -24,8 +31,8 @@ def read_size(text: str) -> int:
     return size
 
 
-def human_size(size: int) -> str:
-    """`4.7 GiB`, `812 B`: three digits at most before the unit."""
+def format_size(size: int) -> str:
+    """Return a size as `4.7 GiB` or `812 B`, with at most three digits before the decimal point up to TiB."""
     value = float(size)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1000:

@@ -1,22 +1,22 @@
-"""Bounds the names of tensors, each and all together: they are kept in memory, and anybody may write them."""
+"""Limits the memory that tensor names from untrusted files may take."""
 
 import sys
 
-LONGEST = 4096  # characters; the longest of models have some hundred
-MOST = 128 * 1024**2  # bytes of memory; the largest models' names take a fourth of it
+MAX_NAME_LENGTH = 4096  # characters; real models have a few hundred
+MAX_TOTAL_BYTES = 128 * 1024**2  # of memory; the names of the largest models take a quarter of it
 
 
-class NamesKept:
-    """Counts the names of tensors that one reader keeps."""
+class TensorNameBudget:
+    """The memory that one reader may spend on tensor names."""
 
     def __init__(self) -> None:
         self._bytes = 0
 
-    def excess(self, name: str) -> str:
-        """What is wrong with keeping this name too; empty if nothing is."""
+    def charge(self, name: str) -> str:
+        """Count a name that will be kept; return what is wrong with it, or an empty string."""
         self._bytes += sys.getsizeof(name)
-        if len(name) > LONGEST:
-            return f"names a tensor with {len(name)} characters, which no model has: {name[:80]!a}"
-        if self._bytes > MOST:
-            return f"brings the names of tensors to more than {MOST} bytes, which no model has"
+        if len(name) > MAX_NAME_LENGTH:
+            return f"has a tensor name of {len(name)} characters, the limit is {MAX_NAME_LENGTH}: {name[:80]!a}"
+        if self._bytes > MAX_TOTAL_BYTES:
+            return f"brings the tensor names to more than {MAX_TOTAL_BYTES} bytes, which is the limit"
         return ""

@@ -1,4 +1,4 @@
-"""From errors of the file system to reasons: full, refused, without an answer, or a source that cannot be read."""
+"""Maps errors of the file system to failure reasons: disk full, access denied, unavailable, or a bad source file."""
 
 import contextlib
 import errno
@@ -9,23 +9,27 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.files.sizes import human_size
+from shardwright_worker.files.sizes import format_size
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-# What says that a file is not there, and nothing else does: any other error leaves open what is on the volume.
-GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-# What volumes answer to a call that they do not know.
-UNABLE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
+# https://man7.org/linux/man-pages/man3/errno.3.html
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# Only these say that a file does not exist. After any other error it is unknown what is on the volume.
+NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+# What volumes return for a call that they do not support.
+UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 _DENIED = (errno.EACCES, errno.EPERM)
-_IN_THE_WAY = (*GONE, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENOSYS, errno.EINVAL)
-_REFUSED = (*_DENIED, *_IN_THE_WAY, errno.EROFS, errno.ENOTSUP, errno.EXDEV, errno.EFBIG)
+_WRONG_KIND = (*NOT_FOUND, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENOSYS, errno.EINVAL)
+_ANSWERED = (*_DENIED, *_WRONG_KIND, *DISK_FULL, errno.EROFS, errno.ENOTSUP, errno.EXDEV, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def volume_errors(volume: Path, doing: str, source: Path | None = None, needed: int = 0) -> Iterator[None]:
-    """An OSError inside becomes a WorkerFailure: the source's if it names one of its files, else the volume's.
+    """Turn an OSError into a failure of the source if it names a file there, else into one of the volume.
 
-    `needed`: bytes that all of it takes, where that is known.
+    `doing` completes "cannot ..."; `needed` is the total number of bytes to write, 0 if that is not known.
+
+    Raises:
+        WorkerFailure: InsufficientSpace, VolumeUnavailable, VolumeNotWritable, or one about the source.
     """
     try:
         yield
@@ -34,77 +38,82 @@ def volume_errors(volume: Path, doing: str, source: Path | None = None, needed: 
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Reads one file or folder of the volume: an OSError that does not say that it is gone becomes a WorkerFailure.
+def volume_read_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError of reading one file or folder into a failure, unless it says that the path does not exist.
 
-    What cannot be read is neither damaged nor missing, and whoever takes it for that removes what is healthy.
+    What cannot be read is neither damaged nor missing; treating it so would remove healthy artifacts.
+
+    Raises:
+        WorkerFailure: VolumeUnavailable, or VolumeNotWritable if access is denied.
+        OSError: the path does not exist.
     """
     try:
         yield
     except OSError as error:
-        if error.errno in GONE:
+        if error.errno in NOT_FOUND:
             raise
-        raise unreadable(error, path) from error
+        raise volume_read_failure(error, path) from error
 
 
-def unreadable(error: OSError, path: Path) -> WorkerFailure:
-    """The failure of a file or folder of the output volume that does not let itself be read."""
+def volume_read_failure(error: OSError, path: Path) -> WorkerFailure:
+    """Return the failure for a file or folder of the output volume that cannot be read."""
     kind = type(error).__name__
     if error.errno in _DENIED:
-        message = f"{path} may not be read by user {os.getuid()}, group {os.getgid()}{_owner(path)}"
-        return WorkerFailure(Reason.VOLUME_NOT_WRITABLE, message, error_type=kind)
-    return WorkerFailure(Reason.VOLUME_UNAVAILABLE, f"{path} cannot be read: {_words(error)}", error_type=kind)
+        return WorkerFailure(Reason.VOLUME_NOT_WRITABLE, _access_denied(path), error_type=kind)
+    return WorkerFailure(Reason.VOLUME_UNAVAILABLE, f"{path} cannot be read: {_text(error)}", error_type=kind)
 
 
-def is_no_answer(error: OSError) -> bool:
-    """Whether an error says that the volume did not answer, rather than that it is full or refuses."""
-    return error.errno not in (*_REFUSED, *FULL)
+def is_unavailable(error: OSError) -> bool:
+    """Return whether an error means that the volume failed to answer, and not that it is full or rejects the call."""
+    return error.errno not in _ANSWERED
 
 
-def lack_of_space(volume: Path, needed: int = 0) -> str:
-    """What is needed, and what is free where."""
-    needs = f"{human_size(needed)} are needed, and " if needed else ""
+def describe_free_space(volume: Path, needed: int = 0) -> str:
+    """Return how many bytes are needed, if known, and how many are free on which volume.
+
+    https://man7.org/linux/man-pages/man3/statvfs.3.html
+    """
+    needs = f"{format_size(needed)} are needed, and " if needed else ""
     with contextlib.suppress(OSError, StopIteration):
         place = next(each for each in (volume, *volume.parents) if os.path.isdir(each))
         state = os.statvfs(place)
         free, whole = state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize
-        return f"{needs}{place} has {human_size(free)} free of {human_size(whole)}"
-    return f"{needs}what is free in {volume} is not known"
+        return f"{needs}{place} has {format_size(free)} free of {format_size(whole)}"
+    return f"{needs}the free space of {volume} is not known"
 
 
 def _failure(error: OSError, volume: Path, doing: str, source: Path | None, needed: int) -> WorkerFailure:
     kind = type(error).__name__
-    if error.errno not in FULL and source and (file := _file_of(error, source)):
-        return WorkerFailure(_reason_of_source(error), _words_of_source(error, file), error_type=kind)
+    if error.errno not in DISK_FULL and source and (file := _source_file(error, source)):
+        message = _access_denied(file) if error.errno in _DENIED else f"{file} cannot be read: {_text(error)}"
+        return WorkerFailure(_source_reason(error), message, error_type=kind)
     where = _name(error.filename2 or error.filename) or volume
-    message = f"cannot {doing} as user {os.getuid()}, group {os.getgid()}: {_words(error)} ({where})"
-    if error.errno in FULL:
+    message = f"cannot {doing} as user {os.getuid()}, group {os.getgid()}: {_text(error)} ({where})"
+    if error.errno in DISK_FULL:
         advice = "" if error.errno == errno.ENOSPC else "; a quota is used up"
         return WorkerFailure(
-            Reason.INSUFFICIENT_SPACE, f"{message}; {lack_of_space(volume, needed)}{advice}", error_type=kind
+            Reason.INSUFFICIENT_SPACE, f"{message}; {describe_free_space(volume, needed)}{advice}", error_type=kind
         )
     if error.errno in _DENIED:
         message += _owner(Path(where))
-    reason = Reason.VOLUME_UNAVAILABLE if is_no_answer(error) else Reason.VOLUME_NOT_WRITABLE
+    reason = Reason.VOLUME_UNAVAILABLE if is_unavailable(error) else Reason.VOLUME_NOT_WRITABLE
     return WorkerFailure(reason, message, error_type=kind)
 
 
-def _reason_of_source(error: OSError) -> Reason:
+def _source_reason(error: OSError) -> Reason:
     if error.errno == errno.ENOENT:
         return Reason.SOURCE_INCOMPLETE
     if error.errno in _DENIED:
         return Reason.SOURCE_UNREADABLE
-    return Reason.SOURCE_CORRUPT if error.errno in _IN_THE_WAY else Reason.VOLUME_UNAVAILABLE
+    return Reason.SOURCE_CORRUPT if error.errno in _WRONG_KIND else Reason.VOLUME_UNAVAILABLE
 
 
-def _words_of_source(error: OSError, file: Path) -> str:
-    if error.errno in _DENIED:
-        return f"{file} may not be read by user {os.getuid()}, group {os.getgid()}{_owner(file)}"
-    return f"{file} cannot be read: {_words(error)}"
+def _access_denied(path: Path) -> str:
+    return f"{path} may not be read by user {os.getuid()}, group {os.getgid()}{_owner(path)}"
 
 
 def _owner(path: Path) -> str:
-    """Whose a file is; the closest folder above it that may be looked at, where it hides."""
+    """Return owner and mode of the path, or of the closest folder above it whose state this user may see."""
     for each in (path, *path.parents):
         with contextlib.suppress(OSError):
             state = each.lstat()
@@ -113,7 +122,7 @@ def _owner(path: Path) -> str:
     return ""
 
 
-def _words(error: OSError) -> str:
+def _text(error: OSError) -> str:
     return error.strerror or str(error)
 
 
@@ -121,8 +130,11 @@ def _name(name: object) -> str:
     return os.fsdecode(name) if isinstance(name, str | bytes) else ""
 
 
-def _file_of(error: OSError, source: Path) -> Path | None:
-    """The source's file that the error is about. Copying names both ends; then a target that refuses comes first."""
+def _source_file(error: OSError, source: Path) -> Path | None:
+    """Return the file of the source that the error is about.
+
+    An error of copying names source and target; only a read error (EIO) is then blamed on the source.
+    """
     names = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
     if len(names) == 2 and error.errno != errno.EIO:
         return None

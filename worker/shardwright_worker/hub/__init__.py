@@ -1,1 +1,1 @@
-"""Hugging Face repositories: resolving a revision, listing its files and downloading them."""
+"""Repositories of the Hugging Face Hub or a mirror of it: list, download, resume, and verify what was downloaded."""

@@ -1,134 +1,138 @@
-"""Brings a hub's repository onto the output volume: in parallel, on from where an earlier run stopped, whole or not."""
+"""Downloads a repository to the output volume: in parallel, resumable, and published under its name only when complete.
+
+Files are collected in `.sources/<digest>.partial`, which is renamed to `.sources/<digest>` at the end.
+"""
 
 import contextlib
 import os
 import stat
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.contract.progress_line import Progress, Stage
-from shardwright_worker.files.move import move_folder, sync
-from shardwright_worker.files.ownership import alone
+from shardwright_worker.files.durable_files import fsync_path
+from shardwright_worker.files.folders import make_folders
+from shardwright_worker.files.lock_file import exclusive_lock
+from shardwright_worker.files.nofollow import is_folder, lstat_below, lstat_if_exists, reject_symlinks, remove_tree
+from shardwright_worker.files.parallel import run_parallel
+from shardwright_worker.files.rename import move_folder
 from shardwright_worker.files.volume_errors import volume_errors
-from shardwright_worker.files.volume_paths import is_folder, look, look_inside, refuse_links, remove_tree
-from shardwright_worker.hub.download_record import RECORD, recorded_files, still_there, write_record
-from shardwright_worker.hub.file_download import HubFile, fetch
-from shardwright_worker.hub.hub_errors import busy, hub_failures
-from shardwright_worker.hub.rate_limits import watch_client
+from shardwright_worker.hub.download_record import RECORD, verify_download, write_record
+from shardwright_worker.hub.file_download import download_file
+from shardwright_worker.hub.hub_errors import hub_errors, rate_limit_failure
+from shardwright_worker.hub.hub_file import HubFile
 from shardwright_worker.hub.repository import HubSource
-from shardwright_worker.prepare.disk_space import make_folders
-from shardwright_worker.reporting.progress_bar import Show
-from shardwright_worker.source.file_digests import Stopped
+from shardwright_worker.hub.retry_after import fail_on_long_waits
+from shardwright_worker.reporting.progress_output import ShowProgress
 
-__all__ = ["RECORD", "Fetching", "fetched", "recorded_files"]
-
-_THREADS = 8
+_THREADS = 8  # files downloaded at a time
+_MAX_UNKNOWN_SIZE = 1 << 50  # bytes of a file whose size the Hub does not state, on a volume of unknown size
 
 
-def fetched(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
-    """The files' digests if the source was fetched before and still is what the hub states, None otherwise."""
+def find_download(source: HubSource, volume_root: Path) -> list[FileDigest] | None:
+    """Return the digests of a finished download whose files are what the Hub states, or None.
+
+    Raises:
+        WorkerFailure: the volume does not answer, or the path leads through a link.
+    """
     folder = source.folder(volume_root)
-    refuse_links(volume_root, folder)
-    return still_there(folder, source.digest, source.files)
+    reject_symlinks(volume_root, folder)
+    return verify_download(folder, source.digest, source.files)
 
 
 def _size(folder: Path, name: str) -> int | None:
-    """Size of a regular file that lies in the folder itself; None without one."""
-    state = look_inside(folder, name)
+    """Return the size of a regular file in the folder, or None without one."""
+    state = lstat_below(folder, name)
     return state.st_size if state is not None and stat.S_ISREG(state.st_mode) else None
 
 
-class Fetching:
-    """A source on its way: small files may be fetched and looked at before the large ones. Use as a context."""
+class Download:
+    """A download in progress, as a context: its files can be fetched and checked in groups. One worker at a time.
 
-    def __init__(self, source: HubSource, volume_root: Path, show: Show) -> None:
+    `folder` holds the files. `found` has the digests if another process finished the download meanwhile.
+    """
+
+    def __init__(self, source: HubSource, volume_root: Path, show: ShowProgress) -> None:
         self._source, self._volume_root, self._show = source, volume_root, show
         self._final = source.folder(volume_root)
         self.folder = self._final.with_name(self._final.name + ".partial")
+        self.found: list[FileDigest] | None = None
         self._digests: dict[str, FileDigest] = {}
-        self._done: dict[str, int] = {}
-        self._most = 1 << 50  # bytes of a file whose size nobody states
-        self._lock = threading.Lock()
+        self._max_unknown_size = _MAX_UNKNOWN_SIZE
         self._exit = contextlib.ExitStack()
-        self.found: list[FileDigest] | None = None  # the digests, if another process fetched the source meanwhile
 
-    def __enter__(self) -> "Fetching":
+    def __enter__(self) -> "Download":
         with volume_errors(self._final.parent, f"keep the source in {self._final.parent}"):
             return self._enter()
 
-    def _enter(self) -> "Fetching":
+    def _enter(self) -> "Download":
         for folder in (self._final, self.folder):
-            refuse_links(self._volume_root, folder)
+            reject_symlinks(self._volume_root, folder)
         make_folders(self._final.parent)
-        self._exit.enter_context(alone(self._final.with_name(self._final.name + ".lock")))
-        self.found = fetched(self._source, self._volume_root)
+        self._exit.enter_context(exclusive_lock(self._final.with_name(self._final.name + ".lock")))
+        self.found = find_download(self._source, self._volume_root)
         if self.found is None:
-            if is_folder(self._final) and look(self.folder) is None:
-                move_folder(self._final, self.folder, RECORD)  # a source that lost a file: the rest need not come again
+            if is_folder(self._final) and lstat_if_exists(self.folder) is None:
+                move_folder(self._final, self.folder, RECORD)  # an incomplete download: keep the files that it has
             make_folders(self.folder)
             free = os.statvfs(self.folder)
-            self._most = free.f_bavail * free.f_frsize or self._most
+            self._max_unknown_size = free.f_bavail * free.f_frsize or self._max_unknown_size
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._exit.close()
 
     @property
-    def bytes_there(self) -> int:
-        """Bytes that an earlier run left."""
+    def bytes_present(self) -> int:
+        """Bytes that are downloaded already."""
         return sum(_size(self.folder, file.name) or 0 for file in self._source.files)
 
-    def take(self, files: Sequence[HubFile]) -> None:
-        """Fetch these, several at a time."""
+    def fetch(self, files: Sequence[HubFile]) -> None:
+        """Download these files, several at a time, largest first.
+
+        Raises:
+            WorkerFailure: a reason of the Hub, the network or the volume.
+        """
         request = self._source.request
-        watch_client(lambda code, wait: busy(code, request.address, request.repo, wait))
-        stop = threading.Event()
-        executor = ThreadPoolExecutor(_THREADS, "fetch")
-        try:
-            with hub_failures(request.repo, request.revision, request.address, bool(request.token), transferring=True):
-                running = [executor.submit(self._take_one, file, stop) for file in sorted(files, key=lambda f: -f.size)]
-                for future in running:
-                    digest = future.result()
-                    self._digests[digest.name] = digest
-        finally:
-            stop.set()
-            executor.shutdown(wait=False, cancel_futures=True)
+        fail_on_long_waits(lambda code, wait: rate_limit_failure(code, request.address, request.repo, wait))
+        before = sum(digest.size for digest in self._digests.values())
+        order = sorted(files, key=lambda file: -file.size)
+        with hub_errors(request.repo, request.revision, request.address, bool(request.token), transferring=True):
+            digests = run_parallel(self._fetch_one, order, lambda done: self._show_progress(before + done), _THREADS)
+        self._digests.update({digest.name: digest for digest in digests})
 
-    def publish(self) -> list[FileDigest]:
-        """Give the complete folder its final name."""
-        with volume_errors(self._final.parent, f"give {self._final} its name"):
-            return self._publish()
+    def finish(self) -> list[FileDigest]:
+        """Sync the complete folder, rename it to its final name, and return the digests of its files.
 
-    def _publish(self) -> list[FileDigest]:
+        Raises:
+            WorkerFailure: a reason of the volume.
+        """
+        with volume_errors(self._final.parent, f"publish {self._final}"):
+            return self._finish()
+
+    def _finish(self) -> list[FileDigest]:
         digests = [self._digests[file.name] for file in self._source.files]
         source = self._source
         record = Source(digest=source.digest, revision=source.commit, repo=source.request.repo, files=digests)
         write_record(self.folder, record)
         for where, _folders, _files in os.walk(self.folder):
-            sync(Path(where))
-        if look(self._final) is not None:
+            fsync_path(Path(where))
+        if lstat_if_exists(self._final) is not None:
             remove_tree(self._final)
         move_folder(self.folder, self._final, RECORD)
-        sync(self._final.parent)
+        fsync_path(self._final.parent)
         return digests
 
-    def _take_one(self, file: HubFile, stop: threading.Event) -> FileDigest:
+    def _show_progress(self, done: int) -> None:
+        self._show(Progress(stage=Stage.DOWNLOADING, bytes_done=max(done, 0), bytes_total=self._source.bytes))
+
+    def _fetch_one(self, file: HubFile, count: Callable[[int], None]) -> FileDigest:
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers
 
-        def count(size: int) -> None:
-            if stop.is_set():
-                raise Stopped
-            with self._lock:
-                self._done[file.name] = size
-                done = sum(self._done.values())
-                self._show(Progress(stage=Stage.DOWNLOADING, bytes_done=done, bytes_total=self._source.bytes))
-
-        refuse_links(self.folder, (self.folder / file.name).parent)
+        reject_symlinks(self.folder, (self.folder / file.name).parent)
         request = self._source.request
         url = hf_hub_url(request.repo, file.name, revision=self._source.commit, endpoint=request.address)
         headers = build_hf_headers(token=request.token or False)
-        return fetch(url, headers, file, self.folder, self._most, count)
+        return download_file(url, headers, file, self.folder, self._max_unknown_size, count)

@@ -1,6 +1,5 @@
-"""What the hub client's exceptions mean, as reasons."""
+"""Maps exceptions of the Hub client to failure reasons."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -8,14 +7,22 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.hub.rate_limits import BUSY, retry_after, until
+from shardwright_worker.files.volume_errors import DISK_FULL
+from shardwright_worker.hub.retry_after import RATE_LIMIT_STATUSES, retry_after_seconds, utc_after
 
 
 @contextmanager
-def hub_failures(
-    repo: str, revision: str, endpoint: str, has_token: bool, transferring: bool = False
-) -> Iterator[None]:
-    """Turn what the hub client raises into a WorkerFailure. While transferring, a broken connection can be resumed."""
+def hub_errors(repo: str, revision: str, endpoint: str, has_token: bool, transferring: bool = False) -> Iterator[None]:
+    """Turn what the Hub client raises into a failure.
+
+    While files are transferred, an error of the network is TransferFailed, which another attempt resumes.
+
+    Raises:
+        WorkerFailure: a reason of the source, the network or the volume.
+        Exception: an exception that has no known meaning.
+
+    https://github.com/huggingface/huggingface_hub/blob/v2.4.0/src/huggingface_hub/errors.py
+    """
     try:
         yield
     except WorkerFailure:
@@ -35,10 +42,10 @@ def _failure_of(
 
     known: list[tuple[type[Exception], Reason, str]] = [
         (errors.GatedRepoError, Reason.SOURCE_GATED, _gated(repo, endpoint, has_token)),
-        (errors.DisabledRepoError, Reason.SOURCE_NOT_FOUND, f"{repo} was disabled by the hub"),
+        (errors.DisabledRepoError, Reason.SOURCE_NOT_FOUND, f"{repo} was disabled by the Hub"),
         (errors.RevisionNotFoundError, Reason.REVISION_NOT_FOUND, f"{repo} has no branch, tag or commit {revision!r}"),
-        (errors.EntryNotFoundError, Reason.SOURCE_INCOMPLETE, f"the hub lists a file of {repo} and does not give it"),
-        (errors.HFValidationError, Reason.SOURCE_NOT_FOUND, f"{repo!r} is no name of a repository: write ORG/NAME"),
+        (errors.EntryNotFoundError, Reason.SOURCE_INCOMPLETE, f"the Hub lists a file of {repo} but returns 404 for it"),
+        (errors.HFValidationError, Reason.SOURCE_NOT_FOUND, f"{repo!r} is not a repository's name: write ORG/NAME"),
         (errors.OfflineModeIsEnabled, Reason.SOURCE_UNAVAILABLE, "HF_HUB_OFFLINE is set: unset it for this stage"),
     ]
     for kind, reason, message in known:
@@ -46,53 +53,53 @@ def _failure_of(
             return WorkerFailure(reason, message)
     if isinstance(error, errors.HfHubHTTPError):
         return _by_status(error.response, repo, endpoint, has_token, transferring)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WorkerFailure(Reason.INSUFFICIENT_SPACE, "the volume filled up while the source was fetched: enlarge it")
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return WorkerFailure(
+            Reason.INSUFFICIENT_SPACE, "the volume became full while the source was downloaded: enlarge it"
+        )
     if isinstance(error, _connection_errors()):
         if transferring:
-            return WorkerFailure(Reason.TRANSFER_FAILED, f"a download of {repo} broke off: {_brief(error)}")
-        return WorkerFailure(Reason.SOURCE_UNAVAILABLE, f"{endpoint} does not answer: {_brief(error)}")
+            return WorkerFailure(Reason.TRANSFER_FAILED, f"a download of {repo} was interrupted: {_first_line(error)}")
+        return WorkerFailure(Reason.SOURCE_UNAVAILABLE, f"{endpoint} cannot be reached: {_first_line(error)}")
     if transferring and isinstance(error, OSError) and "onsistency check failed" in str(error):
-        return WorkerFailure(Reason.TRANSFER_FAILED, f"a download of {repo} ended early: {_brief(error)}")
+        return WorkerFailure(Reason.TRANSFER_FAILED, f"a download of {repo} ended early: {_first_line(error)}")
     return None
 
 
-def busy(code: int, endpoint: str, repo: str, wait: float | None) -> WorkerFailure:
-    """The failure of a hub that is busy; with the moment until which it asks to be left alone, if it says so."""
-    message = f"{endpoint} answers with status {code} for {repo}"
+def rate_limit_failure(code: int, endpoint: str, repo: str, wait: float | None) -> WorkerFailure:
+    """Return the failure for a Hub that is overloaded or limits requests; `wait` is its Retry-After in seconds."""
+    message = f"{endpoint} returns status {code} for {repo}"
     if wait is not None:
-        message += f" and asks to be left alone for {wait:.0f} seconds, until {until(wait)}"
+        message += f" with Retry-After {wait:.0f} seconds, until {utc_after(wait)}"
     return WorkerFailure(Reason.SOURCE_UNAVAILABLE, message, retry_after=wait)
 
 
 def _by_status(response: Any, repo: str, endpoint: str, has_token: bool, transferring: bool) -> WorkerFailure:
     code = response.status_code
     if code == 401:
-        asked = "refused the token" if has_token else "asks for a token: the repository is private or does not exist"
-        return WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{endpoint} {asked} for {repo}")
+        denied = "rejected the token" if has_token else "requires a token: the repository is private or does not exist"
+        return WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{endpoint} {denied} for {repo}")
     if code == 403:
-        return WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{endpoint} does not let this token read {repo}")
+        return WorkerFailure(Reason.SOURCE_UNAUTHORIZED, f"{endpoint} does not allow this token to read {repo}")
     if code in (404, 410) and transferring:
-        return WorkerFailure(
-            Reason.SOURCE_INCOMPLETE, f"{endpoint} lists a file of {repo} and does not give it ({code})"
-        )
+        return WorkerFailure(Reason.SOURCE_INCOMPLETE, f"{endpoint} lists a file of {repo} but returns {code} for it")
     if code in (404, 410):
         return WorkerFailure(Reason.SOURCE_NOT_FOUND, f"{endpoint} has no repository {repo}")
     transient = code == 429 or code >= 500
-    wait = retry_after(response.headers) if code in BUSY else None
+    wait = retry_after_seconds(response.headers) if code in RATE_LIMIT_STATUSES else None
     if transient and (not transferring or wait is not None):
-        return busy(code, endpoint, repo, wait)
-    return WorkerFailure(Reason.TRANSFER_FAILED, f"{endpoint} answers with status {code} for a file of {repo}")
+        return rate_limit_failure(code, endpoint, repo, wait)
+    return WorkerFailure(Reason.TRANSFER_FAILED, f"{endpoint} returns status {code} for a file of {repo}")
 
 
 def _gated(repo: str, endpoint: str, has_token: bool) -> str:
     if has_token:
         return f"{repo} is gated and the token's owner has no access: accept the terms on {endpoint}/{repo}"
-    return f"{repo} is gated: accept the terms on {endpoint}/{repo} and give a token"
+    return f"{repo} is gated: accept the terms on {endpoint}/{repo} and provide a token"
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
-    """The errors of the HTTP library that this version of the client is built on, and the standard ones."""
+    """Return the standard connection errors and those of the HTTP library that the installed client is built on."""
     from huggingface_hub.errors import HfHubHTTPError
 
     library = HfHubHTTPError.__mro__[1].__module__.split(".")[0]
@@ -101,5 +108,5 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     return (ConnectionError, TimeoutError, *[kind for kind in named if isinstance(kind, type)])
 
 
-def _brief(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,4 +1,7 @@
-"""Asks a hub for a repository's commit and files. Mirrors leave things out: then other calls are asked for them."""
+"""Lists a repository's commit and files. Where a mirror omits a value, other API calls are tried for it.
+
+The API: https://huggingface.co/docs/hub/api
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,66 +11,75 @@ from urllib.parse import quote
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import stays_inside
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.hub.file_download import UNKNOWN, HubFile
+from shardwright_worker.hub.hub_file import UNKNOWN_SIZE, HubFile
 from shardwright_worker.hub.hub_request import HubRequest
 
 _COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{6,63}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_LARGEST_SIZE = 1 << 50  # a pebibyte; larger is a slip
-_LARGEST_ANSWER = 16 * 1024**2
-_MOST_FILES, _MOST_PAGES = 100_000, 200
-_LONGEST_NAME = 1000
+_MAX_SIZE = 1 << 50  # bytes; a larger one is an error
+_MAX_RESPONSE = 16 * 1024**2  # bytes
+_MAX_FILES, _MAX_PAGES = 100_000, 200
+_MAX_NAME = 1000  # characters
 
 
-class Described(NamedTuple):
-    """A repository at a commit: all its files, as far as the hub states them."""
+class RepositoryListing(NamedTuple):
+    """All files of a repository at a commit, by name."""
 
     commit: str
     files: dict[str, HubFile]
 
 
-def describe(request: HubRequest) -> Described:
-    """The repository's commit and files, from its description and, where that is silent, its tree."""
+def list_repository(request: HubRequest) -> RepositoryListing:
+    """Return the commit of the revision and all files, from /api/models/REPO and, where that omits them, its tree.
+
+    Raises:
+        WorkerFailure: the response cannot be used.
+        Exception: what the Hub client raises.
+    """
     from huggingface_hub.utils import validate_repo_id
 
     validate_repo_id(request.repo)
     revision = request.revision or "main"
     path = f"/api/models/{request.repo}/revision/{quote(revision, safe='')}?blobs=true"
-    answer = _answer(request, path)[0]
-    if not isinstance(answer, Mapping):
-        raise _unusable(request, "describes the repository with something that is no JSON object")
-    commit = _commit(request, revision, answer.get("sha"))
-    listed = answer.get("siblings")
+    response = _get_json(request, path)[0]
+    if not isinstance(response, Mapping):
+        raise _unusable(request, "returns something other than a JSON object")
+    commit = _commit(request, revision, response.get("sha"))
+    listed = response.get("siblings")
     files = dict(_files(request, listed)) if isinstance(listed, list) else {}
-    if not files or any(file.size == UNKNOWN for file in files.values()):
-        files = _completed(files, _tree(request, commit))
+    if not files or any(file.size == UNKNOWN_SIZE for file in files.values()):
+        files = _merge(files, _list_tree(request, commit))
     if not files and not isinstance(listed, list):
-        raise _unusable(request, "names no files: its answer has no list called siblings, and it has no tree")
-    return Described(commit, files)
+        raise _unusable(request, "lists no files: its response has no list called siblings, and it has no tree")
+    return RepositoryListing(commit, files)
 
 
-def with_head(request: HubRequest, commit: str, file: HubFile) -> HubFile:
-    """The file with what the hub says when asked for it alone, where its lists are silent."""
+def complete_from_head(request: HubRequest, commit: str, file: HubFile) -> HubFile:
+    """Return the file with the values of a HEAD request for it, where the listing omits them.
+
+    https://github.com/huggingface/huggingface_hub/blob/v2.4.0/src/huggingface_hub/constants.py#L94
+    """
     headers = _head(request, commit, file.name)
     size = _size(headers.get("x-linked-size") or headers.get("content-length"))
     etag = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
     return HubFile(
         file.name,
-        size if file.size == UNKNOWN else file.size,
+        size if file.size == UNKNOWN_SIZE else file.size,
         file.sha256 or _hex(headers.get("x-checksum-sha256"), 64) or _hex(etag, 64),
         file.blob_id,
         _hex(etag, 40),
     )
 
 
-def is_hash(commit: str) -> bool:
-    """Whether this names one content for ever, as Git's commits do; mirrors may state a name that moves instead."""
+def is_commit_hash(commit: str) -> bool:
+    """Return whether this is a Git commit, which names one content forever; mirrors may state a branch or tag."""
     return _HASH.fullmatch(commit) is not None
 
 
 def _commit(request: HubRequest, revision: str, stated: object) -> str:
+    """Return the commit: a full hash in the request, the response's sha, or the X-Repo-Commit of a file."""
     named = stated if isinstance(stated, str) and _COMMIT.fullmatch(stated) else ""
-    if is_hash(revision) and not is_hash(named):
+    if is_commit_hash(revision) and not is_commit_hash(named):
         return revision
     if named:
         return named
@@ -76,24 +88,24 @@ def _commit(request: HubRequest, revision: str, stated: object) -> str:
         return found
     raise WorkerFailure(
         Reason.REVISION_NOT_FOUND,
-        f"{request.address} does not say which commit {revision!r} of {request.repo} is: its answer has no sha, and "
-        "its files no X-Repo-Commit; name the commit itself as revision, or use another endpoint",
+        f"{request.address} does not say which commit {revision!r} of {request.repo} is: its response has no sha, "
+        "and its files have no X-Repo-Commit; set revision to the commit, or use another endpoint",
     )
 
 
 def _files(request: HubRequest, entries: list[Any]) -> Iterator[tuple[str, HubFile]]:
-    """Files of a description's siblings, or of a tree, which has other words for the same."""
-    if len(entries) > _MOST_FILES:
-        raise _unusable(request, f"names more than {_MOST_FILES} files")
+    """Yield the files of a list of siblings or of a tree, whose keys have other names."""
+    if len(entries) > _MAX_FILES:
+        raise _unusable(request, f"lists more than {_MAX_FILES} files")
     for entry in entries:
         if not isinstance(entry, Mapping) or entry.get("type", "file") != "file":
             continue
         name = entry.get("rfilename", entry.get("path"))
         if name is None:
             raise _unusable(request, "lists a file without its name (rfilename)")
-        if not isinstance(name, str) or len(name) > _LONGEST_NAME or not stays_inside(name):
+        if not isinstance(name, str) or len(name) > _MAX_NAME or not stays_inside(name):
             raise WorkerFailure(
-                Reason.SOURCE_CORRUPT, f"{request.repo} names a file {str(name)[:200]!r}, which leaves its folder"
+                Reason.SOURCE_CORRUPT, f"{request.repo} has a file {str(name)[:200]!r}, which is outside its folder"
             )
         large = entry.get("lfs")
         large = large if isinstance(large, Mapping) else {}
@@ -102,44 +114,44 @@ def _files(request: HubRequest, entries: list[Any]) -> Iterator[tuple[str, HubFi
         yield name, HubFile(name, size, _hex(large.get("sha256", large.get("oid")), 64), _hex(blob, 40))
 
 
-def _completed(files: dict[str, HubFile], tree: dict[str, HubFile]) -> dict[str, HubFile]:
-    """The files, with what the tree says of them."""
+def _merge(files: dict[str, HubFile], tree: dict[str, HubFile]) -> dict[str, HubFile]:
+    """Return the files, completed with the values of the tree."""
     merged = dict(files or tree)
     for name, file in merged.items():
         other = tree.get(name, file)
         merged[name] = HubFile(
             name,
-            other.size if file.size == UNKNOWN else file.size,
+            other.size if file.size == UNKNOWN_SIZE else file.size,
             file.sha256 or other.sha256,
             file.blob_id or other.blob_id,
         )
     return merged
 
 
-def _tree(request: HubRequest, commit: str) -> dict[str, HubFile]:
-    """The files of the commit's tree; none if this hub has no such call."""
+def _list_tree(request: HubRequest, commit: str) -> dict[str, HubFile]:
+    """Return the files of the commit's tree, none if the mirror does not have this API call."""
     from huggingface_hub.errors import HfHubHTTPError
 
     found: dict[str, HubFile] = {}
     path = f"/api/models/{request.repo}/tree/{quote(commit, safe='')}?recursive=true"
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         try:
-            answer, following = _answer(request, path)
+            response, next_page = _get_json(request, path)
         except HfHubHTTPError as error:
             if error.response.status_code in (400, 404, 405, 501):
                 return found
             raise
-        if not isinstance(answer, list):
+        if not isinstance(response, list):
             return found
-        found.update(_files(request, answer))
-        if not following or not following.startswith(request.address + "/"):
+        found.update(_files(request, response))
+        if not next_page or not next_page.startswith(request.address + "/"):
             return found
-        path = following.removeprefix(request.address)
-    raise _unusable(request, f"spreads its list of files over more than {_MOST_PAGES} pages")
+        path = next_page.removeprefix(request.address)
+    raise _unusable(request, f"returns its list of files in more than {_MAX_PAGES} pages")
 
 
-def _answer(request: HubRequest, path: str) -> tuple[Any, str]:
-    """The JSON at a path of the hub, and the address of the page that follows."""
+def _get_json(request: HubRequest, path: str) -> tuple[Any, str]:
+    """Return the JSON at a path of the API, and the URL of the next page or an empty string."""
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
     headers = build_hf_headers(token=request.token or False)
@@ -150,42 +162,42 @@ def _answer(request: HubRequest, path: str) -> tuple[Any, str]:
         text = b""
         for piece in response.iter_bytes():
             text += piece
-            if len(text) > _LARGEST_ANSWER:
-                raise _unusable(request, "answers without end when asked for a list of files")
-        following = str(response.links.get("next", {}).get("url", ""))
-    return _parsed(request, text), following
+            if len(text) > _MAX_RESPONSE:
+                raise _unusable(request, f"returns a list of files of more than {_MAX_RESPONSE} bytes")
+        next_page = str(response.links.get("next", {}).get("url", ""))
+    return _parse(request, text), next_page
 
 
-def _parsed(request: HubRequest, text: bytes) -> Any:
+def _parse(request: HubRequest, text: bytes) -> Any:
     import json
 
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         start = text[:60].decode(errors="replace").strip()
-        raise _unusable(request, f"answers with something that is no JSON ({start!r})") from None
+        raise _unusable(request, f"returns something other than JSON ({start!r})") from None
 
 
 def _head(request: HubRequest, revision: str, name: str) -> Mapping[str, str]:
-    """Headers of the answer to a HEAD request for a file; none if it is refused."""
+    """Return the headers of a HEAD request for a file, with names in lower case; none if it fails."""
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers, get_session
 
     url = hf_hub_url(request.repo, name, revision=revision, endpoint=request.address)
     headers = {**build_hf_headers(token=request.token or False), "Accept-Encoding": "identity"}
-    first = get_session().request("HEAD", url, headers=headers, timeout=60, follow_redirects=False)
-    if first.status_code >= 400:
+    response = get_session().request("HEAD", url, headers=headers, timeout=60, follow_redirects=False)
+    if response.status_code >= 400:
         return {}
-    # A redirect's own length says nothing of the file.
-    drop = {"content-length", "etag"} if first.status_code >= 300 else set()
-    return {key.lower(): value for key, value in first.headers.items() if key.lower() not in drop}
+    # Length and ETag of a redirect are not those of the file.
+    drop = {"content-length", "etag"} if response.status_code >= 300 else set()
+    return {key.lower(): value for key, value in response.headers.items() if key.lower() not in drop}
 
 
 def _size(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,16}", value):
         value = int(value)
-    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_SIZE
-    return value if known and isinstance(value, int) else UNKNOWN
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_SIZE
+    return value if known and isinstance(value, int) else UNKNOWN_SIZE
 
 
 def _hex(value: object, digits: int) -> str:

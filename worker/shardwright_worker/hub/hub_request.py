@@ -1,4 +1,4 @@
-"""What is asked of a hub: a repository, a revision, and which of its files."""
+"""A request for a repository of the Hub: its name, revision, endpoint, and which of its files to download."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ DEFAULT_ENDPOINT = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class HubRequest:
-    """What to fetch. `include` replaces the default choice of files, `exclude` takes away from it."""
+    """What to download. `include` replaces the default selection of files, `exclude` removes files from either."""
 
     repo: str
     revision: str = "main"
@@ -19,5 +19,5 @@ class HubRequest:
 
     @property
     def address(self) -> str:
-        """The hub's address."""
+        """The URL of the Hub or mirror: the endpoint, HF_ENDPOINT, or the public Hub."""
         return (self.endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")

@@ -1,4 +1,4 @@
-"""A repository of a hub: which commit is meant, which of its files are wanted, and what the hub states of them."""
+"""Resolves a repository of the Hub: the commit of its revision, and the files to download with their digests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,21 +7,19 @@ from pathlib import Path, PurePosixPath
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import SOURCES_FOLDER, digest_of
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.hub.file_download import UNKNOWN, HubFile
-from shardwright_worker.hub.hub_errors import hub_failures
-from shardwright_worker.hub.hub_listing import describe, is_hash, with_head
-from shardwright_worker.hub.hub_request import DEFAULT_ENDPOINT, HubRequest
-from shardwright_worker.hub.rate_limits import patiently
-from shardwright_worker.source.selection import chosen, weights_read
+from shardwright_worker.hub.hub_errors import hub_errors
+from shardwright_worker.hub.hub_file import UNKNOWN_SIZE, HubFile
+from shardwright_worker.hub.hub_listing import complete_from_head, is_commit_hash, list_repository
+from shardwright_worker.hub.hub_request import HubRequest
+from shardwright_worker.hub.retry_after import retry_short_waits
+from shardwright_worker.source.selection import select_downloads, select_weights
 
-__all__ = ["DEFAULT_ENDPOINT", "HubRequest", "HubSource", "quiet_client", "resolve"]
-
-_MOST_HEADS = 500  # files that a mirror is asked for one by one
+_MAX_HEAD_REQUESTS = 500  # files for which a mirror is asked one by one
 
 
 @dataclass(frozen=True)
 class HubSource:
-    """A repository at one commit, with the files that are wanted of it."""
+    """A repository at one commit, and the files that are selected from it."""
 
     request: HubRequest
     commit: str
@@ -29,30 +27,30 @@ class HubSource:
 
     @property
     def digest(self) -> str:
-        """Names the source: repository, commit and the stated content of its files."""
+        """SHA-256 in hex that names the source: over the repository, the commit and the stated content of its files."""
         stated = [[file.name, file.size, file.sha256 or file.blob_id] for file in self.files]
         return digest_of({"repo": self.request.repo, "commit": self.commit, "files": stated})
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
+        """Size of all files, those of unknown size not counted."""
         return sum(file.size_or(0) for file in self.files)
 
     def weights(self, extra_args: Mapping[str, str]) -> list[HubFile]:
-        """The files that hold weights."""
+        """Return the files that hold weights."""
         names = [file.name for file in self.files if "/" not in file.name]
-        held = {*weights_read(names, extra_args)}
-        return [file for file in self.files if file.name in held]
+        selected = {*select_weights(names, extra_args)}
+        return [file for file in self.files if file.name in selected]
 
     def folder(self, volume_root: Path) -> Path:
-        """Where the source is kept."""
+        """Return the folder that the source is downloaded to."""
         return volume_root / SOURCES_FOLDER / self.digest
 
 
-def quiet_client() -> None:
-    """Let the hub client's log go where ours goes, where secrets are taken out, and keep its own bars away."""
+def configure_client_logging() -> None:
+    """Send the Hub client's log records to this process's handlers, which redact secrets, and disable its bars."""
     from huggingface_hub.utils import disable_progress_bars
-    from huggingface_hub.utils.logging import get_logger  # this import adds a handler, which is taken away below
+    from huggingface_hub.utils.logging import get_logger  # this import adds a handler, which is removed below
 
     disable_progress_bars()
     logger = get_logger()
@@ -60,52 +58,58 @@ def quiet_client() -> None:
     logger.propagate = True
 
 
-def resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
-    """Ask the hub for the commit behind the revision and for its files."""
-    return patiently(lambda: _resolve(request, extra_args))
+def resolve_repository(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
+    """Return the commit of the revision and the files to download.
+
+    Raises:
+        WorkerFailure: a reason of the Hub or the network; SourceIncomplete if no file is selected.
+    """
+    return retry_short_waits(lambda: _resolve(request, extra_args))
 
 
-def _refuse_collisions(request: HubRequest, names: list[str]) -> None:
+def _resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
+    with hub_errors(request.repo, request.revision, request.address, bool(request.token)):
+        listing = list_repository(request)
+        sizes = {file.name: file.size for file in listing.files.values()}
+        names = select_downloads(listing.files, request.include, request.exclude, extra_args, sizes)
+        _reject_unusable_names(request, names)
+        files = [listing.files[name] for name in names]
+        incomplete = [file for file in files if file.size == UNKNOWN_SIZE or not (file.sha256 or file.blob_id)]
+        completed = {
+            file.name: complete_from_head(request, listing.commit, file) for file in incomplete[:_MAX_HEAD_REQUESTS]
+        }
+    if not files:
+        raise WorkerFailure(
+            Reason.SOURCE_INCOMPLETE, f"{request.repo} has no file that is selected: check include and exclude"
+        )
+    files = [completed.get(file.name, file) for file in files]
+    _reject_mutable_revision(request, listing.commit, files)
+    return HubSource(request, listing.commit, files)
+
+
+def _reject_unusable_names(request: HubRequest, names: list[str]) -> None:
     for name in names:
         if not name.isprintable():
             raise WorkerFailure(
                 Reason.SOURCE_CORRUPT,
-                f"{request.repo} names a file {name[:200]!r}, which no volume should hold: rename it, or exclude it",
+                f"{request.repo} has a file name with control characters, {name[:200]!r}: rename it, or exclude it",
             )
     folders = {parent.as_posix(): name for name in names for parent in PurePosixPath(name).parents}
     for name in names:
         if name in folders:
             raise WorkerFailure(
                 Reason.SOURCE_CORRUPT,
-                f"{request.repo} names a file {name} and, with {folders[name]}, a folder of that name: exclude one",
+                f"{request.repo} has a file {name} and, with {folders[name]}, a folder of that name: exclude one",
             )
 
 
-def _resolve(request: HubRequest, extra_args: dict[str, str]) -> HubSource:
-    with hub_failures(request.repo, request.revision, request.address, bool(request.token)):
-        described = describe(request)
-        sizes = {file.name: file.size for file in described.files.values()}
-        names = chosen(described.files, request.include, request.exclude, extra_args, sizes)
-        _refuse_collisions(request, names)
-        files = [described.files[name] for name in names]
-        unsure = [file for file in files if file.size == UNKNOWN or not (file.sha256 or file.blob_id)]
-        asked = {file.name: with_head(request, described.commit, file) for file in unsure[:_MOST_HEADS]}
-    if not files:
-        raise WorkerFailure(
-            Reason.SOURCE_INCOMPLETE, f"{request.repo} has no file that is wanted: check include and exclude"
-        )
-    files = [asked.get(file.name, file) for file in files]
-    _refuse_moving(request, described.commit, files)
-    return HubSource(request, described.commit, files)
-
-
-def _refuse_moving(request: HubRequest, commit: str, files: list[HubFile]) -> None:
-    """A name that moves, of contents that nobody states, would stand for what was fetched first for ever."""
-    silent = [file.name for file in files if not (file.sha256 or file.blob_id)]
-    if silent and not is_hash(commit):
+def _reject_mutable_revision(request: HubRequest, commit: str, files: list[HubFile]) -> None:
+    """Reject a name that can move, such as a branch, if a file has no digest: a change would go unnoticed forever."""
+    without_digest = [file.name for file in files if not (file.sha256 or file.blob_id)]
+    if without_digest and not is_commit_hash(commit):
         raise WorkerFailure(
             Reason.REVISION_NOT_FOUND,
-            f"{request.address} calls {request.revision or 'main'!r} of {request.repo} {commit!r}, which is no commit, "
-            f"and says nothing of the content of {silent[0]}, so a change would go unseen; name a commit as revision, "
-            "or use another endpoint",
+            f"{request.address} calls {request.revision or 'main'!r} of {request.repo} {commit!r}, which is not a "
+            f"commit, and states no digest of {without_digest[0]}, so that a change would go unnoticed; set revision "
+            "to a commit, or use another endpoint",
         )

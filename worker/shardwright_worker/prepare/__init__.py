@@ -1,1 +1,1 @@
-"""Sources: fetches and checks them before a GPU is taken. Imports neither vLLM nor torch."""
+"""The prepare stage: check or download a source, compute its digest and find its finished artifact."""

@@ -1,1 +1,1 @@
-"""Give a proven artifact its final name, or find one that has it."""
+"""Staging of artifacts, and publishing, replacing and pruning them on the output volume."""

@@ -1,4 +1,4 @@
-"""Removes older artifacts: the newest stay, and whatever is published, in use, or somebody else's."""
+"""Removes older artifacts, except the newest, published ones, those in use, and folders that are not artifacts."""
 
 import contextlib
 import errno
@@ -9,17 +9,18 @@ from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-from shardwright_worker.artifact.final_name import MOVING, foreign_folders
-from shardwright_worker.artifact.find import file_sizes, read_manifest
+from shardwright_worker.artifact.artifact_files import file_sizes
+from shardwright_worker.artifact.manifest_file import read_manifest
+from shardwright_worker.artifact.target_state import MOVING_MANIFEST, foreign_folders
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER, is_key
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.files.move import move_file, rename_folder
-from shardwright_worker.files.volume_errors import is_no_answer, unreadable
-from shardwright_worker.files.volume_paths import entries, is_folder, look, refuse_links, remove_tree
-from shardwright_worker.publish.staging import in_shared_folder
+from shardwright_worker.files.folders import with_shared_folder
+from shardwright_worker.files.nofollow import is_folder, list_folder, lstat_if_exists, reject_symlinks, remove_tree
+from shardwright_worker.files.rename import move_file, rename_folder
+from shardwright_worker.files.volume_errors import is_unavailable, volume_read_failure
 
 _MOST_NAMED = 20  # artifacts in each list of what was done
 
@@ -33,13 +34,15 @@ def prune(
     until: float | None = None,
     root: Path | None = None,
 ) -> PruneReport:
-    """Remove all but the newest `history_limit` artifacts and the protected ones; return what was done.
+    """Remove all but the newest `history_limit` artifacts and the protected ones, and return what was done.
 
-    Nothing is removed after `until`, in seconds since the epoch. What cannot be told to be an artifact of this folder
-    is not touched: links, folders with another's manifest or none that can be read, folders that hold other folders.
-    VolumeUnavailable, and nothing is removed, if the volume does not say what is there.
+    Nothing is removed after `until`, in seconds since the epoch. What is not clearly an artifact of this folder is not
+    touched: links, folders without a readable manifest of their own key, folders that hold other folders.
+
+    Raises:
+        WorkerFailure: VolumeUnavailable, and nothing is removed, if the volume does not show what is there.
     """
-    refuse_links(root or output, output / STAGING_FOLDER)
+    reject_symlinks(root or output, output / STAGING_FOLDER)
     made, unknown = _artifacts(output)
     newest_first = sorted(made, key=lambda key: (_age(made[key]), key), reverse=True)
     old = [key for key in newest_first[max(history_limit, 0) :] if key not in protected]
@@ -66,21 +69,21 @@ def prune(
 
 
 def _artifacts(output: Path) -> tuple[dict[str, Manifest], list[str]]:
-    """The artifacts of this folder by key, and what has a key's name and a manifest but is none."""
+    """Return the artifacts of this folder by key, and the names of what looks like one but is not."""
     made: dict[str, Manifest] = {}
     unknown = []
-    for key in filter(is_key, entries(output)):
+    for key in filter(is_key, list_folder(output)):
         manifest = _manifest(output / key, key)
         if manifest:
             made[key] = manifest
-        elif _seems_one(output / key):
+        elif _looks_like_artifact(output / key):
             unknown.append(key)
     return made, unknown
 
 
 def _manifest(folder: Path, key: str) -> Manifest | None:
     try:
-        refuse_links(folder.parent, folder)
+        reject_symlinks(folder.parent, folder)
         manifest = read_manifest(folder)
     except WorkerFailure as failure:
         if failure.reason == Reason.VOLUME_UNAVAILABLE:
@@ -89,10 +92,10 @@ def _manifest(folder: Path, key: str) -> Manifest | None:
     return manifest if manifest.key == key else None
 
 
-def _seems_one(folder: Path) -> bool:
-    """Whether a person would take it for an artifact: a link, a folder with a manifest, one that hides what it has."""
+def _looks_like_artifact(folder: Path) -> bool:
+    """Return whether users would expect an artifact there: a link, a folder with a manifest, or an unreadable one."""
     try:
-        return folder.is_symlink() or look(folder / MANIFEST_NAME) is not None
+        return folder.is_symlink() or lstat_if_exists(folder / MANIFEST_NAME) is not None
     except WorkerFailure as failure:
         if failure.reason == Reason.VOLUME_UNAVAILABLE:
             raise
@@ -107,12 +110,12 @@ def _age(manifest: Manifest) -> float:
 
 
 def _remove(output: Path, key: str) -> bool:
-    """The rename takes it out of sight at once; the slow part cannot leave half an artifact under its name."""
+    """Remove an artifact and return whether that worked: renamed first, so that half of one never has its name."""
     doomed = output / STAGING_FOLDER / f"{key}.removed.{uuid.uuid4().hex[:8]}"
     try:
         if foreign_folders(output / key):
             return False
-        if not in_shared_folder(doomed.parent, lambda: rename_folder(output / key, doomed)):
+        if not with_shared_folder(doomed.parent, lambda: rename_folder(output / key, doomed)):
             _remove_in_place(output / key)
             return True
     except WorkerFailure as failure:
@@ -120,20 +123,20 @@ def _remove(output: Path, key: str) -> bool:
             raise
         return False
     except OSError as error:
-        if is_no_answer(error) and error.errno != errno.EBUSY:  # mounted as a volume of its own
-            raise unreadable(error, output / key) from error
+        if is_unavailable(error) and error.errno != errno.EBUSY:  # EBUSY: a pod has mounted the folder itself
+            raise volume_read_failure(error, output / key) from error
         return False
-    with contextlib.suppress(OSError):  # out of sight; what is left goes with the next look for what dead workers left
+    with contextlib.suppress(OSError):  # the next worker removes what is left
         os.unlink(doomed / MANIFEST_NAME)
         remove_tree(doomed)
     return True
 
 
 def _remove_in_place(folder: Path) -> None:
-    """Where folders cannot be renamed: no artifact any more at once, and what is left says that it may be replaced."""
-    move_file(folder / MANIFEST_NAME, folder / MOVING)
-    for name in entries(folder):
-        if name != MOVING:
+    """Remove an artifact where folders cannot be renamed: without its manifest it is none, and may be replaced."""
+    move_file(folder / MANIFEST_NAME, folder / MOVING_MANIFEST)
+    for name in list_folder(folder):
+        if name != MOVING_MANIFEST:
             remove_tree(folder / name) if is_folder(folder / name) else os.unlink(folder / name)
-    os.unlink(folder / MOVING)
+    os.unlink(folder / MOVING_MANIFEST)
     folder.rmdir()

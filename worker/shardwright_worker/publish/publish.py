@@ -1,4 +1,4 @@
-"""Publish: manifest last, everything synced, then one rename that never replaces anything."""
+"""Publishes a staged artifact: everything synced, then one atomic rename that never replaces anything."""
 
 import contextlib
 import os
@@ -7,24 +7,24 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from shardwright_worker.artifact.final_name import Standing, foreign_folders, refuse_strange, standing_of
-from shardwright_worker.artifact.find import damage_of, damaged, finished_artifact, manifest_digest, read_manifest
+from shardwright_worker.artifact.find import find_artifact, find_damage
+from shardwright_worker.artifact.manifest_file import damage_failure, manifest_digest, read_manifest
+from shardwright_worker.artifact.target_state import TargetState, foreign_folders, reject_foreign, target_state
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME, STAGING_FOLDER
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
+from shardwright_worker.files.durable_files import fsync_path, write_new_file
 from shardwright_worker.files.file_modes import FILE_MODE, FOLDER_MODE, set_mode
-from shardwright_worker.files.move import create, rename_folder, sync, write_all
-from shardwright_worker.files.ownership import alone
+from shardwright_worker.files.lock_file import exclusive_lock
+from shardwright_worker.files.nofollow import lstat_if_exists, reject_symlinks, remove_tree
+from shardwright_worker.files.rename import rename_folder
 from shardwright_worker.files.volume_errors import volume_errors
-from shardwright_worker.files.volume_paths import look, refuse_links, remove_tree
-from shardwright_worker.publish.file_by_file import move_into
-from shardwright_worker.publish.staging import OWNER, Staging
+from shardwright_worker.publish.publish_without_rename import move_files_into
+from shardwright_worker.publish.staging import OWNER_SUFFIX, Staging
 
-__all__ = ["move_into", "publish"]
-
-_TRIES = 5  # somebody else may change what has the name while we look
+_TRIES = 5  # another worker may change what has the name at any time
 
 
 def publish(
@@ -35,86 +35,90 @@ def publish(
     durations: Callable[[], dict[str, float]],
     replaces: str = "",
 ) -> ArtifactReport:
-    """Give the staged artifact its final name. If somebody was faster, theirs is checked and ours dropped.
+    """Give the staged artifact its final name and return its report.
 
-    `replaces`: digest of the manifest of an artifact of this name whose bytes are known to be wrong.
+    If another worker published the artifact first, that one is checked and reported, and the staged one dropped.
+    `durations` returns the seconds of each stage so far. `replaces` is the digest of the manifest of an artifact of
+    this name whose bytes are known to be wrong.
 
-    Raises WorkerFailure: ArtifactDamaged if the name is taken by something that is no artifact.
+    Raises:
+        WorkerFailure: ArtifactDamaged if the name is taken by something that is not an artifact; InvalidEngineArguments
+            if the name does not follow from the manifest; a reason of the volume.
     """
     manifest = manifest.model_copy(update={"duration_seconds": {**manifest.duration_seconds, **durations()}})
-    refuse_links(root, target.parent / STAGING_FOLDER)
+    reject_symlinks(root, target.parent / STAGING_FOLDER)
     if not manifest.may_have_key(target.name):
         raise WorkerFailure(
             Reason.INVALID_ENGINE_ARGUMENTS,
             f"--artifact-name {target.name} does not follow from source, engine flags, image, pattern and part size: "
-            "leave it out, or give all as they were when it was found out",
+            "remove it, or set all of them as they were when it was computed",
         )
     with volume_errors(target.parent, f"publish {target}", needed=manifest.bytes):
         _write_manifest(staging.path, manifest)
         _sync_staged(staging.path)
-        _give_name(staging.path, target, replaces)
-        sync(target.parent)
-        found = finished_artifact(target.parent, target.name, root)
+        _publish_as(staging.path, target, replaces)
+        fsync_path(target.parent)
+        found = find_artifact(target.parent, target.name, root)
     if found is None:
-        raise damaged(damage_of(target, target.name) or f"{target} changed while it was published")
+        raise damage_failure(find_damage(target, target.name) or f"{target} changed while it was published")
     return found
 
 
-def _give_name(staged: Path, target: Path, replaces: str = "") -> None:
+def _publish_as(staged: Path, target: Path, replaces: str = "") -> None:
     for _ in range(_TRIES):
-        match refuse_strange(target, target.name):
-            case Standing.WHOLE if replaces and manifest_digest(target) == replaces:
-                # Without a part everybody sees that it is not whole, and it makes room like any other damaged one.
+        match reject_foreign(target, target.name):
+            case TargetState.COMPLETE if replaces and manifest_digest(target) == replaces:
+                # Without a part it is incomplete for every worker, and is replaced like any other damaged artifact.
                 (target / read_manifest(target).parts[0].file).unlink(missing_ok=True)
                 continue
-            case Standing.WHOLE:
+            case TargetState.COMPLETE:
                 return
-            case Standing.DAMAGED if _set_aside_damaged(target):
+            case TargetState.DAMAGED if _set_aside_damaged(target):
                 continue
-            case Standing.FREE if _rename(staged, target):
+            case TargetState.FREE if _rename(staged, target):
                 return
-            case Standing.EMPTY if _remove_empty(target):
+            case TargetState.EMPTY if _remove_empty(target):
                 continue
-            case Standing.DAMAGED | Standing.FREE | Standing.EMPTY | Standing.MOVING:
+            case TargetState.DAMAGED | TargetState.FREE | TargetState.EMPTY | TargetState.MOVING:
                 _move(staged, target)
                 return
-    raise damaged(f"{target} changes all the time: something else than a worker writes there")
+    raise damage_failure(f"{target} keeps changing: something other than a worker writes there")
 
 
 def _rename(staged: Path, target: Path) -> bool:
-    """Whether the look at what has the name now may end. False if the volume cannot rename folders."""
+    """Return whether the artifact has its name now; False if the volume cannot rename folders, or the name is taken."""
     with contextlib.suppress(FileExistsError):
         return rename_folder(staged, target)
-    return standing_of(target, target.name) == Standing.WHOLE
+    return target_state(target, target.name) == TargetState.COMPLETE
 
 
 def _remove_empty(target: Path) -> bool:
-    with contextlib.suppress(OSError):  # somebody put something there, or it cannot go: then files move into it
+    with contextlib.suppress(OSError):  # not empty any more, or it cannot be removed: then the files are moved into it
         target.rmdir()
         return True
     return False
 
 
 def _move(staged: Path, target: Path) -> None:
-    """One worker at a time; whoever waited finds the artifact there."""
-    with alone(target.parent / STAGING_FOLDER / f"{target.name}.moving{OWNER}"):
-        move_into(target, staged)
+    """Move the files under a lock: a worker that waited for it finds the artifact published."""
+    with exclusive_lock(target.parent / STAGING_FOLDER / f"{target.name}.moving{OWNER_SUFFIX}"):
+        move_files_into(target, staged)
 
 
 def _set_aside_damaged(target: Path) -> bool:
-    """Whether an artifact of our name that is not whole has made room for ours.
+    """Rename a damaged artifact into the staging folder and remove it; return whether the name is free now.
 
-    It stays where it is if it holds folders of somebody else: they must not move.
+    It stays in place if it holds folders that are not part of it: they may be mounted or belong to another user.
     """
-    if not damage_of(target, target.name) or foreign_folders(target):
+    if not find_damage(target, target.name) or foreign_folders(target):
         return False
     aside = target.parent / STAGING_FOLDER / f"{target.name}.damaged-{uuid.uuid4().hex[:8]}"
     if not rename_folder(target, aside):
         return False
-    if not damage_of(aside, target.name):  # between our look and the rename somebody else has replaced it
+    if not find_damage(aside, target.name):  # another worker replaced it before the rename
         rename_folder(aside, target)
         return True
-    with contextlib.suppress(OSError):  # out of sight; what is left goes with the next look for what dead workers left
+    with contextlib.suppress(OSError):  # the next worker removes what is left
         remove_tree(aside)
     return True
 
@@ -122,21 +126,17 @@ def _set_aside_damaged(target: Path) -> bool:
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     path = folder / MANIFEST_NAME
     path.unlink(missing_ok=True)
-    file = create(path)
-    try:
-        write_all(file, manifest.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
-    finally:
-        os.close(file)
+    write_new_file(path, manifest.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
 
 
 def _sync_staged(folder: Path) -> None:
     for where, _folders, files in os.walk(folder, topdown=False):
         for name in files:
             path = Path(where) / name
-            state = look(path)
+            state = lstat_if_exists(path)
             if state is None or not stat.S_ISREG(state.st_mode):
-                raise damaged(f"{path} is no regular file: somebody else writes to {folder}")
+                raise damage_failure(f"{path} is not a regular file: another process writes to {folder}")
             set_mode(path, FILE_MODE)
-            sync(path)
+            fsync_path(path)
         set_mode(Path(where), FOLDER_MODE)
-        sync(Path(where))
+        fsync_path(Path(where))

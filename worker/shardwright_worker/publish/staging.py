@@ -1,37 +1,33 @@
-"""The folder of one attempt: owned while its worker lives, removed by whoever comes after a dead one."""
+"""The staging folder of one attempt: owned while its worker runs, removed by any later worker if that one died."""
 
 import contextlib
-import errno
 import os
 import socket
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from shardwright_worker.artifact.final_name import refuse_strange
+from shardwright_worker.artifact.target_state import reject_foreign
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import STAGING_FOLDER, is_key, staging_name
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.files.file_modes import FOLDER_MODE, set_mode
-from shardwright_worker.files.ownership import Answer, Ownership, bury
-from shardwright_worker.files.volume_errors import reading, volume_errors
-from shardwright_worker.files.volume_paths import refuse_links, remove_tree
-from shardwright_worker.prepare.disk_space import make_folders
+from shardwright_worker.files.folders import with_shared_folder
+from shardwright_worker.files.lock_file import LockFile, remove_abandoned
+from shardwright_worker.files.lock_state import LockState
+from shardwright_worker.files.nofollow import reject_symlinks, remove_tree
+from shardwright_worker.files.volume_errors import volume_errors, volume_read_errors
 
-OWNER = ".owner"  # beside the folders: <name>.owner, the worker's while the attempt lives
-_TRIES = 50
-_NAMES = 9
-Result = TypeVar("Result")
+OWNER_SUFFIX = ".owner"  # of the lock file beside the folder, held while the attempt runs
+_MAX_NAMES = 9
 
 
 class Staging:
-    """`<output>/.staging/<key>.<attempt>/`, empty, ours alone while the context lasts. Removed at its end.
+    """The empty folder `<output>/.staging/<key>.<attempt>/` for this process alone, removed at the end of the context.
 
-    Refused at once if what has the artifact's final name must stay: nothing that is made could be published.
-    An attempt without a name is named by host and process. `path` is known for good inside of the context.
+    An attempt without a name is named by host and process. `path` is final inside of the context: the folder gets a
+    number if its name belongs to a worker on another node whose state is unknown.
     """
 
     def __init__(self, output: Path, key: str, attempt: str, volume_root: Path | None = None) -> None:
@@ -39,65 +35,58 @@ class Staging:
         self._root = output / STAGING_FOLDER
         self._key = key
         self.path = self._root / staging_name(key, attempt or f"{socket.gethostname()}-{os.getpid()}")
-        self._ownership: Ownership | None = None
+        self._lock: LockFile | None = None
 
     def __enter__(self) -> Self:
-        refuse_links(self._volume_root, self._root)
-        refuse_strange(self._output / self._key, self._key)
-        with volume_errors(self._root, f"make a folder in {self._root}"):
-            owned = in_shared_folder(self._root, self._acquire)
+        """Create the folder.
+
+        Raises:
+            WorkerFailure: ArtifactDamaged if the artifact's name is taken, so that nothing could be published;
+                WorkerProtocolError if the attempt runs already; a reason of the volume.
+        """
+        reject_symlinks(self._volume_root, self._root)
+        reject_foreign(self._output / self._key, self._key)
+        with volume_errors(self._root, f"create a folder in {self._root}"):
+            lock = with_shared_folder(self._root, self._acquire)
             try:
-                self._clear_dead(owned.now())
+                self._remove_abandoned(lock.volume_time())
                 remove_tree(self.path)
                 self.path.mkdir()
                 set_mode(self.path, FOLDER_MODE)
             except BaseException:
-                owned.release()
+                lock.release()
                 raise
-        self._ownership = owned
+        self._lock = lock
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with contextlib.suppress(OSError):  # what stays goes with the next look for what dead workers left
+        with contextlib.suppress(OSError):  # the next worker removes what is left
             remove_tree(self.path)
-        if self._ownership:
-            self._ownership.release()
+        if self._lock:
+            self._lock.release()
         with contextlib.suppress(OSError):
             self._root.rmdir()
 
-    def _acquire(self) -> Ownership:
-        """The attempt's owner file. Who may live on another node keeps its folder, and ours gets another name."""
+    def _acquire(self) -> LockFile:
+        """Acquire the attempt's lock file, under a numbered name if the state of its owner is unknown."""
         first = self.path.name
-        for number in range(1, _NAMES + 1):
+        for number in range(1, _MAX_NAMES + 1):
             name = first if number == 1 else f"{first}-{number}"
-            ownership = Ownership(self._root / f"{name}{OWNER}")
-            answer = ownership.acquire()
-            if answer == Answer.OURS:
+            lock = LockFile(self._root / f"{name}{OWNER_SUFFIX}")
+            state = lock.acquire()
+            if state == LockState.ACQUIRED:
                 self.path = self._root / name
-                return ownership
-            if answer == Answer.THEIRS:
+                return lock
+            if state == LockState.HELD:
                 break
-        message = f"{self._root / first} belongs to a worker that runs; give this one another --attempt"
+        message = f"{self._root / first} belongs to a worker that is running: set another --attempt"
         raise WorkerFailure(Reason.WORKER_PROTOCOL_ERROR, message)
 
-    def _clear_dead(self, now: float) -> None:
-        """Remove what killed attempts left, of any key. What does not let itself be removed is left to others."""
-        with reading(self._root):
-            names = {name.removesuffix(OWNER) for name in os.listdir(self._root)} - {self.path.name}
+    def _remove_abandoned(self, now: float) -> None:
+        """Remove what killed attempts of any key left, as far as that is possible."""
+        with volume_read_errors(self._root):
+            names = {name.removesuffix(OWNER_SUFFIX) for name in os.listdir(self._root)} - {self.path.name}
         for name in names:
             if is_key(name.partition(".")[0]):
                 with contextlib.suppress(OSError):
-                    bury(self._root / f"{name}{OWNER}", now, partial(remove_tree, self._root / name))
-
-
-def in_shared_folder(folder: Path, work: Callable[[], Result]) -> Result:
-    """Do what needs a folder that every worker makes, and removes when it finds it empty: it may go in between."""
-    for attempt in range(_TRIES):
-        try:
-            make_folders(folder)
-            return work()
-        except FileNotFoundError:
-            if attempt + 1 == _TRIES:
-                raise
-            time.sleep(0.01)
-    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+                    remove_abandoned(self._root / f"{name}{OWNER_SUFFIX}", now, partial(remove_tree, self._root / name))

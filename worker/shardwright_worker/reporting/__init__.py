@@ -1,1 +1,1 @@
-"""What the worker tells while it runs and as it ends: progress, redacted text, and the final report."""
+"""What a worker reports: progress while it runs, log records without secrets, and the final report."""

@@ -1,4 +1,4 @@
-"""Takes tokens, passwords and signed URLs out of text before anybody sees it."""
+"""Removes tokens, passwords and the signatures of URLs from text before it is logged or reported."""
 
 import logging
 import re
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from shardwright_worker.contract.text import clean_lines
 
 HIDDEN = "***"
-SHORTEST_SECRET = 8  # a shorter one would hide ordinary words
+SHORTEST_SECRET = 8  # characters; a shorter one would hide ordinary words
 
-# The first group of each is kept. A hub's token has 30 or more letters and digits: hf_overrides is none.
+# The first group of each is kept. A token of the Hub has 30 or more letters and digits: hf_overrides is not one.
 # Every repetition is bounded or possessive, so that the time grows with the text's length alone.
 _KEPT_AND_HIDDEN = [
     re.compile(r"(?<![A-Za-z0-9_])()hf_[A-Za-z0-9]{30,}"),
@@ -24,7 +24,7 @@ _KEPT_AND_HIDDEN = [
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without what looks like a secret, and without these secrets."""
+    """Return the text with *** in place of these secrets and of everything that looks like one."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, HIDDEN)
@@ -41,5 +41,5 @@ class RedactingFormatter(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line."""
+        """Return the record's text."""
         return clean_lines(redact(super().format(record), self._secrets))

@@ -50,7 +50,7 @@ def make(request: ShardRequest, guard: SourceGuard, staging: Path, scratch: Path
 def sourced(told: dict[str, Any], listing: Listing) -> Sourced:
     """What the engine told of the source, for a proof."""
     weights = (".safetensors", ".bin", ".pt")
-    files = [name for name in listing.everything if not name.endswith(weights)]
+    files = [name for name in listing.all_names if not name.endswith(weights)]
     return Sourced(told["runtime_digests"], told["answers"], told["reader"], files)
 
 

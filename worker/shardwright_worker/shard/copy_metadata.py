@@ -8,7 +8,7 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.files.regular_file import NotRegular, open_regular
+from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
 
 _QUANTIZATION = ("quantize_config.json", "quant_config.json")
 
@@ -20,7 +20,7 @@ def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
         try:
             with open_regular(source / name) as file, (target / name).open("xb") as copy:
                 shutil.copyfileobj(file, copy, 1024**2)
-        except NotRegular as error:
+        except NotRegularFileError as error:
             raise WorkerFailure(Reason.SOURCE_CORRUPT, f"{name} {error}") from None
 
 

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from shardwright_worker.artifact.check import check_artifact
-from shardwright_worker.artifact.find import finished_artifact
+from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.progress_line import Stage
 from shardwright_worker.contract.reasons import Reason
@@ -33,7 +33,7 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
     Raises WorkerFailure with a reason of the closed list. Nothing that failed ever has the final name.
     """
     key, root = request.artifact_name, request.volume_root or request.output
-    finished = finished_artifact(request.output, key, root, installed_vllm())
+    finished = find_artifact(request.output, key, root, installed_vllm())
     replaces = ""
     if finished and request.deep and _is_broken(request.output / key, progress):
         replaces, finished = finished.manifest_digest, None

@@ -13,7 +13,7 @@ from shardwright_worker.engine.io_errors import Sides
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.source.file_digests import digest_files, source_digest
 from shardwright_worker.source.listing import Listing, list_source
-from shardwright_worker.source.selection import decides
+from shardwright_worker.source.selection import affects_artifact
 from shardwright_worker.source.source_fingerprint import fingerprint
 
 Stamp = tuple[str, int, int, int]  # name, size, mtime_ns, ctime_ns
@@ -101,7 +101,7 @@ def _compare_digests(request: ShardRequest, listing: Listing, show: Callable[[Pr
     found = digest_files(listing.folder, listing.files, show)
     if source_digest(found) == request.source_digest:
         return
-    recorded = {file.name: file for file in request.source_files if decides(file.name)}
+    recorded = {file.name: file for file in request.source_files if affects_artifact(file.name)}
     if not recorded:
         message = f"the source has digest {source_digest(found)}, and {request.source_digest} was asked for"
         raise _changed(f"{message}: it changed after it was looked at")
@@ -112,9 +112,9 @@ def _compare_digests(request: ShardRequest, listing: Listing, show: Callable[[Pr
 
 def _wrong(recorded: dict[str, FileDigest], found: Sequence[FileDigest], listing: Listing) -> list[str]:
     """Files that are new, other or gone. What counts only because it was asked for by name is not in the listing."""
-    there = {file.name: file for file in found if decides(file.name)}
+    there = {file.name: file for file in found if affects_artifact(file.name)}
     names = {name for name, file in there.items() if recorded.get(name) != file}
-    names |= {name for name in recorded.keys() - there.keys() if name not in listing.everything}
+    names |= {name for name in recorded.keys() - there.keys() if name not in listing.all_names}
     return sorted(names)
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from shardwright_worker.artifact.find import artifact_report, read_manifest
+from shardwright_worker.artifact.find import artifact_report
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.progress_line import Stage

@@ -1,1 +1,1 @@
-"""Source checkpoints in a folder: which files count, what they hold, and their digests."""
+"""Source checkpoints in a folder: which files are part of one, whether they are complete, and their digests."""

@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
@@ -12,73 +10,58 @@ from shardwright_worker.contract.manifest import FileDigest
 from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.files.regular_file import NotRegular, open_regular
-from shardwright_worker.reporting.progress_bar import Show
+from shardwright_worker.files.hashing import hash_stream, ignore_bytes
+from shardwright_worker.files.parallel import run_parallel
+from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
+from shardwright_worker.reporting.progress_output import ShowProgress
 from shardwright_worker.source.listing import SourceFile
-from shardwright_worker.source.read_errors import unreadable
-from shardwright_worker.source.selection import decides
+from shardwright_worker.source.selection import affects_artifact
+from shardwright_worker.source.source_errors import source_read_failure
 
-_CHUNK = 4 * 1024 * 1024
-_MOST_THREADS = 8
-
-
-class Stopped(Exception):  # noqa: N818 - says that it was told to stop, not that something is wrong
-    """The work was called off because something else failed."""
+_MAX_THREADS = 8  # files read at a time
 
 
-def digest_files(folder: Path, files: Sequence[SourceFile], show: Show) -> list[FileDigest]:
-    """SHA-256 of each file, several at a time, largest first; in the order of `files`."""
+def digest_files(folder: Path, files: Sequence[SourceFile], show: ShowProgress) -> list[FileDigest]:
+    """Return the SHA-256 of each file in the order of `files`; they are read in parallel, largest first.
+
+    Raises:
+        WorkerFailure: SourceChanged if a file no longer has its listed size; another reason if it cannot be read.
+    """
     total = sum(file.size for file in files)
-    done = 0
-    lock, stop = threading.Lock(), threading.Event()
-
-    def count(size: int) -> None:
-        nonlocal done
-        if stop.is_set():
-            raise Stopped
-        with lock:
-            done += size
-            show(Progress(stage=Stage.DIGESTING, bytes_done=done, bytes_total=total))
-
-    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    executor = ThreadPoolExecutor(threads, "digest")
-    try:
-        order = sorted(files, key=lambda file: -file.size)
-        running = {file.name: executor.submit(_digest, folder, file, count) for file in order}
-        return [running[file.name].result() for file in files]
-    finally:
-        stop.set()
-        executor.shutdown(wait=False, cancel_futures=True)
-
-
-def source_digest(files: Sequence[FileDigest]) -> str:
-    """The digest that names a source: over names, sizes and contents of all files that can change an artifact."""
-    return digest_of([[file.name, file.size, file.sha256] for file in sorted(files, key=_name) if decides(file.name)])
-
-
-def _name(file: FileDigest) -> str:
-    return file.name
+    threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)))
+    order = sorted(files, key=lambda file: -file.size)
+    digests = run_parallel(
+        lambda file, count: _digest(folder, file, count),
+        order,
+        lambda done: show(Progress(stage=Stage.DIGESTING, bytes_done=done, bytes_total=total)),
+        threads,
+    )
+    by_name = {digest.name: digest for digest in digests}
+    return [by_name[file.name] for file in files]
 
 
 def digest_file(path: Path, name: str, size: int) -> FileDigest:
-    """SHA-256 of one file."""
-    return _digest(path.parent, SourceFile(path.name, size), lambda _read: None).model_copy(update={"name": name})
+    """Return the SHA-256 of one file under another name; `size` is the expected number of bytes.
+
+    Raises:
+        WorkerFailure: the file has another size, or cannot be read.
+    """
+    return _digest(path.parent, SourceFile(path.name, size), ignore_bytes).model_copy(update={"name": name})
+
+
+def source_digest(files: Sequence[FileDigest]) -> str:
+    """Return the SHA-256 in hex over names, sizes and digests of all files that can change an artifact."""
+    kept = (file for file in files if affects_artifact(file.name))
+    return digest_of([[file.name, file.size, file.sha256] for file in sorted(kept, key=lambda file: file.name)])
 
 
 def _digest(folder: Path, file: SourceFile, count: Callable[[int], None]) -> FileDigest:
     hasher = hashlib.sha256()
-    size = 0
-    buffer = memoryview(bytearray(min(_CHUNK, file.size + 1)))
     try:
         with open_regular(folder / file.name) as opened:
-            while read := opened.readinto(buffer):  # type: ignore[attr-defined]
-                hasher.update(buffer[:read])
-                size += read
-                count(read)
-                if size > file.size:
-                    break
-    except (OSError, NotRegular) as error:
-        raise unreadable(file.name, folder / file.name, error) from None
+            size = hash_stream(opened, [hasher], count, limit=file.size + 1)  # one more byte shows that it grew
+    except (OSError, NotRegularFileError) as error:
+        raise source_read_failure(file.name, folder / file.name, error) from None
     if size != file.size:
         raise WorkerFailure(
             Reason.SOURCE_CHANGED, f"{file.name} changed while it was read: it had {file.size} bytes, now {size}"

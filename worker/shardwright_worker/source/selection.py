@@ -1,10 +1,14 @@
-"""Which files of a source count: all but what is known to be of no use to vLLM, such as weights in other formats."""
+"""Selects the files of a source: all but those known to be of no use to vLLM, such as weights in other formats.
+
+Which weight files vLLM reads for a load format:
+https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/default_loader.py#L147
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-# Lower case. What storage and desktops keep in every volume is among them: lost+found, @eaDir, ...
+# In lower case. Storage systems and desktops add some of them to every volume: lost+found, @eaDir, ...
 _FOLDERS = {
     "original", "onnx", "openvino", "coreml", "tflite", "runs", "logs", "metal", "flax", "tf", "gguf", "wandb",
     "tensorboard", "mlruns", "__pycache__", "lost+found", "@eadir", "#recycle", "#snapshot", "$recycle.bin",
@@ -26,18 +30,23 @@ _TRAINING = {
     "rng_state.pth", "trainer_state.json", "latest", "zero_to_fp32.py",
 }  # fmt: skip
 _TRAINING_PATTERNS = ("events.out.tfevents.*", "rng_state*", "*_optim_states.pt")
-_PAPERS = {".md", ".rst"}
-_PAPER_NAMES = ("license*", "notice*", "readme*", "*.sha256", "*.sha256sums", "*sha256sum*")
+_DOCUMENTS = {".md", ".rst"}
+_DOCUMENT_NAMES = ("license*", "notice*", "readme*", "*.sha256", "*.sha256sums", "*sha256sum*")
 _TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "tekken.json", "merges.txt", "*.index.json")
-LARGEST_FILE = 64 * 1024**2
-LARGEST_TOKENIZER = 512 * 1024**2
+LARGEST_FILE = 64 * 1024**2  # bytes of a file beside the weights
+LARGEST_TOKENIZER = 512 * 1024**2  # bytes of a tokenizer file or an index
 WEIGHTS = (".safetensors", ".bin", ".pt")
 PICKLES = (".bin", ".pt")
 INDEX, CONSOLIDATED_INDEX = "model.safetensors.index.json", "consolidated.safetensors.index.json"
 
 
-def wanted(names: Iterable[str], extra_args: Mapping[str, str], sizes: Mapping[str, int] | None = None) -> list[str]:
-    """The names that count: one kind of weights, and whatever else is not known to be useless or far too large."""
+def select_files(
+    names: Iterable[str], extra_args: Mapping[str, str], sizes: Mapping[str, int] | None = None
+) -> list[str]:
+    """Return the sorted names to use: weights of one format, and everything else that is not excluded or too large.
+
+    `sizes` are in bytes; a file whose size is not known counts as small.
+    """
     sizes = sizes or {}
     kept = sorted(name for name in names if is_weights(name) or is_metadata(name, sizes.get(name, 0)) or _index(name))
     kept = [name for name in kept if _kept(PurePosixPath(name))]
@@ -49,48 +58,48 @@ def wanted(names: Iterable[str], extra_args: Mapping[str, str], sizes: Mapping[s
 
 
 def is_metadata(name: str, size: int, modules: Collection[str] = ()) -> bool:
-    """Whether a file beside the weights belongs to a model and to its artifact: configuration, tokenizer, code, papers.
+    """Return whether a file is copied to the artifact: configuration, tokenizer, code, license.
 
-    `name` is relative to the model's folder. `modules`: folders of a sentence-transformers model, which are taken with
-    their weights.
+    `name` is relative to the model's folder, `size` in bytes. `modules` are the folders of a sentence-transformers
+    model, which are copied with their weights.
     """
     path = PurePosixPath(name)
     if any(path.is_relative_to(folder) for folder in modules):
         return _kept(path)
-    return _kept(path) and not is_weights(name) and not _index(name) and size <= largest(name)
+    return _kept(path) and not is_weights(name) and not _index(name) and size <= size_limit(name)
 
 
 def is_weights(name: str) -> bool:
-    """Whether a file holds weights in a format that vLLM reads."""
+    """Return whether a file holds weights in a format that vLLM reads."""
     return PurePosixPath(name).suffix in WEIGHTS
 
 
-def largest(name: str) -> int:
-    """Bytes that a file may have and still be taken; nothing limits weights."""
+def size_limit(name: str) -> int:
+    """Return the maximum bytes of a file to be used; weights are not limited."""
     if is_weights(name):
         return 1 << 62
     known = any(fnmatchcase(PurePosixPath(name).name, pattern) for pattern in _TOKENIZERS)
     return LARGEST_TOKENIZER if known else LARGEST_FILE
 
 
-def chosen(
+def select_downloads(
     names: Iterable[str],
     include: list[str],
     exclude: list[str],
     extra_args: Mapping[str, str],
     sizes: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """The names to download: what the patterns include, or else what is wanted; never what they exclude."""
+    """Return the names to download: those that match `include`, or by default `select_files`, without `exclude`."""
     names = list(names)
     if include:
-        first = [name for name in sorted(names) if _matches(name, include)]
+        selected = [name for name in sorted(names) if _matches(name, include)]
     else:
-        first = _one_copy(wanted(names, extra_args, sizes), extra_args)
-    return [name for name in first if not _matches(name, exclude)]
+        selected = _one_copy(select_files(names, extra_args, sizes), extra_args)
+    return [name for name in selected if not _matches(name, exclude)]
 
 
-def weights_read(names: Iterable[str], extra_args: Mapping[str, str]) -> list[str]:
-    """Of the files at the top of a folder, those that vLLM's loader reads, before an index narrows them down."""
+def select_weights(names: Iterable[str], extra_args: Mapping[str, str]) -> list[str]:
+    """Return which files at the top of a folder vLLM's loader reads, before an index reduces them."""
     names = sorted(names)
     load_format = extra_args.get("load_format", "auto")
     safetensors = [name for name in names if name.endswith(".safetensors")]
@@ -104,8 +113,11 @@ def weights_read(names: Iterable[str], extra_args: Mapping[str, str]) -> list[st
     return next((held for held in pickles if held), [])
 
 
-def index_read(files: Iterable[str], extra_args: Mapping[str, str]) -> str:
-    """The index by which vLLM's loader narrows these files down; empty if it looks at none."""
+def select_index(files: Iterable[str], extra_args: Mapping[str, str]) -> str:
+    """Return the index that reduces these files in vLLM's loader, or an empty string if it reads none.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L585
+    """
     files = list(files)
     load_format = extra_args.get("load_format", "auto")
     if not files or not files[0].endswith(".safetensors") or load_format.startswith("runai"):
@@ -114,23 +126,23 @@ def index_read(files: Iterable[str], extra_args: Mapping[str, str]) -> str:
     return CONSOLIDATED_INDEX if own_format else INDEX
 
 
-def decides(name: str) -> bool:
-    """Whether a file's content can change the artifact; papers cannot."""
+def affects_artifact(name: str) -> bool:
+    """Return whether a file's content can change what an artifact does; a license or a README cannot."""
     path = PurePosixPath(name)
-    return path.suffix.lower() not in _PAPERS and not any(
-        fnmatchcase(path.name.lower(), pattern) for pattern in _PAPER_NAMES
+    return path.suffix.lower() not in _DOCUMENTS and not any(
+        fnmatchcase(path.name.lower(), pattern) for pattern in _DOCUMENT_NAMES
     )
 
 
-def folder_counts(name: str) -> bool:
-    """Whether a folder of this name may hold files that count."""
+def may_hold_model_files(name: str) -> bool:
+    """Return whether a folder of this name may hold files of a model."""
     lower = name.lower()
     useless = lower.startswith(".") or lower in _FOLDERS
     return not useless and not any(fnmatchcase(lower, each) for each in _FOLDER_PATTERNS)
 
 
 def _one_copy(names: list[str], extra_args: Mapping[str, str]) -> list[str]:
-    """Without the second copy of the weights that Mistral's repositories carry."""
+    """Return the names without the second copy of the weights that repositories of Mistral AI have."""
     safetensors = {name for name in names if "/" not in name and name.endswith(".safetensors")}
     consolidated = {name for name in safetensors if name.startswith("consolidated")}
     if not consolidated or consolidated == safetensors:
@@ -148,7 +160,7 @@ def _index(name: str) -> bool:
 
 def _kept(path: PurePosixPath) -> bool:
     *folders, name = path.parts
-    if name.startswith(".") or not all(folder_counts(folder) for folder in folders):
+    if name.startswith(".") or not all(may_hold_model_files(folder) for folder in folders):
         return False
     suffix = path.suffix.lower()
     if suffix in _OTHER_FORMATS or suffix in _PICTURES or name in _TRAINING:

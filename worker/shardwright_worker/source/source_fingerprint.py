@@ -1,24 +1,23 @@
-"""The fingerprint of a source folder: cheap to take, and different as soon as any file that counts was touched."""
+"""The fingerprint of a source folder: cheap to compute, and different as soon as a file of the source was touched."""
 
-import hashlib
-import json
-
+from shardwright_worker.contract.naming import digest_of
 from shardwright_worker.source.listing import Listing
 
 
 def fingerprint(listing: Listing) -> str:
-    """SHA-256 over name, size, mtime and ctime of the files that count. The same one means the same bytes.
+    """Return the SHA-256 in hex over name, size, mtime and ctime of the source's files.
 
-    Another one may still be the same bytes: Kubernetes touches the files of a volume when it applies an fsGroup.
+    An equal fingerprint means equal bytes. A different one need not mean other bytes: the kubelet changes the group of
+    every file, and so its ctime, when it applies an fsGroup.
+    https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
     """
-    return _sum([[file.name, file.size, file.mtime_ns, file.ctime_ns] for file in listing.files])
+    return _digest([[file.name, file.size, file.mtime_ns, file.ctime_ns] for file in listing.files])
 
 
-def content_times(listing: Listing) -> str:
-    """The same without ctime, which changes with owner and mode too."""
-    return _sum([[file.name, file.size, file.mtime_ns] for file in listing.files])
+def content_fingerprint(listing: Listing) -> str:
+    """Return the same without ctime, which changes with owner and mode."""
+    return _digest([[file.name, file.size, file.mtime_ns] for file in listing.files])
 
 
-def _sum(rows: list[list[object]]) -> str:
-    text = json.dumps(sorted(rows, key=lambda row: str(row[0])), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _digest(rows: list[list[object]]) -> str:
+    return digest_of(sorted(rows, key=lambda row: str(row[0])))

@@ -1,4 +1,4 @@
-"""Walks a source folder: everything at its top, and of the folders below those that can be part of a model."""
+"""Walks a source folder: all files at its top, and those of subfolders that can be part of a model."""
 
 import contextlib
 import itertools
@@ -9,48 +9,55 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.files.volume_errors import is_no_answer
-from shardwright_worker.source.selection import folder_counts
+from shardwright_worker.files.volume_errors import is_unavailable
+from shardwright_worker.source.selection import may_hold_model_files
 
-_MOST_FILES = 2000  # in a folder below the model's; one with more is data of something else
-_DEEPEST = 8
-_MOST_AT_THE_TOP = 200_000
+_MAX_FILES = 2000  # in a subfolder; one with more holds other data
+_MAX_DEPTH = 8
+_MAX_FILES_AT_THE_TOP = 200_000
 
 
-class Found(NamedTuple):
-    """What lies in a source: names relative to its folder, and which folders were left out, with the reason."""
+class WalkResult(NamedTuple):
+    """Names relative to the source's folder, and the subfolders that were left out, with the reason of each."""
 
     names: list[str]
     left_out: dict[str, str]
 
 
-class TooManyFiles(Exception):  # noqa: N818 - it is a finding, not a failure
+class TooManyFilesError(Exception):
     """The folder holds more files than any model has."""
 
 
-def walk(folder: Path, required: Collection[str] = ()) -> Found:
-    """All names that can count. OSError if the folder itself, or a required one below it, cannot be listed."""
+def walk_source(folder: Path, required: Collection[str] = ()) -> WalkResult:
+    """Return all names that can be part of the model; `required` are subfolders that must be readable.
+
+    Raises:
+        OSError: the folder itself or a required subfolder cannot be listed.
+        TooManyFilesError: the folder has more files than any model.
+    """
     names: list[str] = []
     left_out: dict[str, str] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if not _is_folder(entry):
                 names.append(entry.name)
-            elif folder_counts(entry.name) and (_needed(entry.name, required) or not entry.is_symlink()):
+            elif may_hold_model_files(entry.name) and (_is_required(entry.name, required) or not entry.is_symlink()):
                 _descend(folder, entry.name, required, names, left_out)
-            if len(names) > _MOST_AT_THE_TOP:
-                raise TooManyFiles(f"{folder} holds more than {_MOST_AT_THE_TOP} files: name the model's own folder")
-    return Found(sorted(name for name in names if not name.startswith(".")), left_out)
+            if len(names) > _MAX_FILES_AT_THE_TOP:
+                raise TooManyFilesError(
+                    f"{folder} holds more than {_MAX_FILES_AT_THE_TOP} files: name the model's own folder"
+                )
+    return WalkResult(sorted(name for name in names if not name.startswith(".")), left_out)
 
 
 def _descend(folder: Path, name: str, required: Collection[str], names: list[str], left_out: dict[str, str]) -> None:
     inside: list[str] = []
     try:
         _collect(folder, name, 1, inside)
-    except TooManyFiles as error:
+    except TooManyFilesError as error:
         left_out[name] = str(error)
     except OSError as error:
-        if _needed(name, required) or is_no_answer(error):
+        if _is_required(name, required) or is_unavailable(error):
             raise
         left_out[name] = f"it cannot be read: {error.strerror}"
     else:
@@ -58,20 +65,20 @@ def _descend(folder: Path, name: str, required: Collection[str], names: list[str
 
 
 def _collect(folder: Path, below: str, depth: int, inside: list[str]) -> None:
-    """The files of a folder below, unless it is an artifact that was published there."""
-    if depth > _DEEPEST:
-        raise TooManyFiles(f"it is deeper than {_DEEPEST} folders")
+    """Add the files of a subfolder to `inside`, unless it is a published artifact."""
+    if depth > _MAX_DEPTH:
+        raise TooManyFilesError(f"it is deeper than {_MAX_DEPTH} folders")
     folders: list[str] = []
     files: list[str] = []
     with os.scandir(folder / below) as entries:
         for entry in entries:
             name = f"{below}/{entry.name}"
             if _is_folder(entry):
-                folders += [name] if folder_counts(entry.name) and not entry.is_symlink() else []
+                folders += [name] if may_hold_model_files(entry.name) and not entry.is_symlink() else []
             elif not entry.name.startswith("."):
                 files.append(name)
-            if len(inside) + len(files) + len(folders) > _MOST_FILES:
-                raise TooManyFiles(f"it holds more than {_MOST_FILES} files")
+            if len(inside) + len(files) + len(folders) > _MAX_FILES:
+                raise TooManyFilesError(f"it holds more than {_MAX_FILES} files")
     if f"{below}/{MANIFEST_NAME}" in files:
         return
     inside += files
@@ -79,24 +86,24 @@ def _collect(folder: Path, below: str, depth: int, inside: list[str]) -> None:
         _collect(folder, name, depth + 1, inside)
 
 
-def first_below(folder: Path, pattern: str) -> str:
-    """A file of that name in one of the folders below, whether it counts or not; empty if none is to be seen."""
+def find_in_subfolders(folder: Path, pattern: str) -> str:
+    """Return a file that matches in one of the subfolders, selected or not, or an empty string."""
     with os.scandir(folder) as entries:
         below = sorted(entry.name for entry in entries if _is_folder(entry))
-    for name in below[:_MOST_FILES]:
+    for name in below[:_MAX_FILES]:
         with contextlib.suppress(OSError), os.scandir(folder / name) as entries:
-            for entry in itertools.islice(entries, _MOST_FILES):
+            for entry in itertools.islice(entries, _MAX_FILES):
                 if fnmatchcase(entry.name, pattern):
                     return f"{name}/{entry.name}"
     return ""
 
 
-def _needed(name: str, required: Collection[str]) -> bool:
+def _is_required(name: str, required: Collection[str]) -> bool:
     return any(each == name or each.startswith(name + "/") for each in required)
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Links to folders are folders too; they are followed only where they are needed, for they may lead in circles."""
+    """Return whether the entry is a folder or a link to one; required ones only are followed."""
     try:
         return entry.is_dir()
     except OSError:

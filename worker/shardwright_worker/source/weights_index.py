@@ -1,4 +1,7 @@
-"""Reads the index of a model's weights, which says in which file each tensor is."""
+"""Reads the index of a model's weights, which maps each tensor to its file.
+
+https://huggingface.co/docs/transformers/big_models#sharded-checkpoints
+"""
 
 import os
 import sys
@@ -7,24 +10,28 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import stays_inside
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.files.json_reader import JsonError, JsonReader
-from shardwright_worker.files.regular_file import NotRegular, open_regular
-from shardwright_worker.files.safetensors_header import shown
-from shardwright_worker.files.tensor_names import NamesKept
+from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
+from shardwright_worker.files.safetensors_header import printable_name
+from shardwright_worker.files.tensor_names import TensorNameBudget
 from shardwright_worker.source.listing import Listing
-from shardwright_worker.source.read_errors import unreadable
+from shardwright_worker.source.source_errors import source_read_failure
 
-_MOST_TENSORS = 1_000_000
-_LONGEST_FILE_NAME = 255
+_MAX_TENSORS = 1_000_000
+_MAX_FILE_NAME = 255  # characters
 
 
 def read_index(listing: Listing, name: str) -> dict[str, str]:
-    """The index's map of tensors to files. SourceCorrupt unless it maps each of its tensors to one file inside."""
+    """Return the index's map of tensors to files.
+
+    Raises:
+        WorkerFailure: SourceCorrupt unless each tensor is mapped once, to a file inside the folder.
+    """
     path = listing.folder / name
     try:
         with open_regular(path) as file:
             where = _weight_map(name, JsonReader(file, os.fstat(file.fileno()).st_size))
-    except (OSError, NotRegular) as error:
-        raise unreadable(name, path, error) from None
+    except (OSError, NotRegularFileError) as error:
+        raise source_read_failure(name, path, error) from None
     except JsonError as error:
         raise _corrupt(f"{name} is not a valid JSON file: {error}") from None
     if not where:
@@ -44,7 +51,7 @@ def _weight_map(name: str, reader: JsonReader) -> dict[str, str]:
             reader.skip()
             continue
         if where is not None:
-            raise _corrupt(f"{name} has two objects called weight_map: write the index anew")
+            raise _corrupt(f"{name} has two objects called weight_map: recreate the index")
         where = _entries(name, reader)
     reader.end()
     return where or {}
@@ -52,23 +59,21 @@ def _weight_map(name: str, reader: JsonReader) -> dict[str, str]:
 
 def _entries(name: str, reader: JsonReader) -> dict[str, str]:
     where: dict[str, str] = {}
-    kept = NamesKept()
+    budget = TensorNameBudget()
     for tensor in reader.members():
-        excess = kept.excess(tensor)
-        if excess:
-            raise _corrupt(f"{name} {excess}")
+        problem = budget.charge(tensor)
+        if problem:
+            raise _corrupt(f"{name} {problem}")
         file = reader.value()
         if not isinstance(file, str):
-            raise _corrupt(f"{name} has no weight_map that maps tensors to files: {tensor[:200]!r} has none")
-        if len(file) > _LONGEST_FILE_NAME:
+            raise _corrupt(f"{name} has no weight_map that maps tensors to files: {tensor[:200]!r} has no file")
+        if len(file) > _MAX_FILE_NAME:
             raise _outside(name, file)
         if tensor in where:
-            raise _corrupt(
-                f"{name} names tensor {shown(tensor)} twice, in {where[tensor]} and in {file}: keep the true entry, or "
-                "write the index anew"
-            )
-        if len(where) == _MOST_TENSORS:
-            raise _corrupt(f"{name} names more than {_MOST_TENSORS} tensors")
+            twice = f"{name} names tensor {printable_name(tensor)} twice, in {where[tensor]} and in {file}"
+            raise _corrupt(f"{twice}: keep the correct entry, or recreate the index")
+        if len(where) == _MAX_TENSORS:
+            raise _corrupt(f"{name} names more than {_MAX_TENSORS} tensors")
         where[tensor] = sys.intern(file)
     return where
 

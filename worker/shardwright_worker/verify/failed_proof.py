@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.files.volume_errors import is_no_answer, unreadable
+from shardwright_worker.files.volume_errors import is_unavailable, volume_read_failure
 
 _NOT_THE_SHARDS = (
     Reason.OUT_OF_MEMORY,
@@ -39,5 +39,5 @@ def _silence_of(artifact: Path) -> WorkerFailure | None:
     try:
         os.listdir(artifact)
     except OSError as error:
-        return unreadable(error, artifact) if is_no_answer(error) else None
+        return volume_read_failure(error, artifact) if is_unavailable(error) else None
     return None

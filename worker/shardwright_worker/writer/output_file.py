@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shardwright_worker.files.file_modes import FILE_MODE, set_mode
-from shardwright_worker.files.volume_errors import FULL, UNABLE, lack_of_space
+from shardwright_worker.files.volume_errors import DISK_FULL, UNSUPPORTED, describe_free_space
 from shardwright_worker.writer.part_plan import PAGE
 
 MODE = FILE_MODE
-_UNABLE = (*UNABLE, errno.ESPIPE)
-_FULL = (*FULL, errno.EFBIG)
+_UNABLE = (*UNSUPPORTED, errno.ESPIPE)
+_FULL = (*DISK_FULL, errno.EFBIG)
 _NO_RESERVING = (*_UNABLE, errno.ENODEV, errno.EINTR)
 
 
@@ -65,7 +65,7 @@ class OutputFile:
         except OSError as error:
             words = error.strerror or str(error)
             if error.errno in _FULL:
-                words += f"; {lack_of_space(self.path.parent, self._size)}"
+                words += f"; {describe_free_space(self.path.parent, self._size)}"
             raise OSError(error.errno, words, str(self.path)) from error
 
     def close(self) -> None:

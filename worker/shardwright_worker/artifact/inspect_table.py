@@ -1,4 +1,4 @@
-"""Shows an artifact to people: what it is, how it was made and proven, and every file in it."""
+"""The tables that `inspect` prints: what an artifact is, how it was made and verified, and every file in it."""
 
 import json
 import shlex
@@ -10,13 +10,13 @@ from rich.text import Text
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.text import clean
-from shardwright_worker.files.sizes import human_size
+from shardwright_worker.files.sizes import format_size
 
-_LONGEST = 16384  # characters of one value, such as overrides
+_MAX_VALUE = 16384  # characters of one value, such as overrides
 
 
-def show_artifact(manifest: Manifest, console: Console) -> None:
-    """Print the tables."""
+def print_artifact(manifest: Manifest, console: Console) -> None:
+    """Print the tables of an artifact."""
     console.print(Group(_facts(manifest), Text(), _ranks(manifest), Text(), _files(manifest)))
 
 
@@ -29,7 +29,7 @@ def _facts(manifest: Manifest) -> Table:
         "artifact": manifest.key,
         "made": manifest.created_at,
         "source": " ".join(filter(None, (source.repo, source.revision or source.digest))),
-        "layout": f"{parallel}, parts up to {human_size(manifest.max_file_size)}",
+        "layout": f"{parallel}, parts up to {format_size(manifest.max_file_size)}",
         "weights": " ".join(filter(None, (engine.dtype, engine.quantization))),
         "engine": f"vLLM {engine.vllm_version}, torch {engine.torch_version}, {engine.accelerator}",
         "image": engine.image,
@@ -37,7 +37,7 @@ def _facts(manifest: Manifest) -> Table:
         "overrides": settings.hf_overrides,
         "arguments": " ".join(f"{name}={value}" for name, value in sorted(settings.extra_args.items())),
         "proven": _proof(proof.level, proof.vllm_version, proof.tensors),
-        "size": f"{human_size(manifest.bytes)} in {manifest.files} files",
+        "size": f"{format_size(manifest.bytes)} in {manifest.files} files",
         "took": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.duration_seconds.items()),
         "serve with": shlex.join(
             ("--load-format", "sharded_state", *settings.serving_arguments(), *_pattern(manifest))
@@ -46,7 +46,7 @@ def _facts(manifest: Manifest) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         if value:
-            table.add_row(Text(name, style="bold"), Text(clean(value, _LONGEST), overflow="fold"))
+            table.add_row(Text(name, style="bold"), Text(clean(value, _MAX_VALUE), overflow="fold"))
     return table
 
 
@@ -57,12 +57,12 @@ def _pattern(manifest: Manifest) -> list[str]:
 
 
 def _proof(level: str, vllm_version: str, tensors: int) -> str:
-    words = {
-        "digests": "by reading the bytes again",
-        "load": "by a load with the stock loader",
-        "generate": "by a load with the stock loader, and by tokens",
+    text = {
+        "digests": "by reading its bytes again",
+        "load": "by loading it with the stock loader",
+        "generate": "by loading it with the stock loader, and by generated tokens",
     }.get(level.lower(), level)
-    return words + (f" of vLLM {vllm_version}" if vllm_version else "") + (f", {tensors} tensors" if tensors else "")
+    return text + (f" of vLLM {vllm_version}" if vllm_version else "") + (f", {tensors} tensors" if tensors else "")
 
 
 def _ranks(manifest: Manifest) -> Table:
@@ -70,7 +70,7 @@ def _ranks(manifest: Manifest) -> Table:
     for rank in sorted({part.rank for part in manifest.parts}):
         parts = [part for part in manifest.parts if part.rank == rank]
         tensors = sum(len(part.tensors) for part in parts)
-        size = human_size(sum(part.size for part in parts))
+        size = format_size(sum(part.size for part in parts))
         row = (rank, parts[0].tp_rank, parts[0].pp_rank, len(parts), tensors)
         table.add_row(*(str(value) for value in row), size)
     return table
@@ -79,12 +79,12 @@ def _ranks(manifest: Manifest) -> Table:
 def _files(manifest: Manifest) -> Table:
     table = Table("file", "size", "SHA-256", box=None, header_style="bold")
     for part in manifest.parts:
-        table.add_row(_name(part.file), human_size(part.size), _name(part.sha256[:16]))
+        table.add_row(_name(part.file), format_size(part.size), _name(part.sha256[:16]))
     for file in manifest.metadata:
-        table.add_row(_name(file.name), human_size(file.size), _name(file.sha256[:16]))
+        table.add_row(_name(file.name), format_size(file.size), _name(file.sha256[:16]))
     return table
 
 
 def _name(text: str) -> Text:
-    """A name as it is, but for what a terminal would obey."""
+    """Return a name without control characters for a terminal."""
     return Text(clean(text))

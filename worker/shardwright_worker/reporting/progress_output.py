@@ -1,4 +1,4 @@
-"""Shows progress: a bar for people on a terminal, JSON lines for programs otherwise."""
+"""Shows progress: as bars on a terminal, as JSON lines for programs otherwise."""
 
 import sys
 import threading
@@ -9,16 +9,19 @@ from typing import Any, TextIO
 
 from shardwright_worker.contract.progress_line import Progress
 
-Show = Callable[[Progress], None]
+ShowProgress = Callable[[Progress], None]
 PERIOD = 1.0  # seconds between two lines of one stage
 
 
-def silent(_progress: Progress) -> None:
+def ignore_progress(_progress: Progress) -> None:
     """Show nothing."""
 
 
-class Lines:
-    """Progress as JSON lines: each change of stage, each end of one, in between one a second. Any thread may call."""
+class ProgressLines:
+    """Progress as JSON lines: one per second, and every change of stage, end of a stage and completed rank.
+
+    Stages may report as often as they like, from any thread: this is the only limit on the number of lines.
+    """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._clock = stream, clock
@@ -28,13 +31,13 @@ class Lines:
         self._written = 0.0
 
     def __call__(self, progress: Progress) -> None:
-        """Write the line, unless one of the same stage was just written."""
+        """Write the line, unless one of the same stage was written less than a second ago."""
         with self._lock:
             now = self._clock()
             last = self._last
             complete = progress.bytes_total is not None and progress.bytes_done == progress.bytes_total
-            news = last is None or last.stage != progress.stage or last.ranks_done != progress.ranks_done
-            if not news and not complete and now - self._written < PERIOD:
+            changed = last is None or last.stage != progress.stage or last.ranks_done != progress.ranks_done
+            if not changed and not complete and now - self._written < PERIOD:
                 return
             if not progress.seconds:
                 progress = progress.model_copy(update={"seconds": round(now - self._started, 1)})
@@ -42,8 +45,8 @@ class Lines:
             print(progress.to_line(), file=self._stream, flush=True)
 
 
-class Bar:
-    """Progress as bars on stderr, one for each stage."""
+class ProgressBar:
+    """Progress as bars on stderr, one for each stage. Needs the package rich."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -62,7 +65,7 @@ class Bar:
         self._lock = threading.Lock()
 
     def __call__(self, progress: Progress) -> None:
-        """Move the stage's bar; the bars of earlier stages are complete."""
+        """Update the stage's bar; those of earlier stages are stopped."""
         with self._lock:
             for stage, task in self._tasks.items():
                 if stage != progress.stage:
@@ -76,7 +79,7 @@ class Bar:
                 task, description=f"{progress.stage.value}{ranks}", completed=done, total=progress.bytes_total
             )
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self._bars.start()
         return self
 
@@ -85,15 +88,15 @@ class Bar:
 
 
 @contextmanager
-def progress_output() -> Iterator[Show]:
-    """Bars if stdout is a terminal and rich is there, else lines on stdout."""
+def progress_output() -> Iterator[ShowProgress]:
+    """Yield bars if stdout is a terminal and rich is installed, else lines."""
     if not sys.stdout.isatty():
-        yield Lines(sys.stdout)
+        yield ProgressLines(sys.stdout)
         return
     try:
-        bar = Bar()
+        bar = ProgressBar()
     except ImportError:
-        yield Lines(sys.stderr)
+        yield ProgressLines(sys.stderr)
         return
     with bar:
         yield bar
