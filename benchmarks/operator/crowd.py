@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.operator.calls import Calls, all_at_once
+from shardwright_operator.api.names import CHECKPOINT
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
 from tools.testing.checkpoints import holds, manifest
 
@@ -55,7 +56,7 @@ async def _play(kubeconfig: Path, namespace: str, names: Sequence[str], wanted: 
 
         async def follow_jobs() -> None:
             async for event in calls.watch(JOBS.path(namespace)):
-                name = event["object"]["metadata"]["labels"]["shardwright.io/checkpoint"]
+                name = event["object"]["metadata"]["labels"][CHECKPOINT]
                 moments.job.setdefault(name, time.monotonic())
 
         async def follow_resources() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.api.names import STAGE
 from tools.chart.rendering import NAMESPACE, Object, of_kind, render
 from tools.cluster.api import Api, wait_until
 from tools.control_plane.plane import Plane
@@ -15,7 +16,7 @@ from tools.testing.api_requests import RequestLog
 from tools.testing.fault_rules import Rule
 from tools.testing.faults import LostResponse
 from tools.testing.history_recorder import LABEL
-from tools.testing.kubelet import STAGE, Kubelet
+from tools.testing.kubelet import Kubelet
 from tools.testing.namespace import Namespace, install_crd
 from tools.testing.operator import Operator
 from tools.testing.pod_outcomes import RUNNING, SUCCESS, Outcome, waiting

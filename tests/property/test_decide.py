@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide.observed import Job, Neighbor, Observed
 from shardwright_operator.decide.plan import SuspendJob
-from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.verification_levels import satisfies
 from tools.testing.fake_namespace import FakeNamespace

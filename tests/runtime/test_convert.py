@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.api.names import REQUESTED_AT
 from shardwright_operator.kube import convert
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.fields import quantity
@@ -31,7 +32,7 @@ TIME = "2026-01-01T00:00:03Z"
 def whole() -> dict[Kind, dict[str, Any]]:
     """One object of each kind with every field that is read."""
     resource = raw.resource()
-    resource["metadata"]["annotations"] = {convert.REQUESTED_AT: "now"}
+    resource["metadata"]["annotations"] = {REQUESTED_AT: "now"}
     complete = {"type": "Complete", "status": "True", "reason": "r", "message": "m", "lastTransitionTime": TIME}
     failed = {**complete, "type": "Failed"}
     job = raw.job(conditions=[complete, failed], startTime=TIME, completionTime=TIME, active=1)

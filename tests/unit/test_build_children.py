@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
 from shardwright_operator.manifests.job_template import JobFacts, template_of
-from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_operator.manifests.output_claim import build_claim
 from shardwright_operator.manifests.prepare_job import Known, Pruning, build_prepare_job
 from shardwright_operator.manifests.shard_job import build_shard_job

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.decide.observed import Job, Warning
-from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from shardwright_operator.api import names
 from tools.testing.kubectl import Kubectl, Object, wait_for
 
-KIND = "shardedcheckpoints.shardwright.io"
-LABEL = "shardwright.io/checkpoint"
+KIND = names.CRD
+LABEL = names.CHECKPOINT
 
 
 def manifest(name: str, *, path: str = "tiny-llama", tensor_parallel_size: int = 2, **spec: Any) -> Object:
@@ -18,8 +19,8 @@ def manifest(name: str, *, path: str = "tiny-llama", tensor_parallel_size: int =
         "output": {"persistentVolumeClaim": {"claimName": "shards"}},
     }
     return {
-        "apiVersion": "shardwright.io/v1alpha1",
-        "kind": "ShardedCheckpoint",
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
         "metadata": {"name": name},
         "spec": {**default, **spec},
     }
@@ -79,7 +80,7 @@ class Checkpoint:
         return self._wait(holds_both, f"having reason {reason} with {naming!r} in the message", seconds)
 
     def _selector(self, stage: str) -> str:
-        return f"{LABEL}={self.name}" + (f",shardwright.io/stage={stage}" if stage else "")
+        return f"{LABEL}={self.name}" + (f",{names.STAGE}={stage}" if stage else "")
 
     def _wait(self, done: Any, what: str, seconds: float) -> Object:
         return wait_for(self.read, done, f"{self.name} {what}", seconds, conditions_text)

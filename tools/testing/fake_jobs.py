@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.decide.observed import Job, Pod
-from shardwright_operator.manifests.labels import SUSPENDED
 from tools.testing.fake_objects import pod
 
 

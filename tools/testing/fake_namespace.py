@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shardwright_operator.api.names import STAGE
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide import decide
@@ -16,8 +17,6 @@ from shardwright_worker.contract.report import Report
 from tools.testing.fake_jobs import FakeJobs
 from tools.testing.fake_objects import CONFIG, START, claim, spec_of
 from tools.testing.fake_worker import FakeWorker, Run
-
-_STAGE = "shardwright.io/stage"
 
 
 class FakeNamespace(FakeJobs):
@@ -121,7 +120,7 @@ class FakeNamespace(FakeJobs):
     def fail(self, reason: Reason, message: str = "it broke", retry_after: float | None = None, **facts: Any) -> None:
         """End the live Job with a report of this failure."""
         job = self.start_job()
-        stage = job.labels[_STAGE].capitalize()
+        stage = job.labels[STAGE].capitalize()
         code = MEANINGS[reason].exit_code or 1
         report = Report(
             stage=stage,
@@ -172,4 +171,4 @@ class FakeNamespace(FakeJobs):
         arguments = self.bodies[job.name]["spec"]["template"]["spec"]["containers"][0]["args"]
         mounts_output = self.mounted[job.uid] == self.claims["shards"]
         run = Run(arguments, self.now.timestamp(), self.claims["models"] is not None, mounts_output)
-        return self.worker.report(job.labels[_STAGE], run)
+        return self.worker.report(job.labels[STAGE], run)

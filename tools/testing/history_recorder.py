@@ -10,10 +10,11 @@ from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self
 
+from shardwright_operator.api.names import API_VERSION, CHECKPOINT, PLURAL
 from tools.cluster.api import Api
 
-LABEL = "shardwright.io/checkpoint"
-_PATHS = {"resource": "/apis/shardwright.io/v1alpha1/shardedcheckpoints", "job": "/apis/batch/v1/jobs"}
+LABEL = CHECKPOINT
+_PATHS = {"resource": f"/apis/{API_VERSION}/{PLURAL}", "job": "/apis/batch/v1/jobs"}
 
 
 @dataclass(frozen=True)

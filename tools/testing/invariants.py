@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from shardwright_operator.api.names import ATTEMPT
 from tools.testing.history_recorder import Version
 from tools.testing.simulated_worker import Volumes
-
-ATTEMPT = "shardwright.io/attempt"
 
 
 def find_violations(history: Sequence[Version], volumes: Volumes) -> list[str]:

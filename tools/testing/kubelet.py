@@ -9,13 +9,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from shardwright_operator.api.names import CHECKPOINT_UID, STAGE
 from tools.cluster.api import Api
 from tools.testing.pod_outcomes import SUCCESS, Outcome, status_of
 from tools.testing.simulated_worker import Volumes, report_of
 
-SELECTOR = "shardwright.io/checkpoint-uid,shardwright.io/stage"
+SELECTOR = f"{CHECKPOINT_UID},{STAGE}"
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
-STAGE = "shardwright.io/stage"
 
 # Called for each pod repeatedly until it returns a final outcome.
 Script = Callable[[Mapping[str, Any]], Outcome]

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import yaml
 
+from shardwright_operator.api.names import API_VERSION, CHECKPOINT, GROUP, PLURAL, STAGE
 from tools.cluster.api import Api, wait_until
 from tools.cluster.places import ROOT
 from tools.testing.checkpoints import condition, conditions_text, holds, manifest
 
-CRD = ROOT / "crds" / "shardwright.io_shardedcheckpoints.yaml"
+CRD = ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml"
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -20,7 +21,7 @@ def install_crd(api: Api) -> None:
     """Install the CRD of this repository, and wait until it is served."""
     crd = yaml.safe_load(CRD.read_text())
     api.apply(f"{_DEFINITIONS}/{crd['metadata']['name']}", crd)
-    wait_until(lambda: api.answers("/apis/shardwright.io/v1alpha1/shardedcheckpoints"), "the CRD being served", 60)
+    wait_until(lambda: api.answers(f"/apis/{API_VERSION}/{PLURAL}"), "the CRD being served", 60)
 
 
 def remove_crd(api: Api) -> None:
@@ -45,7 +46,7 @@ class Namespace:
 
     def path(self, plural: str, name: str = "") -> str:
         """Return the path of a collection or object in this namespace."""
-        groups = {"jobs": "/apis/batch/v1", "shardedcheckpoints": "/apis/shardwright.io/v1alpha1"}
+        groups = {"jobs": "/apis/batch/v1", PLURAL: f"/apis/{API_VERSION}"}
         groups |= {"events": "/apis/events.k8s.io/v1"}
         base = f"{groups.get(plural, '/api/v1')}/namespaces/{self.name}/{plural}"
         return f"{base}/{name}" if name else base
@@ -57,22 +58,22 @@ class Namespace:
 
     def create(self, name: str, **spec: Any) -> Any:
         """Create a ShardedCheckpoint; `spec` replaces whole parts of the default one."""
-        return self.api.call("POST", self.path("shardedcheckpoints"), manifest(name, **spec))
+        return self.api.call("POST", self.path(PLURAL), manifest(name, **spec))
 
     def read(self, name: str) -> Any:
         """Return the ShardedCheckpoint as it is now."""
-        return self.api.call("GET", self.path("shardedcheckpoints", name))
+        return self.api.call("GET", self.path(PLURAL, name))
 
     def change(self, name: str, **spec: Any) -> Any:
         """Merge fields into its spec."""
-        path = self.path("shardedcheckpoints", name)
+        path = self.path(PLURAL, name)
         return self.api.call("PATCH", path, {"spec": spec}, "application/merge-patch+json")
 
     def annotate(self, name: str, **annotations: str) -> Any:
         """Set annotations; a leading underscore stands for the prefix `reconcile.fluxcd.io/`."""
         named = {key.replace("_", "reconcile.fluxcd.io/", 1): value for key, value in annotations.items()}
         body = {"metadata": {"annotations": named}}
-        path = self.path("shardedcheckpoints", name)
+        path = self.path(PLURAL, name)
         return self.api.call("PATCH", path, body, "application/merge-patch+json")
 
     def delete(self, plural: str, name: str, policy: str = "Background") -> None:
@@ -91,7 +92,7 @@ class Namespace:
 
     def jobs(self, name: str, stage: str = "") -> list[Any]:
         """Return the Jobs of a ShardedCheckpoint, oldest first."""
-        selector = f"shardwright.io/checkpoint={name}" + (f",shardwright.io/stage={stage}" if stage else "")
+        selector = f"{CHECKPOINT}={name}" + (f",{STAGE}={stage}" if stage else "")
         return sorted(self.objects("jobs", selector), key=lambda job: str(job["metadata"]["creationTimestamp"]))
 
     def wait(self, name: str, kind: str = "Ready", reason: str = "", seconds: float = 180) -> Any:

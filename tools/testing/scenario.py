@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shardwright_operator.api.names import ATTEMPT, PLURAL, STAGE
 from shardwright_worker.contract.reasons import Reason
 from tools.cluster.api import wait_until
 from tools.testing.checkpoints import condition, conditions_text
 from tools.testing.history_recorder import LABEL, HistoryRecorder
-from tools.testing.invariants import ATTEMPT, is_finished
-from tools.testing.kubelet import STAGE
+from tools.testing.invariants import is_finished
 from tools.testing.namespace import Namespace
 from tools.testing.pod_outcomes import RUNNING, SUCCESS, Outcome, failure
 
@@ -123,7 +123,7 @@ def _edit_if_due(namespace: Namespace, recorder: HistoryRecorder, name: str) -> 
         if name.startswith("changed"):
             namespace.change(name, engine={"dtype": "bfloat16"})
         else:
-            namespace.delete("shardedcheckpoints", name)
+            namespace.delete(PLURAL, name)
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code < 500:
             raise

@@ -7,11 +7,10 @@ tools see no difference. What a missing field means stands in its description.
 from collections.abc import Mapping
 from typing import Any
 
+from shardwright_operator.api import names
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 
-GROUP, VERSION, KIND, PLURAL = "shardwright.io", "v1alpha1", "ShardedCheckpoint", "shardedcheckpoints"
-NAME = f"{PLURAL}.{GROUP}"
 _KEPT = (
     "type",
     "pattern",
@@ -28,15 +27,16 @@ _KEPT = (
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
 )
+_READY = f'.status.conditions[?(@.type=="{names.READY}")]'
 _COLUMNS = (
-    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
-    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
+    ("Ready", "string", f"{_READY}.status", 0),
+    ("Reason", "string", f"{_READY}.reason", 0),
     ("Source", "string", ".status.source.name", 0),
     ("TP", "integer", ".spec.engine.tensorParallelSize", 0),
     ("Stage", "string", ".status.progress.stage", 0),
     ("Size", "string", ".status.artifact.size", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
-    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
+    ("Message", "string", f"{_READY}.message", 1),
     ("Job", "string", ".status.job.name", 1),
 )
 
@@ -50,7 +50,7 @@ def custom_resource_definition() -> dict[str, Any]:
         "x-kubernetes-list-map-keys": ["type"],
     }
     version = {
-        "name": VERSION,
+        "name": names.VERSION,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
@@ -76,17 +76,17 @@ def custom_resource_definition() -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": NAME, "annotations": {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}},
+        "metadata": {"name": names.CRD, "annotations": {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}},
         "spec": {
-            "group": GROUP,
+            "group": names.GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["sckpt"],
-                "categories": ["shardwright"],
+                "kind": names.KIND,
+                "listKind": f"{names.KIND}List",
+                "plural": names.PLURAL,
+                "singular": names.KIND.lower(),
+                "shortNames": [names.SHORT_NAME],
+                "categories": [names.CATEGORY],
             },
             "versions": [version],
         },

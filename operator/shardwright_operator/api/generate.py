@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from shardwright_operator.api.crd import GROUP, PLURAL, custom_resource_definition
+from shardwright_operator.api.crd import custom_resource_definition
+from shardwright_operator.api.names import GROUP, PLURAL
 from shardwright_operator.api.reference import conditions_page, reference_page
 
 ROOT = Path(__file__).resolve().parents[3]

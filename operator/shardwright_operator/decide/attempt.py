@@ -2,15 +2,13 @@
 
 import re
 
+from shardwright_operator.api.names import ATTEMPT, INPUTS, STAGE
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.fingerprint import short_hash
 from shardwright_operator.decide.next_stage import Need
 from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Resource
 from shardwright_operator.decide.sentences import clean, sentences
 
-ATTEMPT = "shardwright.io/attempt"
-INPUTS = "shardwright.io/inputs"
-STAGE = "shardwright.io/stage"
 NAME_LIMIT = 63
 _UNREAL = 10**9  # attempts that no resource ever had
 

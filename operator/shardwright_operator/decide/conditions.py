@@ -11,6 +11,7 @@ suspended   False / reason of a failure, or Unknown / Suspended-                
 from datetime import datetime
 from typing import Literal
 
+from shardwright_operator.api.names import DETAILS, READY, RECONCILING, STALLED
 from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.verdict import Verdict
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
@@ -30,7 +31,6 @@ _VOLUME = frozenset(
         Reason.VOLUME_UNAVAILABLE,
     }
 )
-_DETAILS = ("VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified")
 # What the last look at parts and at metadata files has read.
 _LOOKS = {
     "Headers": (" (sizes and headers were read)", " (sizes were read)"),
@@ -54,15 +54,15 @@ def _summary(verdict: Verdict) -> dict[str, Shown]:
     told = (verdict.reason, verdict.message)
     match verdict.situation:
         case "done":
-            return {"Ready": ("True", *told)}
+            return {READY: ("True", *told)}
         case "working":
-            return {"Ready": ("Unknown", *told), "Reconciling": ("True", *told)}
+            return {READY: ("Unknown", *told), RECONCILING: ("True", *told)}
         case "retrying":
-            return {"Ready": ("False", *told), "Reconciling": ("True", Reason.PROGRESSING_WITH_RETRY, verdict.message)}
+            return {READY: ("False", *told), RECONCILING: ("True", Reason.PROGRESSING_WITH_RETRY, verdict.message)}
         case "stalled":
-            return {"Ready": ("False", *told), "Stalled": ("True", *told)}
+            return {READY: ("False", *told), STALLED: ("True", *told)}
         case "suspended":
-            return {"Ready": ("False" if verdict.failing else "Unknown", *told)}
+            return {READY: ("False" if verdict.failing else "Unknown", *told)}
 
 
 def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, notes: Notes) -> dict[str, Shown]:
@@ -88,7 +88,7 @@ def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, notes:
     for index, is_wrong in enumerate(wrong):
         if is_wrong:
             shown[index] = ("False", verdict.reason, verdict.message)
-    return dict(zip(_DETAILS, shown, strict=True))
+    return dict(zip(DETAILS, shown, strict=True))
 
 
 def _pending(verdict: Verdict) -> Shown:

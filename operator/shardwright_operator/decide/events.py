@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from shardwright_operator.api.maintenance_status import LastPruned
+from shardwright_operator.api.names import READY
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.plan import Event
 from shardwright_operator.decide.sentences import sentences
@@ -21,7 +22,7 @@ def _of_jobs(before: Status, after: Status) -> Iterator[Event]:
     if old and (new is None or new.name != old.name) and old.stage == "Shard" and old.pod and not _ended(before, after):
         stopped = f"{_title(old)} is stopped, since what it was made for has changed: Job {old.name}"
         yield Event("Normal", Reason.PROGRESSING, stopped, "StopJob")
-    ready = after.condition("Ready")
+    ready = after.condition(READY)
     quiet = ready is not None and ready.status == "True"  # who only looks after an artifact is no news
     if new and (old is None or old.name != new.name) and not quiet:
         yield Event("Normal", Reason.PROGRESSING, f"{_title(new)} begins: Job {new.name}", "StartJob")
@@ -62,7 +63,7 @@ def _of_outcomes(before: Status, after: Status) -> Iterator[Event]:
     failure = after.last_failure
     if failure and (before.last_failure is None or before.last_failure.job != failure.job):
         yield Event("Warning", failure.reason, f"{failure.stage} attempt {failure.attempt}: {failure.message}")
-    old, new = before.condition("Ready"), after.condition("Ready")
+    old, new = before.condition(READY), after.condition(READY)
     if new is None or (old and (old.status, old.reason) == (new.status, new.reason)):
         return
     if new.status == "True":

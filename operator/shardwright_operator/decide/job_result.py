@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from shardwright_operator.api.names import READY, VERIFICATION
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Failure, JobStatus, Status
 from shardwright_operator.decide.next_stage import Need
 from shardwright_operator.decide.observed import Job, Observed, Pod
 from shardwright_operator.decide.pod_failure import said_of, whose_image
 from shardwright_operator.decide.sentences import clause, clean, last_lines, sentences
-from shardwright_operator.manifests.labels import VERIFICATION
 from shardwright_worker.contract.reasons import MEANINGS, Reason, reason_of_exit_code
 from shardwright_worker.contract.report import Report, read_report
 from shardwright_worker.contract.verification_levels import satisfies
@@ -181,7 +181,7 @@ def _deadline(observed: Observed, spec: Spec, job: Job, attempt: JobStatus) -> _
     if has_run or attempt.pod or status.progress or attempt.started_at is None:
         seen = f", last seen in the stage {status.progress.stage}" if status.progress else ""
         return _Cause(Reason.DEADLINE_EXCEEDED, f"{message}{seen}")
-    ready = status.condition("Ready")
+    ready = status.condition(READY)
     waited = ready.message if ready and ready.reason not in (Reason.PROGRESSING, Reason.SUCCEEDED) else ""
     never = f"Job {job.name} waited longer than spec.job.deadline ({spec.job.deadline}) and its pod never ran"
     # Whose image cannot be pulled has a node, and holds its accelerators: that is no waiting for room.

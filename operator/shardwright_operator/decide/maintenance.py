@@ -1,5 +1,6 @@
 """What a prepare Job found that looked after the published artifact."""
 
+from shardwright_operator.api.names import REQUESTED_AT
 from shardwright_operator.api.status import Failure, ResolvedSource, Retry, Status
 from shardwright_operator.decide.next_stage import Need
 from shardwright_operator.decide.pruning import pruned
@@ -62,7 +63,7 @@ def _changed(case: Case, need: Need, report: Report) -> Status:
     assert artifact is not None
     same = report.source is not None and status.source is not None and report.source.digest == status.source.digest
     what = "The image that names artifacts" if same else "The source"
-    note = f"{what} has changed since; to build from it, set the annotation reconcile.fluxcd.io/requestedAt"
+    note = f"{what} has changed since; to build from it, set the annotation {REQUESTED_AT}"
     looked_at = "Bytes" if case.spec.recheck and case.spec.recheck.deep and not need.prunes else "Headers"
     checked = {"checked_at": case.now, "looked_at": looked_at}
     done = status.maintenance

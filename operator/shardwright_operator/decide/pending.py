@@ -3,12 +3,12 @@
 import re
 from datetime import datetime, timedelta
 
+from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.decide.observed import Job, Observed, Pod, Warning
 from shardwright_operator.decide.pod_failure import NOT_STARTED, is_worker_missing
 from shardwright_operator.decide.sentences import clean, sentences
 from shardwright_operator.decide.verdict import Verdict, waiting, working
-from shardwright_operator.manifests.labels import SUSPENDED
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})

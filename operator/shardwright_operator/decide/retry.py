@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from shardwright_operator.api.duration import seconds
+from shardwright_operator.api.names import REQUESTED_AT
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
 from shardwright_operator.decide.fingerprint import short_hash
@@ -12,7 +13,7 @@ from shardwright_operator.decide.sentences import clause, sentences
 from shardwright_operator.decide.verdict import Verdict, stalled, waiting
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
-AGAIN = "To try again without a change, set the annotation reconcile.fluxcd.io/requestedAt"
+AGAIN = f"To try again without a change, set the annotation {REQUESTED_AT}"
 _DOUBLINGS = 16  # more than any cap needs
 
 
@@ -87,7 +88,7 @@ def hold(status: Status, spec: Spec, retry: Retry, now: datetime) -> Verdict | N
         return stalled(Reason.ATTEMPTS_EXHAUSTED, _exhausted(spec, retry, failure))
     if retry.stopped:
         advice = MEANINGS[failure.reason].advice
-        return stalled(failure.reason, sentences(failure.message, advice, "" if "requestedAt" in advice else AGAIN))
+        return stalled(failure.reason, sentences(failure.message, advice, "" if REQUESTED_AT in advice else AGAIN))
     if retry.next_attempt_at and now < retry.next_attempt_at:
         return waiting(failure.reason, sentences(failure.message, _next(status, failure, retry.next_attempt_at)))
     return None

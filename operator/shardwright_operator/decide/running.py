@@ -1,5 +1,6 @@
 """An attempt whose Job is there and has not ended."""
 
+from shardwright_operator.api.names import TEMPLATE
 from shardwright_operator.api.status import Failure
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_pods
@@ -11,7 +12,7 @@ from shardwright_operator.decide.progress import progress_of
 from shardwright_operator.decide.scope import Case, Step
 from shardwright_operator.decide.sentences import clean, sentences
 from shardwright_operator.decide.verdict import Verdict, stalled, suspended, working
-from shardwright_operator.manifests.job_template import TEMPLATE, template_of
+from shardwright_operator.manifests.job_template import template_of
 from shardwright_worker.contract.reasons import Reason
 
 LOOK_AGAIN = 30.0  # seconds until an obstacle is looked at again of which no watch tells

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
+from shardwright_operator.api.names import LABEL_PREFIX, REQUESTED_AT
 from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
 from shardwright_operator.decide.pruning import normalized
 from shardwright_operator.kube.cached_objects import (
@@ -38,9 +39,7 @@ from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, EVENTS, JOBS, P
 from shardwright_operator.kube.malformed import guarded
 from shardwright_worker.contract.text import clean_lines
 
-REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 WORKER = "worker"  # the container that is ours, whatever else is put into the pod
-_OUR_LABELS = "shardwright.io/"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REPORT_LIMIT = 16384  # characters; the kubelet cuts a termination message much earlier
 
@@ -214,7 +213,7 @@ def _checkpoints_owning(metadata: Raw) -> tuple[tuple[str, str], ...]:
 
 def _labels(metadata: Raw) -> dict[str, str]:
     labels = mapping(metadata, "labels")
-    return {intern(name): identity(labels, name) for name in labels if name.startswith(_OUR_LABELS)}
+    return {intern(name): identity(labels, name) for name in labels if name.startswith(LABEL_PREFIX)}
 
 
 def _controller(metadata: Raw, kind: Kind) -> tuple[str, str]:

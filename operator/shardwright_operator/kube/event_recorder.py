@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shardwright_operator.api.names import CONTROLLER
 from shardwright_operator.decide.observed import Resource
 from shardwright_operator.decide.plan import Event
 from shardwright_operator.kube.client import Client
@@ -21,7 +22,6 @@ from shardwright_worker.contract.text import clean
 
 log = logging.getLogger(__name__)
 
-CONTROLLER = "shardwright.io/operator"
 _REMEMBERED = 4096  # events whose repetition is noticed
 _WAITING = 2000  # events that may wait to be told; the oldest are dropped
 _NOTE_LIMIT = 1024  # bytes that events.k8s.io accepts

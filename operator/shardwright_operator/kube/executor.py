@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide.observed import Resource, Warning
 from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
@@ -19,7 +20,6 @@ from shardwright_operator.kube.notes import NotesStore
 from shardwright_operator.kube.observer import Observation, Observer
 from shardwright_operator.kube.responses import Raw
 from shardwright_operator.kube.status_fallback import bare, without_words
-from shardwright_operator.manifests.labels import SUSPENDED
 
 log = logging.getLogger(__name__)
 

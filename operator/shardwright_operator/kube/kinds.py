@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from shardwright_operator.api import names
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -35,11 +37,9 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-LABEL_UID = "shardwright.io/checkpoint-uid"
-
-CHECKPOINTS = Kind("shardwright.io", "v1alpha1", "shardedcheckpoints", "ShardedCheckpoint")
-JOBS = Kind("batch", "v1", "jobs", "Job", LABEL_UID)
-PODS = Kind("", "v1", "pods", "Pod", LABEL_UID)
+CHECKPOINTS = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+JOBS = Kind("batch", "v1", "jobs", "Job", names.CHECKPOINT_UID)
+PODS = Kind("", "v1", "pods", "Pod", names.CHECKPOINT_UID)
 CLAIMS = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Kind("events.k8s.io", "v1", "events", "Event")

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
+from shardwright_operator.api.names import READY
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide.observed import Resource
@@ -35,7 +36,7 @@ def parse(entry: ResourceEntry) -> Resource:
 
 def is_settled(resource: Resource) -> bool:
     """Whether the resource is Ready for its current generation, no Job is on record and nothing new was asked for."""
-    status, ready = resource.status, resource.status.condition("Ready")
+    status, ready = resource.status, resource.status.condition(READY)
     if ready is None or (ready.status, ready.observed_generation) != ("True", resource.generation):
         return False
     return status.job is None and resource.request == status.last_handled_reconcile_at

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shardwright_operator.api.names import CHECKPOINT_UID
 from shardwright_operator.decide.observed import Claim, Config, Job, Neighbor, Observed, Pod, Resource
 from shardwright_operator.decide.pending import is_ours
 from shardwright_operator.decide.pruning import wants_claim_users
@@ -22,7 +23,7 @@ from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import AnyEntry, Key, ResourceEntry
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import Conflict, NotFound, Unavailable
-from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, LABEL_UID, PODS, Kind
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
 from shardwright_operator.kube.live_reads import read_progress_lines, read_warnings
 from shardwright_operator.kube.mounts import read_claim_users
 from shardwright_operator.kube.notes import Notes, NotesStore
@@ -140,7 +141,7 @@ class Observer:
         assert isinstance(entry.value, Job)
         notes.refused.pop(name, None)
         job = replace(entry.value, owned=entry.owner == resource.uid)
-        if job.owned and LABEL_UID in job.labels:
+        if job.owned and CHECKPOINT_UID in job.labels:
             self._cache.put(JOBS, entry)
         kept = self._cache.jobs.of(key.namespace, resource.uid).get(key)
         if kept is None or kept.uid != job.uid:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from shardwright_operator.api.names import READY
 from shardwright_operator.api.status import Condition, Status
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.observed import Config, Observed
@@ -32,10 +33,10 @@ def without_words(now: datetime, config: Config, observed: Observed, error: ApiE
 
 def bare(now: datetime, observed: Observed, status: Status, error: ApiError) -> Status:
     """What cannot be refused: who the Job is and how attempts are counted, and the API server's words."""
-    generation, old = observed.resource.generation, observed.resource.status.condition("Ready")
+    generation, old = observed.resource.generation, observed.resource.status.condition(READY)
     changed = old is None or old.status != "False"
     ready = Condition(
-        type="Ready",
+        type=READY,
         status="False",
         reason=str(Reason.WORKER_PROTOCOL_ERROR),
         message=f"The API server refuses the status: {clean(error.message, _LIMIT)}",

@@ -6,13 +6,13 @@ from typing import Any
 
 from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.job_settings import JobSettings
+from shardwright_operator.api.names import ATTEMPT, INPUTS, QUEUE, STAGE, TEMPLATE, VERIFICATION
 from shardwright_operator.api.refused_env import is_refused
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.manifests.labels import QUEUE, VERIFICATION, labels_of, owner_of
+from shardwright_operator.manifests.labels import labels_of, owner_of
 from shardwright_worker.contract.engine_settings import flag
 from shardwright_worker.contract.naming import digest_of
 
-TEMPLATE = "shardwright.io/template"
 REPORT = "/dev/termination-log"
 OUTPUT, SOURCE, SCRATCH, TOKEN = "/output", "/source", "/tmp", "/token"  # noqa: S108 - paths in the container
 NOBODY = 65532
@@ -52,9 +52,9 @@ def build_job(facts: JobFacts, spec: Spec, container: Container) -> dict[str, An
     queue = spec.job.queue_name
     labels = {
         **labels_of(facts.resource, facts.uid),
-        "shardwright.io/stage": facts.stage.lower(),
-        "shardwright.io/attempt": str(facts.attempt),
-        "shardwright.io/inputs": facts.inputs,
+        STAGE: facts.stage.lower(),
+        ATTEMPT: str(facts.attempt),
+        INPUTS: facts.inputs,
     }
     body: dict[str, Any] = {
         "backoffLimit": 0,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shardwright_operator.api.names import READY
 from shardwright_operator.decide.observed import Config, Observed
 from shardwright_operator.decide.plan import Plan
 from shardwright_operator.kube.cached_objects import Key
@@ -122,7 +123,7 @@ class Controller:
             self.metrics.count("actions", action)
         if not (result.actions or result.wrote_status):
             return
-        ready = after.condition("Ready")
+        ready = after.condition(READY)
         fields = {
             "resource": str(key),
             "generation": observation.observed.resource.generation,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from shardwright_operator.api.names import READY
 from shardwright_operator.api.status import Status
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.runtime.metrics import Metrics
@@ -50,5 +51,5 @@ class ResourceMetrics:
 
 
 def _ready(status: Status) -> tuple[str, str]:
-    ready = status.condition("Ready")
+    ready = status.condition(READY)
     return (str(ready.status), str(ready.reason)) if ready else ("Unknown", "")
