@@ -10,7 +10,7 @@ import yaml
 
 from tools.cluster.api import wait_until
 from tools.cluster.binaries import binary
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.control_plane.plane import Plane
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))

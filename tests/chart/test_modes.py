@@ -11,7 +11,7 @@ import yaml
 
 from tools.chart.rendering import MODES, NAMESPACE, Object, Refused, of_kind, only, render
 from tools.cluster.binaries import binary
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.control_plane.plane import Plane
 
 EXPECTED_KINDS = {

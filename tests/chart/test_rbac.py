@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tools.chart.rendering import NAMESPACE, Object, of_kind, render
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 
 Row = tuple[str, str, str, str]
 _ROW = re.compile(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lupa import LuaRuntime
 
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 
 _SCRIPT = (ROOT / "examples" / "argocd" / "health.lua").read_text()
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from shardwright_worker.contract.reasons import Reason
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.docs.__main__ import PAGES
 
 PAGES_READ = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.vocabulary.banned import BANNED, EXCEPTIONS
 from tools.vocabulary.texts import files, hits, hits_in
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.cluster.description import Description
-from tools.cluster.places import DESCRIPTION, STATE
+from tools.cluster.paths import DESCRIPTION, STATE
 from tools.testing import release
 from tools.testing.checkpoints import Checkpoint, manifest
 from tools.testing.kubectl import Kubectl, KubectlError

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tools.cluster.binaries import binary
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 
 CHART = ROOT / "charts" / "shardwright"
 NAMESPACE = "shardwright-system"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.cluster.report import ClusterError
+from tools.cluster.errors import ClusterError
 
 
 class Api:
@@ -24,7 +24,12 @@ class Api:
         self._opener = urllib.request.build_opener(*handlers)
 
     def call(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
-        """One request; the answer parsed as JSON where it is JSON."""
+        """Send one request, and return the response, parsed if it is JSON.
+
+        Raises:
+            urllib.error.HTTPError: the API server rejected it.
+            OSError: there was no response.
+        """
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind, "Accept": "application/json"}
         request = urllib.request.Request(self._url + path, data, headers, method=method)
@@ -33,21 +38,31 @@ class Api:
         return json.loads(text) if text.startswith(("{", "[")) else text
 
     def lines(self, path: str, seconds: float = 30) -> Iterator[bytes]:
-        """The lines of an answer that goes on, such as a watch, until it ends or is silent for so long."""
+        """Yield the lines of a streamed response, such as a watch, until it ends.
+
+        Raises:
+            OSError: no line arrived for this number of seconds.
+        """
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         with self._opener.open(urllib.request.Request(self._url + path, headers=headers), timeout=seconds) as answer:
             yield from answer
 
     def apply(self, path: str, thing: dict[str, Any]) -> Any:
-        """Server-side apply of one object at its path."""
+        """Apply one object at its path.
+
+        https://kubernetes.io/docs/reference/using-api/server-side-apply/
+        """
         return self.call("PATCH", f"{path}?fieldManager=cluster&force=true", thing, "application/apply-patch+yaml")
 
     def ready(self) -> bool:
-        """Whether the API server says it is ready."""
+        """Return whether the API server is ready.
+
+        https://kubernetes.io/docs/reference/using-api/health-checks/
+        """
         return self.answers("/readyz")
 
     def answers(self, path: str) -> bool:
-        """Whether a GET of this path succeeds right now."""
+        """Return whether a GET of this path succeeds."""
         try:
             self.call("GET", path)
         except (OSError, ValueError):
@@ -56,11 +71,15 @@ class Api:
 
 
 def wait_until(check: Callable[[], bool], what: str, seconds: float, alive: Callable[[], str] = lambda: "") -> None:
-    """Poll until `check` holds; gives up at once when `alive` tells that something died."""
-    give_up = time.monotonic() + seconds
+    """Poll until `check` returns True.
+
+    Raises:
+        ClusterError: it does not within `seconds`, or `alive` returns the description of a process that has exited.
+    """
+    deadline = time.monotonic() + seconds
     while not check():
         if dead := alive():
             raise ClusterError(f"{dead} while waiting for {what}")
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             raise ClusterError(f"{what} did not happen within {seconds:.0f} s")
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Which cluster to use: one made on this machine, kind in Docker, or the one a kubeconfig already points at."""
+"""Chooses the cluster: one on this machine, kind in Docker, or that of the present kubeconfig."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from typing import Protocol
 
 from tools.cluster.current import CurrentCluster
+from tools.cluster.errors import ClusterError
 from tools.cluster.kind import KindCluster
 from tools.cluster.local import LocalCluster
-from tools.cluster.report import ClusterError
 
 
 class Backend(Protocol):
-    """What the demo and the tests ask of a cluster."""
+    """The operations on a cluster that the demo and the tests use."""
 
     def prerequisites(self) -> None: ...
 
@@ -34,7 +34,7 @@ _BACKENDS: dict[str, type[Backend]] = {
 
 
 def backend() -> Backend:
-    """The cluster that the environment variable CLUSTER names."""
+    """Return the cluster that the environment variable CLUSTER names."""
     name = os.environ.get("CLUSTER", "")
     if name not in _BACKENDS:
         raise ClusterError(f"CLUSTER={name} is unknown; use local, kind or current")

@@ -1,4 +1,4 @@
-"""Builds the cluster's programs from pinned Go modules and keeps them in a cache by the content of those pins."""
+"""Builds the cluster's programs from pinned Go modules, and caches them by the content of the modules' folders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cluster.errors import ClusterError
+from tools.cluster.locking import exclusive
 from tools.cluster.packages import go
-from tools.cluster.places import BINARIES, SOURCES
-from tools.cluster.report import ClusterError, alone, step
+from tools.cluster.paths import BINARIES, SOURCES
+from tools.cluster.progress import step
 
 _VERSION = "k8s.io/component-base/version"
 _KUBERNETES = f"-s -w -X {_VERSION}.gitVersion=v1.36.3 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36"
@@ -20,7 +22,7 @@ _KUBERNETES = f"-s -w -X {_VERSION}.gitVersion=v1.36.3 -X {_VERSION}.gitMajor=1 
 
 @dataclass(frozen=True)
 class Family:
-    """Programs that come from one Go module and share its pins."""
+    """Programs that are built from one Go module with the versions that it pins."""
 
     folder: str
     programs: dict[str, str]
@@ -71,7 +73,7 @@ CLUSTER = (
 
 
 def binary(name: str) -> Path:
-    """The path of a program, built first if no cached one matches its pins."""
+    """Return the path of a program, which is built first if it is not in the cache."""
     if name == "kubectl" and (found := shutil.which("kubectl")):
         return Path(found)
     family = next(family for family in FAMILIES if name in family.programs)
@@ -80,19 +82,19 @@ def binary(name: str) -> Path:
         os.utime(target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with alone(BINARIES / f"{family.folder}.lock", f"another build of {family.folder} is running"):
+    with exclusive(BINARIES / f"{family.folder}.lock", f"another build of {family.folder} is running"):
         if not target.exists():
             _build(family, name, target)
     return target
 
 
 def ensure(names: tuple[str, ...]) -> dict[str, Path]:
-    """All these programs, built one after the other (each build uses every core)."""
+    """Build these programs one after the other, since each build uses every core, and return their paths."""
     return {name: binary(name) for name in names}
 
 
 def folder(names: tuple[str, ...], into: Path) -> Path:
-    """A folder with links to these programs under their plain names, for a search path."""
+    """Create a folder of links to these programs, for PATH, and return it."""
     into.mkdir(parents=True, exist_ok=True)
     for name, path in ensure(names).items():
         link = into / name

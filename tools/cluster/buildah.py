@@ -1,4 +1,4 @@
-"""Builds images without a container engine: buildah in a chroot, on a Debian base made on the spot."""
+"""Builds images without a container engine: buildah in a chroot, on a Debian base image that is made here."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ import os
 import subprocess
 from pathlib import Path
 
+from tools.cluster.errors import ClusterError
 from tools.cluster.packages import IMAGES, install
-from tools.cluster.places import CACHE, ROOT
-from tools.cluster.report import ClusterError, step
+from tools.cluster.paths import CACHE, ROOT
+from tools.cluster.progress import step
 
 _STORE = CACHE / "buildah"
-# Settings of this machine that a build may need to reach the package index; never part of an image.
+# Settings of this machine that a build may need to reach the package index; they are not stored in the image.
 _SITE_ARGUMENTS = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "SSL_CERT_FILE")
 _SITE_FILES = ("/etc/ssl/certs", "/etc/pip.conf", "/etc/uv")
-# Both programs mount their store on itself and leave it so.
-_OWN_MOUNTS = ("unshare", "--mount")
+# Both programs bind mount their store and do not unmount it.
+_MOUNT_NAMESPACE = ("unshare", "--mount")
 
 
 def prerequisites() -> None:
-    """buildah and mmdebstrap."""
+    """Install buildah, skopeo and mmdebstrap."""
     install(IMAGES)
 
 
 def has(image: str) -> bool:
-    """Whether the store has this image."""
+    """Return whether the store has this image."""
     return _run(["inspect", "--type", "image", "--format", "{{.FromImageID}}", image], check=False) == 0
 
 
-def forget_others(image: str) -> None:
-    """Remove earlier images of the same name: each holds a copy of what changed."""
+def remove_other_tags(image: str) -> None:
+    """Remove the images of the same name with other tags: each holds a copy of the layers that changed."""
     name, tag = image.rsplit(":", 1)
-    for line in _ask(["images", "--format", "{{.Name}} {{.Tag}}"]).splitlines():
+    for line in _output(["images", "--format", "{{.Name}} {{.Tag}}"]).splitlines():
         if line.split()[0] == name and line.split()[1] not in (tag, "<none>"):
             _run(["rmi", f"{name}:{line.split()[1]}"], check=False)
 
 
 def debian(content: tuple[str, ...]) -> str:
-    """A minimal Debian of one release with some packages, made once."""
+    """Return an image of a minimal Debian release with some packages, which is built once."""
     release, *packages = content
     image = f"shardwright.local/base:{hashlib.sha256(' '.join(content).encode()).hexdigest()[:16]}"
     if has(image):
@@ -70,7 +71,7 @@ def debian(content: tuple[str, ...]) -> str:
 
 
 def build(dockerfile: str, ignored: str, target: str, image: str, arguments: dict[str, str]) -> None:
-    """Build one target of a Dockerfile of this repository, from base images in the store only."""
+    """Build one target of a Dockerfile of this repository, from base images in the store."""
     command = ["build", "--pull-never", "--layers", "--format", "oci", "--file", dockerfile, "--ignorefile", ignored]
     command += ["--target", target] if target else []
     site = {name: os.environ[name] for name in _SITE_ARGUMENTS if os.environ.get(name)}
@@ -87,18 +88,21 @@ def build(dockerfile: str, ignored: str, target: str, image: str, arguments: dic
 
 
 def export(image: str, layout: Path, name: str) -> None:
-    """Write an image into a folder of blobs, uncompressed, without the blobs that are there already."""
+    """Write an image to an OCI layout, uncompressed; blobs that exist in it are not copied.
+
+    https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+    """
     layout.parent.mkdir(parents=True, exist_ok=True)
     source = f"containers-storage:[overlay@{_STORE / 'root'}+{_STORE / 'run'}]{image}"
-    # buildah itself would compress, which takes longer than everything else about a 6 GB layer.
+    # `buildah push` compresses, which takes most of the time for a layer of 6 GB.
     command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"]
-    done = subprocess.run([*_OWN_MOUNTS, *command, source, f"oci:{layout}:{name}"], capture_output=True, text=True)
+    done = subprocess.run([*_MOUNT_NAMESPACE, *command, source, f"oci:{layout}:{name}"], capture_output=True, text=True)
     if done.returncode:
         raise ClusterError(f"skopeo copy of {image} failed: {done.stderr.strip()[-800:]}")
 
 
 def _run(arguments: list[str], check: bool = True) -> int:
-    """Run buildah on our own store, with its output in a log file."""
+    """Run buildah on our own store, with its output in a log file, and return its exit code."""
     log = _STORE / "buildah.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w" if check else "a") as output:
@@ -108,13 +112,13 @@ def _run(arguments: list[str], check: bool = True) -> int:
     return done.returncode
 
 
-def _ask(arguments: list[str]) -> str:
+def _output(arguments: list[str]) -> str:
     return subprocess.run(_command(arguments), env=_environment(), capture_output=True, text=True).stdout
 
 
 def _command(arguments: list[str]) -> list[str]:
-    places = ["--root", str(_STORE / "root"), "--runroot", str(_STORE / "run"), "--storage-driver", "overlay"]
-    return [*_OWN_MOUNTS, "buildah", *places, *arguments]
+    store = ["--root", str(_STORE / "root"), "--runroot", str(_STORE / "run"), "--storage-driver", "overlay"]
+    return [*_MOUNT_NAMESPACE, "buildah", *store, *arguments]
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Makes the few keys, certificates, tokens and kubeconfigs a control plane needs, with the openssl program."""
+"""Creates the keys, certificates, tokens and kubeconfigs of a control plane, with the openssl program."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-# Who may call the API server, by user name -> groups.
-_PEOPLE = {
+# The users of the API server: short name -> user name and groups.
+_USERS = {
     "admin": ("admin", ["system:masters"]),
     "controllers": ("system:kube-controller-manager", []),
     "scheduler": ("system:kube-scheduler", []),
@@ -22,35 +22,38 @@ _PEOPLE = {
 
 @dataclass(frozen=True)
 class Credentials:
-    """The files of one control plane's certificates and the tokens of those who call it."""
+    """The files of one control plane's certificates, and the tokens of its users."""
 
     folder: Path
     tokens: dict[str, str]
 
     @property
     def ca(self) -> Path:
-        """The certificate that signs the API server's."""
+        """The certificate of the authority that signs the API server's certificate."""
         return self.folder / "ca.crt"
 
     @property
     def account_key(self) -> Path:
-        """The private key behind service account tokens."""
+        """The private key that signs service account tokens."""
         return self.folder / "accounts.key"
 
     @property
     def token_file(self) -> Path:
-        """The list of tokens in the form that kube-apiserver reads."""
+        """The static token file of kube-apiserver.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/authentication/#static-token-file
+        """
         return self.folder / "tokens.csv"
 
-    def kubeconfig(self, person: str, server: str, into: Path) -> Path:
-        """Write the kubeconfig of one caller (JSON is YAML too) and give its path."""
+    def kubeconfig(self, user: str, server: str, into: Path) -> Path:
+        """Write the kubeconfig of one user as JSON, which is YAML too, and return its path."""
         authority = base64.b64encode(self.ca.read_bytes()).decode()
         content = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "local", "cluster": {"server": server, "certificate-authority-data": authority}}],
-            "users": [{"name": person, "user": {"token": self.tokens[person]}}],
-            "contexts": [{"name": "local", "context": {"cluster": "local", "user": person}}],
+            "users": [{"name": user, "user": {"token": self.tokens[user]}}],
+            "contexts": [{"name": "local", "context": {"cluster": "local", "user": user}}],
             "current-context": "local",
         }
         into.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ class Credentials:
 
 
 def make_credentials(folder: Path, addresses: list[str]) -> Credentials:
-    """A new authority, the API server's certificate for these addresses, and a token for everyone."""
+    """Create an authority, the API server's certificate for these addresses, and a token for every user."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     _openssl(folder, "ca", "/CN=shardwright-local", ["basicConstraints=critical,CA:TRUE"], signed=False)
@@ -75,8 +78,8 @@ def make_credentials(folder: Path, addresses: list[str]) -> Credentials:
     _openssl(folder, "apiserver", "/CN=kube-apiserver", [f"subjectAltName={alternatives}"])
     _openssl(folder, "kubelet-client", "/O=system:masters/CN=kube-apiserver", ["extendedKeyUsage=clientAuth"])
     _run(["openssl", "genrsa", "-out", str(folder / "accounts.key"), "2048"])
-    tokens = {person: secrets.token_hex(16) for person in _PEOPLE}
-    lines = [f'{tokens[person]},{user},{person},"{",".join(groups)}"' for person, (user, groups) in _PEOPLE.items()]
+    tokens = {user: secrets.token_hex(16) for user in _USERS}
+    lines = [f'{tokens[user]},{name},{user},"{",".join(groups)}"' for user, (name, groups) in _USERS.items()]
     credentials = Credentials(folder, tokens)
     credentials.token_file.write_text("\n".join(lines) + "\n")
     return credentials

@@ -1,4 +1,4 @@
-"""The command lines of the control plane's programs, for clusters and planes alike."""
+"""The command lines of a control plane's programs, for clusters with nodes and without."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.cluster.certificates import Credentials
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """One control plane: where it listens and where it keeps its things."""
+    """One control plane: its addresses and its folder."""
 
     folder: Path
     credentials: Credentials
@@ -25,15 +25,15 @@ class ControlPlane:
 
     @property
     def url(self) -> str:
-        """Where the API server answers."""
+        """The URL of the API server."""
         return f"https://{self.address}:{self.api_port}"
 
-    def kubeconfig(self, person: str) -> Path:
-        """The kubeconfig file of one of the parts (or of the admin)."""
-        return self.credentials.kubeconfig(person, self.url, self.folder / "kubeconfigs" / person)
+    def kubeconfig(self, user: str) -> Path:
+        """Write the kubeconfig of one user, and return its path."""
+        return self.credentials.kubeconfig(user, self.url, self.folder / "kubeconfigs" / user)
 
     def etcd(self) -> list[str]:
-        """etcd without fsync: a test cluster's state need not survive a power cut."""
+        """Return the command line of etcd, without fsync: a test cluster need not survive a power cut."""
         client, peer = f"http://127.0.0.1:{self.etcd_port}", f"http://127.0.0.1:{self.etcd_peer_port}"
         return [
             str(binary("etcd")),
@@ -49,7 +49,10 @@ class ControlPlane:
         ]
 
     def apiserver(self) -> list[str]:
-        """kube-apiserver with tokens for people, certificates for the kubelet, and RBAC as everywhere."""
+        """Return the command line of kube-apiserver, with static tokens for users and RBAC.
+
+        https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
+        """
         keys = self.credentials.folder
         command = [
             str(binary("kube-apiserver")),
@@ -85,7 +88,7 @@ class ControlPlane:
         return [*command, "--endpoint-reconciler-type=none"]
 
     def controllers(self, extra: list[str] | None = None) -> list[str]:
-        """kube-controller-manager: Jobs, garbage collection, service accounts, volume binding."""
+        """Return the command line of kube-controller-manager with all its controllers, and `extra` flags."""
         return [
             str(binary("kube-controller-manager")),
             f"--kubeconfig={self.kubeconfig('controllers')}",
@@ -103,7 +106,7 @@ class ControlPlane:
         ]
 
     def scheduler(self) -> list[str]:
-        """kube-scheduler with its defaults."""
+        """Return the command line of kube-scheduler with its defaults."""
         config = self.kubeconfig("scheduler")
         return [
             str(binary("kube-scheduler")),

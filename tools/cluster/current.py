@@ -1,4 +1,4 @@
-"""The cluster that the present kubeconfig points at: nothing is installed in it, nothing of it is removed."""
+"""The cluster of the present kubeconfig, in which nothing is installed and of which nothing is removed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from dataclasses import replace
 
 from tools.cluster.binaries import binary
 from tools.cluster.description import IMAGES, Description
-from tools.cluster.places import DESCRIPTION, KUBECONFIG, STATE
-from tools.cluster.report import ClusterError, say
+from tools.cluster.errors import ClusterError
+from tools.cluster.paths import DESCRIPTION, KUBECONFIG, STATE
+from tools.cluster.progress import say
 
 
 class CurrentCluster:
-    """Images come from a registry the cluster reaches: SHARDWRIGHT_IMAGE_PREFIX=registry/project."""
+    """An existing cluster, which pulls images from a registry: SHARDWRIGHT_IMAGE_PREFIX=registry/project."""
 
     def prerequisites(self) -> None:
-        """kubectl is all it takes."""
+        """Find or build kubectl."""
         binary("kubectl")
 
     def up(self) -> None:
-        """Copy the present context's kubeconfig and note what tests may use."""
+        """Copy the present context's kubeconfig, and write the description for the tests."""
         STATE.mkdir(exist_ok=True)
         text = self._kubectl("config", "view", "--raw", "--minify", "--flatten")
         KUBECONFIG.write_text(text)
@@ -36,22 +37,26 @@ class CurrentCluster:
             root_owned_storage_class="",
         )
         description.write()
-        say("using the cluster of the present kubeconfig as it is")
+        say("using the cluster of the present kubeconfig")
 
     def down(self) -> None:
-        """Forget the copy of the kubeconfig; the cluster stays."""
+        """Delete the copy of the kubeconfig; the cluster is not changed."""
         for file in (KUBECONFIG, DESCRIPTION):
             file.unlink(missing_ok=True)
 
     def load(self, names: list[str]) -> None:
-        """Images cannot be put into a foreign cluster from here, only be found in its registry."""
+        """Check that a registry is configured; the images have to be pushed to it beforehand.
+
+        Raises:
+            ClusterError: SHARDWRIGHT_IMAGE_PREFIX is not set.
+        """
         if not os.environ.get("SHARDWRIGHT_IMAGE_PREFIX"):
             raise ClusterError(
-                f"CLUSTER=current pulls images: push {', '.join(names)} to a registry, set SHARDWRIGHT_IMAGE_PREFIX"
+                f"CLUSTER=current pulls images: push {', '.join(names)} to a registry and set SHARDWRIGHT_IMAGE_PREFIX"
             )
 
     def status(self) -> dict[str, str]:
-        """Whether the API server answers."""
+        """Return the state of the API server."""
         try:
             self._kubectl("get", "--raw", "/readyz")
         except ClusterError as error:

@@ -1,4 +1,4 @@
-"""What tests need to know of the cluster they run on, whichever backend made it; kept in `.cluster/cluster.json`."""
+"""The description of a cluster that `up` writes for the tests, of any backend: `.cluster/cluster.json`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from tools.cluster.places import ACCELERATOR, DESCRIPTION, KUBECONFIG
+from tools.cluster.paths import ACCELERATOR, DESCRIPTION, KUBECONFIG
 
 IMAGES = {
     "operator": "shardwright.local/operator:dev",
@@ -17,7 +17,7 @@ IMAGES = {
 
 @dataclass(frozen=True)
 class Description:
-    """A cluster as tests see it; a storage class is empty where the cluster has none of that kind."""
+    """What tests need to know of a cluster; a storage class is empty if the cluster has none of that kind."""
 
     backend: str
     kubeconfig: str
@@ -29,14 +29,14 @@ class Description:
 
     @classmethod
     def of_local(cls, backend: str = "local") -> Self:
-        """A cluster whose volumes and accelerators are ours."""
+        """Return the description of a cluster with the volumes and accelerators that are set up here."""
         return cls(backend, str(KUBECONFIG), ACCELERATOR, IMAGES, "local", "small", "root-owned")
 
     @classmethod
     def read(cls) -> Self:
-        """The cluster that `up` left behind."""
+        """Return the description that `up` wrote."""
         return cls(**json.loads(DESCRIPTION.read_text()))
 
     def write(self) -> None:
-        """Leave it for the tests."""
+        """Write it for the tests."""
         DESCRIPTION.write_text(json.dumps(asdict(self), indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What the images are made of, and whether one made of just that is there already."""
+"""Builds the images, each tagged by the content that it is built from; an image that exists is not rebuilt."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tools.cluster import buildah
 from tools.cluster.description import IMAGES
-from tools.cluster.lock import closure
-from tools.cluster.places import ROOT
-from tools.cluster.report import ClusterError, step
+from tools.cluster.errors import ClusterError
+from tools.cluster.paths import ROOT
+from tools.cluster.progress import step
+from tools.cluster.uv_lock import closure
 
 _ENGINE_BASE = "tools/cluster/engine-base.Dockerfile"
 _PUBLIC_BASE = "docker.io/library/python:3.12-slim-bookworm"
@@ -20,7 +21,7 @@ _DEBIAN = ("bookworm", "python3", "python3-venv", "ca-certificates", "libgomp1",
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image: its Dockerfile and target, our sources in it, and the locked packages it installs."""
+    """One image: its Dockerfile and target, its source folders, and the locked package that it installs."""
 
     dockerfile: str
     target: str
@@ -46,14 +47,14 @@ RECIPES = {
 
 
 def build(names: list[str]) -> dict[str, str]:
-    """Build with buildah what has changed; gives the image, tagged by its content, for each name."""
+    """Build the images that have changed with buildah; return the tagged image for each name."""
     buildah.prerequisites()
     base = buildah.debian(_DEBIAN)
     return {name: _build(name, RECIPES[name], base) for name in names}
 
 
 def build_with_docker(names: list[str]) -> None:
-    """Build with Docker, which pulls the public base image and keeps its own cache."""
+    """Build the images with Docker, which pulls the public base image and has its own cache."""
     for name in names:
         recipe = RECIPES[name]
         arguments = {}
@@ -72,18 +73,18 @@ def _build(name: str, recipe: Recipe, base: str) -> str:
     if not buildah.has(image):
         with step(f"building image {name}"):
             buildah.build(recipe.dockerfile, f"{recipe.dockerfile}.dockerignore", recipe.target, image, arguments)
-        buildah.forget_others(image)
+        buildah.remove_other_tags(image)
         if engine := arguments.get("ENGINE_BASE"):
-            buildah.forget_others(engine)
+            buildah.remove_other_tags(engine)
     return image
 
 
 def _engine_base(base: str) -> str:
-    """The heavy layer: made once for each set of locked versions, whatever our own sources do."""
+    """Build the layer with vLLM, once for each set of locked versions; return its image."""
     content = [base, closure("shardwright-worker", "engine-cpu"), (ROOT / _ENGINE_BASE).read_text()]
     image = f"shardwright.local/engine-base:{hashlib.sha256(''.join(content).encode()).hexdigest()[:16]}"
     if not buildah.has(image):
-        with step("building the image with vLLM's CPU build (some minutes and 6 GB, once)"):
+        with step("building the image with vLLM's CPU build (several minutes and 6 GB, once)"):
             buildah.build(_ENGINE_BASE, "worker/Dockerfile.dockerignore", "", image, {"BASE": base})
     return image
 

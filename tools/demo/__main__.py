@@ -8,7 +8,7 @@ import sys
 
 from tools.cluster.binaries import binary
 from tools.cluster.description import Description
-from tools.cluster.places import LOG, ROOT
+from tools.cluster.paths import LOG, ROOT
 from tools.demo.progress import follow
 from tools.demo.stage import DemoFailure, command, live, show, step
 from tools.testing import release

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.docs import failure_modes
 
 PAGES: dict[str, Callable[[], str]] = {"docs/failure-modes.md": failure_modes.page}

@@ -10,7 +10,7 @@ import yaml
 
 from shardwright_operator.api.names import API_VERSION, CHECKPOINT, GROUP, PLURAL, STAGE
 from tools.cluster.api import Api, wait_until
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.testing.checkpoints import condition, conditions_text, holds, manifest
 
 CRD = ROOT / "crds" / f"{GROUP}_{PLURAL}.yaml"

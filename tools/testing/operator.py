@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tools.cluster.api import wait_until
-from tools.cluster.report import ClusterError
+from tools.cluster.errors import ClusterError
 
 
 class Operator:

@@ -7,7 +7,7 @@ import time
 
 from tools.cluster.binaries import binary
 from tools.cluster.description import Description
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.testing.kubectl import Kubectl, KubectlError
 
 NAMESPACE = "shardwright-system"

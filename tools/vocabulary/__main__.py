@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 from tools.vocabulary.texts import hits
 
 

@@ -1,4 +1,4 @@
-"""The container runtime of the node: its configuration, its start, and the pause image."""
+"""The container runtime of the node: containerd with its configuration, and the pause image."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import tarfile
 
 from tools.cluster.api import wait_until
 from tools.cluster.binaries import binary
-from tools.cluster.namespaces import Holder, run_inside, runs, spawn
+from tools.cluster.errors import ClusterError
+from tools.cluster.namespaces import InitProcess, run_inside, runs, spawn
 from tools.cluster.network import write_pod_network
 from tools.cluster.oci import ImageFile, single_layer_archive
-from tools.cluster.places import CONTAINERD, STATE
-from tools.cluster.report import ClusterError
+from tools.cluster.paths import CONTAINERD, STATE
 
 SOCKET = "/run/containerd/containerd.sock"
 PAUSE = "shardwright.local/pause:1"
 
-# restrict_oom_score_adj: a machine without CAP_SYS_RESOURCE cannot lower the score, and every sandbox would die.
+# restrict_oom_score_adj: without CAP_SYS_RESOURCE no process may lower its score, and no sandbox would start.
+# https://github.com/containerd/containerd/blob/v2.3.7/docs/cri/config.md
 _CONFIG = """version = 3
 root = "{root}"
 state = "/run/containerd"
@@ -41,44 +42,44 @@ disabled_plugins = [
 """
 
 
-def start_runtime(holder: Holder) -> None:
-    """Start containerd, drop the containers of an earlier node, and have the pause image ready."""
+def start_runtime(init: InitProcess) -> None:
+    """Start containerd, delete the containers of an earlier node, and import the pause image."""
     CONTAINERD.mkdir(parents=True, exist_ok=True)
     config = STATE / "node" / "containerd.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(_CONFIG.format(root=CONTAINERD, cni=write_pod_network(), pause=PAUSE))
     command = [str(binary("containerd")), f"--config={config}", f"--address={SOCKET}"]
-    pid = _start(holder, command)
-    old = ctr(holder, "containers", "list", "--quiet").split()
+    pid = _start(init, command)
+    old = ctr(init, "containers", "list", "--quiet").split()
     if old:
-        ctr(holder, "containers", "delete", *old)
-        # Its CRI part has read them already, so it must start once more.
+        ctr(init, "containers", "delete", *old)
+        # The CRI plugin has loaded them at its start, so containerd has to start again.
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not runs(pid), "containerd ending", 10)
-        _start(holder, command)
-    if PAUSE not in ctr(holder, "images", "list", "--quiet").split():
+        wait_until(lambda: not runs(pid), "containerd exiting", 10)
+        _start(init, command)
+    if PAUSE not in ctr(init, "images", "list", "--quiet").split():
         archive = STATE / "pause.tar"
         archive.write_bytes(single_layer_archive(PAUSE, _pause_layer(), ["/pause"]))
-        ctr(holder, "images", "import", str(archive))
+        ctr(init, "images", "import", str(archive))
         archive.unlink()
 
 
-def ctr(holder: Holder, *arguments: str) -> str:
-    """Ask containerd about what Kubernetes sees of it."""
-    return run_inside(holder, [str(binary("ctr")), f"--address={SOCKET}", "--namespace=k8s.io", *arguments])
+def ctr(init: InitProcess, *arguments: str) -> str:
+    """Run ctr in the containerd namespace of Kubernetes, and return its output."""
+    return run_inside(init, [str(binary("ctr")), f"--address={SOCKET}", "--namespace=k8s.io", *arguments])
 
 
-def _start(holder: Holder, command: list[str]) -> int:
-    pid = spawn(holder, "containerd", command)
+def _start(init: InitProcess, command: list[str]) -> int:
+    pid = spawn(init, "containerd", command)
 
     def answers() -> bool:
         try:
-            ctr(holder, "plugins", "list", "--quiet")
+            ctr(init, "plugins", "list", "--quiet")
         except ClusterError:
             return False
         return True
 
-    wait_until(answers, "containerd answering", 60, lambda: "" if runs(pid) else "containerd ended")
+    wait_until(answers, "containerd responding", 60, lambda: "" if runs(pid) else "containerd has exited")
     return pid
 
 

@@ -1,11 +1,14 @@
-"""Remembers the kernel settings a kubelet changes for the whole machine, and puts them back afterwards."""
+"""Saves the kernel settings that a kubelet changes for the whole machine, and restores them afterwards.
+
+https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/kubelet/cm/container_manager_linux.go
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from tools.cluster.places import CACHE
+from tools.cluster.paths import CACHE
 
 _SAVED = CACHE / "kernel-settings.json"
 _SETTINGS = (
@@ -18,8 +21,8 @@ _SETTINGS = (
 )
 
 
-def remember() -> None:
-    """Note the present values, unless a cluster that died has left the ones from before it."""
+def save() -> None:
+    """Save the present values, unless a cluster that was killed has left those from before it."""
     if _SAVED.exists():
         return
     present = {name: path.read_text().strip() for name in _SETTINGS if (path := Path("/proc/sys") / name).exists()}
@@ -28,7 +31,7 @@ def remember() -> None:
 
 
 def restore() -> None:
-    """Put back what was noted."""
+    """Restore the saved values."""
     if not _SAVED.exists():
         return
     for name, value in json.loads(_SAVED.read_text()).items():

@@ -1,4 +1,4 @@
-"""Brings built images into the node's container runtime, layer by layer, each only once."""
+"""Imports built images into the node's containerd; layers that it has are not sent again."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from typing import Any
 
 from tools.cluster import buildah, images
 from tools.cluster.binaries import binary
+from tools.cluster.container_runtime import SOCKET, ctr
 from tools.cluster.description import IMAGES
-from tools.cluster.namespaces import Holder, inside
+from tools.cluster.errors import ClusterError
+from tools.cluster.namespaces import InitProcess, inside
 from tools.cluster.oci import envelope
-from tools.cluster.places import CACHE, CONTAINERD
-from tools.cluster.report import ClusterError, say, step
-from tools.cluster.runtime import SOCKET, ctr
+from tools.cluster.paths import CACHE, CONTAINERD
+from tools.cluster.progress import say, step
 
 _LAYOUT = CACHE / "layout"
 _SMALL = 1 << 20
 _STORED = CONTAINERD / "io.containerd.content.v1.content" / "blobs" / "sha256"
 
 
-def load(holder: Holder, names: list[str]) -> None:
-    """Build what changed and import what the runtime lacks."""
+def load(init: InitProcess, names: list[str]) -> None:
+    """Build the images that have changed, and import those that containerd lacks."""
     images_by_name = images.build(names)
     for name, built in images_by_name.items():
         manifest = _manifest(built)
-        if manifest and manifest["digest"] in _present(holder, IMAGES[name]):
-            say(f"image {name} is in the cluster")
+        if manifest and manifest["digest"] in _present(init, IMAGES[name]):
+            say(f"image {name} is up to date")
             continue
-        with step(f"bringing image {name} into the cluster"):
+        with step(f"importing image {name}"):
             if manifest is None:
                 buildah.export(built, _LAYOUT, _reference(built))
                 manifest = _manifest(built)
             if manifest is None:
                 raise ClusterError(f"{built} is missing from {_LAYOUT} after it was written there")
-            _import(holder, IMAGES[name], manifest)
-    _forget_others(list(images_by_name.values()))
+            _import(init, IMAGES[name], manifest)
+    _remove_other_tags(list(images_by_name.values()))
 
 
 def _reference(image: str) -> str:
@@ -47,7 +48,7 @@ def _reference(image: str) -> str:
 
 
 def _manifest(image: str) -> dict[str, Any] | None:
-    """The descriptor of an image that was written into the layout earlier, if its layers are still there."""
+    """Return the descriptor of an image in the layout, None if it or one of its blobs is missing."""
     index = _LAYOUT / "index.json"
     if not index.exists():
         return None
@@ -58,8 +59,8 @@ def _manifest(image: str) -> dict[str, Any] | None:
     return None
 
 
-def _forget_others(built: list[str]) -> None:
-    """Remove earlier versions of these images from the layout, and the blobs that only they had."""
+def _remove_other_tags(built: list[str]) -> None:
+    """Remove earlier versions of these images from the layout, and the blobs that no other image has."""
     index = _LAYOUT / "index.json"
     if not index.exists():
         return
@@ -86,30 +87,31 @@ def _blob(digest: str) -> Path:
     return _LAYOUT / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
-def _present(holder: Holder, image: str) -> str:
-    lines = ctr(holder, "images", "list", f"name=={image}").splitlines()
+def _present(init: InitProcess, image: str) -> str:
+    lines = ctr(init, "images", "list", f"name=={image}").splitlines()
     return " ".join(lines[1:])
 
 
-def _import(holder: Holder, image: str, manifest: dict[str, Any]) -> None:
-    """Import what is missing; a layer that containerd has is left out."""
-    known = set(ctr(holder, "content", "list", "--quiet").split())
+def _import(init: InitProcess, image: str, manifest: dict[str, Any]) -> None:
+    """Import an image without the large layers that containerd has."""
+    known = set(ctr(init, "content", "list", "--quiet").split())
     blobs = _blobs(manifest)
     missing = [digest for digest in blobs if digest not in known or _blob(digest).stat().st_size < _SMALL]
     try:
-        _stream(holder, image, manifest, missing)
+        _stream(init, image, manifest, missing)
     except ClusterError:
-        # What a broken import left behind is listed too, until containerd collects it under our feet.
+        # The list includes blobs of an aborted import, which containerd may garbage-collect at any moment.
+        # https://github.com/containerd/containerd/blob/v2.3.7/docs/garbage-collection.md
         if missing == blobs:
             raise
-        _stream(holder, image, manifest, blobs)
+        _stream(init, image, manifest, blobs)
     _share(blobs)
 
 
-def _stream(holder: Holder, image: str, manifest: dict[str, Any], wanted: list[str]) -> None:
+def _stream(init: InitProcess, image: str, manifest: dict[str, Any], digests: list[str]) -> None:
     command = [str(binary("ctr")), f"--address={SOCKET}", "--namespace=k8s.io", "images", "import", "-"]
     importer = subprocess.Popen(
-        inside(holder, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        inside(init, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert importer.stdin is not None
     assert importer.stdout is not None
@@ -117,18 +119,18 @@ def _stream(holder: Holder, image: str, manifest: dict[str, Any], wanted: list[s
         with tarfile.open(fileobj=importer.stdin, mode="w|") as archive:
             for file in envelope(image, manifest):
                 archive.addfile(file.header(), io.BytesIO(file.content))
-            for digest in wanted:
+            for digest in digests:
                 archive.add(_blob(digest), f"blobs/sha256/{digest.removeprefix('sha256:')}")
         importer.stdin.close()
     except BrokenPipeError:
         pass
-    said = importer.stdout.read().decode(errors="replace")
+    output = importer.stdout.read().decode(errors="replace")
     if importer.wait():
-        raise ClusterError(f"importing {image} failed: {said.strip()[-800:]}")
+        raise ClusterError(f"importing {image} failed: {output.strip()[-800:]}")
 
 
 def _share(digests: list[str]) -> None:
-    """Let the layout and containerd share the bytes of a blob instead of keeping them twice."""
+    """Hard link the layout's blobs to those of containerd, so that each is stored once."""
     for digest in digests:
         stored, ours = _STORED / digest.removeprefix("sha256:"), _blob(digest)
         if stored.exists() and ours.exists() and not os.path.samefile(stored, ours):

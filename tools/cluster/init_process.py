@@ -1,4 +1,7 @@
-"""Process 1 of the node's own namespaces: it reaps what ends there, and when it dies everything in them dies."""
+"""Process 1 of the node's namespaces: it reaps orphans, and the kernel kills all processes in them when it exits.
+
+https://man7.org/linux/man-pages/man7/pid_namespaces.7.html
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-MODULE = "tools.cluster.holder"
+MODULE = "tools.cluster.init_process"
 
 
 def main() -> None:
-    """Give the node its own /proc and /run, say so, and reap for ever."""
+    """Mount the node's own /proc and /run, mark itself as ready, and reap orphans without end."""
     state = Path(sys.argv[1]) / ".cluster"
     for command in (
         ["mount", "--make-rprivate", "/"],
@@ -21,7 +24,7 @@ def main() -> None:
         ["mount", "--make-rshared", "/"],
     ):
         subprocess.run(command, check=True)
-    (state / "holder.ready").touch()
+    (state / "init.ready").touch()
     while True:
         try:
             os.wait()

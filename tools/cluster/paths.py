@@ -1,4 +1,4 @@
-"""Where the local cluster keeps its files, and the few names and addresses that everything agrees on."""
+"""Paths, names and addresses of the local cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOURCES = Path(__file__).resolve().parent / "go"
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shardwright"
 BINARIES = CACHE / "bin"
-# Images outlive the cluster: unpacking the engine image takes longer than everything else together.
+# Images stay when the cluster is stopped: unpacking the engine image takes most of the time of a start.
 CONTAINERD = CACHE / "containerd"
 
 NODE = "shardwright"

@@ -1,4 +1,4 @@
-"""Reads uv.lock just far enough to tell which versions an image gets, so that unrelated updates rebuild nothing."""
+"""Reads from uv.lock which versions an image installs, so that updates of other packages do not rebuild it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 import tomllib
 from typing import Any
 
-from tools.cluster.places import ROOT
+from tools.cluster.paths import ROOT
 
 
 def closure(package: str, extra: str = "") -> str:
-    """A digest of the names and versions that installing this package (with this extra) brings in."""
+    """Return a digest of the names and versions of a package (with an extra) and all of its dependencies."""
     found: dict[str, list[dict[str, Any]]] = {}
     for entry in tomllib.loads((ROOT / "uv.lock").read_text())["package"]:
         found.setdefault(entry["name"], []).append(entry)
