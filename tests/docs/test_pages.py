@@ -14,7 +14,8 @@ from tools.cluster.paths import ROOT
 from tools.docs.__main__ import PAGES
 
 PAGES_READ = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
-CURRENT = [page for page in PAGES_READ if page.name != "CHANGELOG.md"]  # which names fields that were renamed
+# The changelog names fields that were renamed; the reference is generated from the CRD and names fields of a pod.
+CURRENT = [page for page in PAGES_READ if page.name not in ("CHANGELOG.md", "reference.md")]
 _LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 
 
