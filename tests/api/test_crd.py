@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from shardwright_operator.api.crd import custom_resource_definition
-from shardwright_worker.contract.file_pattern import problems
-from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
+from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Value
+from shardwright_worker.contract.vllm_support.part_names import problems
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, UNSAVABLE
 from tests.api.conftest import refusal
 from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import manifest
@@ -82,8 +83,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_engine(hfOverrides="[1]"), "must be a JSON object as text"),
     (_engine(extraArgs={"data_parallel_size": "2"}), "allowed names: code_revision, config_format"),
     (_engine(extraArgs={"enable_lora": "true"}), "allowed names: "),
-    (_engine(extraArgs={"load_format": "dummy"}), "load_format says how the source is read: one of auto, hf"),
-    (_engine(extraArgs={"load_format": "sharded_state"}), "load_format says how the source is read"),
+    (_engine(quantization="TorchAO"), "use a checkpoint that is quantized already"),
+    (_engine(extraArgs={"load_format": "dummy"}), "load_format (how the source is read) must be one of auto, hf"),
+    (_engine(extraArgs={"load_format": "sharded_state"}), "load_format (how the source is read) must be one of"),
+    *(
+        (_engine(extraArgs={name: "nonsense"}), f"{name} ({argument.help}) must be")
+        for name, argument in EXTRA_ARGUMENTS.items()
+        if argument.value in (Value.CHOICE, Value.SWITCH, Value.COUNT)
+    ),
+    (_engine(extraArgs={"distributed_timeout_seconds": "0"}), "must be a whole number above 0, of at most 9 digits"),
     # output
     (_output(persistentVolumeClaim={}), "spec.output.persistentVolumeClaim.claimName: Required value"),
     (_created(size="-5Gi"), "must be a size larger than nothing, such as 5Gi or 500M"),
@@ -99,21 +107,24 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_output(path="models//llama"), "must not hold empty parts: write it like a/b, with one slash between and none at"),
     (_output(path="models/"), "must not hold empty parts"),
     (_output(path="a/./b"), "no part may start with a dot"),
-    (_output(filePattern="model-{rank}.safetensors"), "needs {part}, just once"),
-    (_output(filePattern="{part}-{rank}-{part}.safetensors"), "needs {part}, just once"),
+    (_output(filePattern="model-{rank}.safetensors"), "must have {part} exactly once"),
+    (_output(filePattern="{part}-{rank}-{part}.safetensors"), "must have {part} exactly once"),
     (_output(filePattern="model-{rank}-{part}.bin"), "must end with .safetensors"),
     (
         _output(filePattern="{layer}-{rank}-{part}.safetensors"),
-        "has unknown fields or cannot be read: there are {rank},",
+        "has an unknown field or a single brace: the fields are {rank},",
     ),
     (_output(filePattern="../{rank}-{part}.safetensors"), "must be a plain file name of letters, digits, dots, dashes"),
-    (_output(filePattern="m-{rank}{part}.safetensors"), "needs something else than a digit between two fields and"),
-    (_output(filePattern="m-{part}.safetensors"), "output.filePattern needs {tp_rank} or {rank}, since the tensor"),
+    (
+        _output(filePattern="m-{rank}{part}.safetensors"),
+        "must have a character other than a digit between two fields and",
+    ),
+    (_output(filePattern="m-{part}.safetensors"), "output.filePattern must have {tp_rank} or {rank}, since the"),
     (
         {**_engine(pipelineParallelSize=2), **_output(filePattern="m-{rank}-{part}.safetensors")},
-        "output.filePattern needs {pp_rank}, since the pipeline parallel size is larger than 1",
+        "output.filePattern must have {pp_rank}, since the pipeline parallel size is larger than 1",
     ),
-    (_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors"), "must not use {pp_rank} without pipeline"),
+    (_output(filePattern="m-{pp_rank}-{tp_rank}-{part}.safetensors"), "must not have {pp_rank} without pipeline"),
     (_output(historyLimit=0), "spec.output.historyLimit in body should be greater than or equal to 1"),
     # verification and recheck
     ({"verification": "None"}, 'Unsupported value: "None": supported values: "Digests", "Load", "Generate"'),

@@ -15,9 +15,10 @@ from shardwright_operator.manifests.job_template import JobFacts
 from shardwright_operator.manifests.prepare_job import Pruning, build_prepare_job
 from shardwright_operator.manifests.shard_job import build_shard_job
 from shardwright_worker.cli.arguments import build_parser
-from shardwright_worker.cli.engine_flags import engine_settings
-from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
-from shardwright_worker.contract.quantization import UNSAVABLE
+from shardwright_worker.cli.engine_settings import engine_settings
+from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
+from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
 from shardwright_worker.files.sizes import parse_size
 
 FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs")
@@ -38,7 +39,7 @@ TEXT = st.sampled_from([*FLAGS, "$(HOME)", "$$(HOME)", "$", "a b", "@file", "ü"
 )
 OBJECTS = st.just("") | st.dictionaries(TEXT, TEXT, max_size=3).map(json.dumps)
 # What load_format and the quantization may be is checked elsewhere.
-EXTRA = st.dictionaries(st.sampled_from(sorted({*ALLOWED_EXTRA_ARGS} - {"load_format"})), TEXT, max_size=4)
+EXTRA = st.dictionaries(st.sampled_from(sorted({*EXTRA_ARGUMENTS} - {"load_format"})), TEXT, max_size=4)
 ENGINES = st.fixed_dictionaries(
     {},
     optional={
@@ -143,5 +144,5 @@ def test_a_server_is_given_no_flags_but_those_of_its_settings(settings: EngineSe
     words = settings.serving_arguments()
     flags = {word.partition("=")[0] for word in words if word.startswith("-")}
     names = {"--" + name.replace("_", "-") for name in EngineSettings.model_fields} | {"--no-language-model-only"}
-    assert flags <= names | {"--" + name.replace("_", "-") for name in ALLOWED_EXTRA_ARGS}
+    assert flags <= names | {"--" + name.replace("_", "-") for name in EXTRA_ARGUMENTS}
     assert "--model" not in flags

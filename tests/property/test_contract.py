@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
 from shardwright_worker.contract.naming import artifact_key, is_key, stays_inside
 from shardwright_worker.contract.progress_line import Progress, Stage, read_progress
@@ -21,6 +21,7 @@ from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import LIMIT, ArtifactReport, Report, SourceReport, read_report
 from shardwright_worker.contract.text import is_clean
 from shardwright_worker.contract.verification_levels import LEVELS
+from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
 from shardwright_worker.reporting.redaction import HIDDEN, redact
 
 ANYTHING = st.text(st.characters(codec=None), max_size=6000)
@@ -91,7 +92,7 @@ settings = st.builds(
     quantization=st.sampled_from(["", "fp8", "awq"]),
     trust_remote_code=st.booleans(),
     hf_overrides=st.just("") | st.dictionaries(st.text(max_size=5), st.integers(), max_size=3).map(json.dumps),
-    extra_args=st.dictionaries(st.sampled_from(sorted(ALLOWED_EXTRA_ARGS)), PLAIN, max_size=3),
+    extra_args=st.dictionaries(st.sampled_from(sorted(EXTRA_ARGUMENTS)), PLAIN, max_size=3),
 )
 
 

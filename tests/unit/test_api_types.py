@@ -14,8 +14,9 @@ from shardwright_operator.api.generate import ROOT, outputs
 from shardwright_operator.api.reference import conditions_page, reference_page
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, Status
-from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
 from tools.testing.checkpoints import manifest
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -146,8 +147,8 @@ def test_the_page_of_conditions_names_every_condition() -> None:
 
 
 def test_the_allowed_engine_arguments_are_those_of_the_worker() -> None:
-    (names, _) = _schema("spec")["properties"]["engine"]["properties"]["extraArgs"]["x-kubernetes-validations"]
-    assert all(f"'{name}'" in names["rule"] for name in ALLOWED_EXTRA_ARGS)
+    names, *_ = _schema("spec")["properties"]["engine"]["properties"]["extraArgs"]["x-kubernetes-validations"]
+    assert all(f"'{name}'" in names["rule"] for name in EXTRA_ARGUMENTS)
 
 
 def test_levels_are_those_of_the_worker() -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from shardwright_worker.checks.pattern_check import check_pattern
 from shardwright_worker.cli.arguments import build_parser
-from shardwright_worker.cli.engine_flags import engine_settings
-from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS, EngineSettings
+from shardwright_worker.cli.engine_settings import engine_settings
+from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.file_pattern import problems
-from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern, problems
 from tools.testing.file_patterns import patterns
 
 SHARD = ["shard", "--source", "/m", "--output", "/o"]
@@ -38,7 +38,7 @@ def test_the_flags_that_settings_become_are_read_back() -> None:
         quantization="fp8",
         trust_remote_code=True,
         hf_overrides='{"rope_theta": 1}',
-        extra_args={name: "true" for name in ALLOWED_EXTRA_ARGS if name != "load_format"} | {"load_format": "pt"},
+        extra_args={name: "true" for name in EXTRA_ARGUMENTS if name != "load_format"} | {"load_format": "pt"},
     )
     assert settings(*given.to_arguments()) == given
 
@@ -71,10 +71,10 @@ def test_engine_arguments_may_have_dashes_and_dots_in_values() -> None:
         (["-dp", "2"], Reason.INVALID_ENGINE_ARGUMENTS, "overwrite each other"),
         (["--prefill-context-parallel-size=4"], Reason.INVALID_ENGINE_ARGUMENTS, "overwrite each other"),
         (["--speculative-config", "{}"], Reason.INVALID_ENGINE_ARGUMENTS, "draft"),
-        (["--load-format", "dummy"], Reason.INVALID_ENGINE_ARGUMENTS, "random weights"),
+        (["--load-format", "dummy"], Reason.INVALID_ENGINE_ARGUMENTS, "weights are random"),
         (["--engine-arg", "load_format=bitsandbytes"], Reason.UNSUPPORTED_QUANTIZATION, "bitsandbytes"),
         (["--load-format", "gguf"], Reason.UNSUPPORTED_QUANTIZATION, "safetensors files"),
-        (["--load-format", "nonsense"], Reason.INVALID_ENGINE_ARGUMENTS, "these are auto"),
+        (["--load-format", "nonsense"], Reason.INVALID_ENGINE_ARGUMENTS, "cannot read a source; use one of auto"),
         (["--quantization", "bitsandbytes"], Reason.UNSUPPORTED_QUANTIZATION, "--quantization bitsandbytes"),
         (["--engine-arg", "seed=1"], Reason.INVALID_ENGINE_ARGUMENTS, "allowed are code_revision"),
         (["--engine-arg", "runner"], Reason.INVALID_ENGINE_ARGUMENTS, "NAME=VALUE"),
@@ -139,25 +139,25 @@ def test_every_flag_is_explained(command: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("pattern", "tp", "pp", "words"),
     [
-        ("m-{part}.safetensors", 2, 1, "needs {tp_rank}"),
-        ("m-{rank}-{part}.safetensors", 1, 2, "needs {pp_rank}"),
+        ("m-{part}.safetensors", 2, 1, "must have {tp_rank}"),
+        ("m-{rank}-{part}.safetensors", 1, 2, "must have {pp_rank}"),
         ("m-{pp_rank}-{part}.safetensors", 1, 1, "without pipeline parallelism"),
-        ("m-{rank}.safetensors", 2, 1, "needs {part}"),
-        ("m-{layer}-{part}.safetensors", 1, 1, "unknown fields"),
+        ("m-{rank}.safetensors", 2, 1, "must have {part} exactly once"),
+        ("m-{layer}-{part}.safetensors", 1, 1, "unknown field"),
         ("../m-{part}.safetensors", 1, 1, "plain file name"),
-        ("m-{part", 1, 1, "cannot be read"),
+        ("m-{part", 1, 1, "single brace"),
         ("m-{rank}{part}.safetensors", 2, 1, "between two fields"),
-        ("m{tp_rank}1{part}.safetensors", 2, 1, "a digit between"),
+        ("m{tp_rank}1{part}.safetensors", 2, 1, "other than a digit"),
         ("m-{part!r}.safetensors", 1, 1, "plain file name"),
         ("m-{part:>99}.safetensors", 1, 1, "plain file name"),
-        ("m-{part.real}.safetensors", 1, 1, "unknown fields"),
+        ("m-{part.real}.safetensors", 1, 1, "unknown field"),
         ("m-{part}-[0-9]-{rank}.safetensors", 2, 1, "plain file name"),
         ("m-{part}-*.safetensors", 1, 1, "plain file name"),
         ("m-{part}.safetensors\n", 1, 1, "plain file name"),
-        ("m-{{part}}.safetensors", 1, 1, "cannot be read"),
-        ("{part}-{rank}-{part}-{part}.safetensors", 2, 1, "just once"),
+        ("m-{{part}}.safetensors", 1, 1, "single brace"),
+        ("{part}-{rank}-{part}-{part}.safetensors", 2, 1, "exactly once"),
         (".m-{part}.safetensors", 1, 1, "no dot or dash first"),
-        ("m-{part}" + "x" * 200 + ".safetensors", 1, 1, "at most 200"),
+        ("m-{part}" + "x" * 200 + ".safetensors", 1, 1, "the limit is 200"),
     ],
 )
 def test_patterns_that_vllm_would_refuse(pattern: str, tp: int, pp: int, words: str) -> None:

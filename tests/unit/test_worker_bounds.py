@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.cli.arguments import build_parser
-from shardwright_worker.cli.engine_flags import engine_settings
+from shardwright_worker.cli.engine_settings import engine_settings
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest

@@ -19,8 +19,8 @@ from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.serving.accelerator import same_family, visible_accelerators
 from shardwright_worker.serving.command_line import read_server_line
 from shardwright_worker.serving.guard import check_for_serving

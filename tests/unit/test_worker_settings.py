@@ -9,8 +9,8 @@ import pytest
 
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.prepare.preflight import Preflight, check_source
 from shardwright_worker.source.listing import list_source
 from tools.testing.tiny_files import CONFIG, model_files, write_files

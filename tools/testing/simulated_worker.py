@@ -8,12 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shardwright_worker.contract.engine_settings import EngineSettings
-from shardwright_worker.contract.naming import (
-    DEFAULT_MAX_FILE_SIZE,
-    artifact_key,
-    default_file_pattern,
-    digest_of,
-)
+from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, artifact_key, digest_of
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
 
 _FLAGS_WITHOUT_VALUE = ("--enable-expert-parallel", "--trust-remote-code")
@@ -91,7 +86,7 @@ class Command:
             hf_overrides=self.flags.get("--hf-overrides", ""),
             extra_args=self.engine_arguments,
         )
-        pattern = self.flags.get("--file-pattern") or default_file_pattern(engine.pipeline_parallel_size)
+        pattern = self.flags.get("--file-pattern", "")
         size = self.flags.get("--max-file-size", "")
         limit = int(size) if size.isdigit() else DEFAULT_MAX_FILE_SIZE
         return artifact_key(source_digest, engine, self.flags.get("--image", ""), pattern, limit)

@@ -11,12 +11,8 @@ from typing import Any
 
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.manifest import Engine, FileDigest, Manifest, Part, Source, Tensor, Verification
-from shardwright_worker.contract.naming import (
-    DEFAULT_MAX_FILE_SIZE,
-    MANIFEST_NAME,
-    artifact_key,
-    default_file_pattern,
-)
+from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, MANIFEST_NAME, artifact_key
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 
 CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],

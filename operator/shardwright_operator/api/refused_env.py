@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from shardwright_worker.contract.layout_env import LAYOUT
+from shardwright_worker.contract.vllm_support.environment import LAYOUT_VARIABLES
 
 
 class Refused(NamedTuple):
@@ -40,7 +40,10 @@ REFUSED = (
         "|VLLM_ALLOW_.*|VLLM_RAY_.*|RAY_.*|VLLM_.*_MODULE|HF_MODULES_.*|NUMBA_.*|CUPY_.*|JAX_.*|XLA_.*",
         "this name decides which code runs in the worker; put what has to run into the image of spec.engine.image",
     ),
-    Refused(LAYOUT, "this name may decide what the shards hold, and a server would need it too; leave it out of env"),
+    Refused(
+        LAYOUT_VARIABLES,
+        "this name may decide what the shards hold, and a server would need it too; leave it out of env",
+    ),
 )
 
 

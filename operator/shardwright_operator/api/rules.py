@@ -1,13 +1,14 @@
 """The admission rules: CEL, each with a message that says what to write instead."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from shardwright_operator.api.refused_env import REFUSED
-from shardwright_worker.contract.engine_settings import ALLOWED_EXTRA_ARGS
-from shardwright_worker.contract.file_pattern import FORMS, NEEDS, Need
-from shardwright_worker.contract.quantization import ONLINE, UNSAVABLE
+from shardwright_worker.contract.vllm_support.engine_arguments import COUNT, EXTRA_ARGUMENTS, Value
+from shardwright_worker.contract.vllm_support.part_names import FORMS, NEEDS, Need
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, UNSAVABLE
 
 Rule = dict[str, str]
 
@@ -25,18 +26,13 @@ def rules(*given: Rule) -> dict[str, Any]:
 SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
 BY_NAME: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
-_NAMES = ", ".join(f"'{name}'" for name in sorted(ALLOWED_EXTRA_ARGS))
-_FORMATS = (
-    "auto",
-    "hf",
-    "safetensors",
-    "pt",
-    "npcache",
-    "mistral",
-    "runai_streamer",
-    "fastsafetensors",
-    "instanttensor",
-)
+_NAMES = ", ".join(sorted(EXTRA_ARGUMENTS))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
 _RELATIVE = rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /")
 _NO_EMPTY_PARTS = rule(
     "!self.matches('//|./$')",
@@ -107,7 +103,7 @@ SOURCE = rules(
 )
 QUANTIZATION = rules(
     rule(
-        f"!(self in [{', '.join(repr(name) for name in (*UNSAVABLE, *ONLINE))}])",
+        f"!(self.lowerAscii() in [{_listed((*UNSAVABLE, *ONLINE))}])",
         "this quantization is done while loading or cannot be saved; use a checkpoint that is quantized already, and "
         "leave this field out",
     )
@@ -116,16 +112,36 @@ OVERRIDES = rules(
     rule("self == '' || (self.startsWith('{') && self.endsWith('}'))", "must be a JSON object as text, such as '{}'")
 )
 EXTRA_ARGS = rules(
-    rule(f"self.all(name, name in [{_NAMES}])", f"allowed names: {', '.join(sorted(ALLOWED_EXTRA_ARGS))}"),
-    rule(
-        f"!('load_format' in self) || self['load_format'] in [{', '.join(repr(one) for one in _FORMATS)}]",
-        f"load_format says how the source is read: one of {', '.join(_FORMATS)}",
+    rule(f"self.all(name, name in [{_listed(sorted(EXTRA_ARGUMENTS))}])", f"allowed names: {_NAMES}"),
+    *(
+        rule(
+            f"!('{name}' in self) || self['{name}'] in [{_listed(argument.choices)}]",
+            f"{name} ({argument.help}) must be one of {', '.join(argument.choices)}",
+        )
+        for name, argument in sorted(EXTRA_ARGUMENTS.items())
+        if argument.value is Value.CHOICE
+    ),
+    *(
+        rule(
+            f"!('{name}' in self) || self['{name}'].lowerAscii() in ['true', 'false']",
+            f"{name} ({argument.help}) must be {argument.value}",
+        )
+        for name, argument in sorted(EXTRA_ARGUMENTS.items())
+        if argument.value is Value.SWITCH
+    ),
+    *(
+        rule(
+            f"!('{name}' in self) || self['{name}'].matches('^{COUNT}$')",
+            f"{name} ({argument.help}) must be {argument.value}",
+        )
+        for name, argument in sorted(EXTRA_ARGUMENTS.items())
+        if argument.value is Value.COUNT
     ),
 )
 CREATE = rules(rule("self == oldSelf", "is immutable once set: resize the PersistentVolumeClaim itself"))
 FILE_PATTERN = rules(
     *(
-        rule(f"self == '' || {'' if form.found else '!'}self.matches('{form.expression}')", form.message)
+        rule(f"self == '' || {'' if form.matches else '!'}self.matches('{form.expression}')", form.message)
         for form in FORMS
     )
 )
@@ -163,7 +179,7 @@ def _need(need: Need) -> Rule:
     larger = f"has(self.engine) && has({size}) && {size} > 1"
     applies = f"({larger})" if need.larger else f"!({larger})"
     holds = " || ".join(f"self.output.filePattern.contains('{field}')" for field in need.fields)
-    good = f"({holds})" if need.wanted else f"!({holds})"
+    good = f"({holds})" if need.required else f"!({holds})"
     given = "has(self.output.filePattern) && self.output.filePattern != ''"
     return rule(f"!({given} && {applies}) || {good}", f"output.filePattern {need.message}")
 

@@ -13,7 +13,7 @@ from shardwright_worker.artifact.manifest_file import (
 )
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.naming import MANIFEST_NAME, is_key, release_of
+from shardwright_worker.contract.naming import MANIFEST_NAME, is_key, public_version
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.files.nofollow import is_folder, list_folder, lstat_if_exists, reject_symlinks
@@ -118,7 +118,7 @@ def _has_manifest(folder: Path) -> bool:
 
 def _reject_other_release(folder: Path, manifest: Manifest, vllm_version: str) -> None:
     made_with = manifest.engine.vllm_version
-    if vllm_version and release_of(vllm_version) != release_of(made_with):
+    if vllm_version and public_version(vllm_version) != public_version(made_with):
         raise WorkerFailure(
             Reason.INVALID_ENGINE_ARGUMENTS,
             f"{folder} was made with vLLM {made_with}, and {vllm_version} is installed here under the same key: the "

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.files.sizes import format_size
 
 _MAX_VALUE = 16384  # characters of one value, such as overrides

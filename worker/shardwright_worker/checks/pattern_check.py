@@ -1,14 +1,18 @@
-"""Checks a pattern for part files before anything is loaded."""
+"""Checks the pattern for the names of part files before anything is loaded."""
 
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.file_pattern import problems
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.vllm_support.part_names import problems
 
 
 def check_pattern(pattern: str, engine: EngineSettings) -> None:
-    """InvalidEngineArguments if two parts could get one name, a rank another's files, or a name leave its folder."""
+    """Check that the pattern names every part of every rank differently, inside its folder, for vLLM to find.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments with everything that is wrong with it.
+    """
     wrong = problems(pattern, engine.tensor_parallel_size, engine.pipeline_parallel_size)
     if wrong:
         shown = clean(pattern, 100)

@@ -1,4 +1,4 @@
-"""Refuses quantisations that shards cannot hold, as far as the source's files tell."""
+"""Refuses quantization that shards cannot hold, as far as the source's files show."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,19 +6,24 @@ from typing import Any
 from shardwright_worker.checks.model_limits import text_config, with_overrides
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
 from shardwright_worker.source.json_files import QUANTIZATION_FILES
 from shardwright_worker.source.listing import Listing
 
 
 def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listing: Listing) -> None:
-    """UnsupportedQuantization for what cannot be saved, InvalidEngineArguments for a method that the files lack."""
+    """Check the quantization of the source, and the method that the settings ask for.
+
+    Raises:
+        WorkerFailure: UnsupportedQuantization if shards cannot hold it, InvalidEngineArguments for a method whose
+            configuration the source lacks.
+    """
     config = with_overrides(config, engine.hf_overrides)
     found = method_of(config)
     if found in UNSAVABLE:
         raise _unsupported(f"the model is quantized with {found}, which cannot be saved as shards: {UNSAVABLE[found]}")
-    asked = engine.quantization
+    asked = engine.quantization.lower()
     if asked in UNSAVABLE:
         raise _unsupported(f"quantization {asked} cannot be saved as shards: {UNSAVABLE[asked]}")
     quantized = bool(found) or any(listing.has(name) for name in QUANTIZATION_FILES)
@@ -35,17 +40,20 @@ def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listin
         )
     raise WorkerFailure(
         Reason.INVALID_ENGINE_ARGUMENTS,
-        f"Cannot find the config file for {asked}: the source is not quantised, so leave quantization out",
+        f"Cannot find the config file for {asked}: the source is not quantized, so leave quantization out",
     )
 
 
 def is_quantized(config: Mapping[str, Any]) -> bool:
-    """Whether the configuration says that the weights are quantised."""
+    """Return whether the configuration says that the weights are quantized."""
     return bool(method_of(config))
 
 
 def method_of(config: Mapping[str, Any]) -> str:
-    """The method that the configuration names; `unnamed` if there is a quantisation without a name."""
+    """Return the method that the configuration names, in lower case; `unnamed` if it has one without a name.
+
+    Its places: https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/transformers_utils/model_arch_config_convertor.py#L263
+    """
     for place in (config, text_config(config)):
         for name in ("quantization_config", "compression_config", "quantization"):
             value = place.get(name)

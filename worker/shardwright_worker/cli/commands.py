@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shardwright_worker.checks.pattern_check import check_pattern
-from shardwright_worker.cli.engine_flags import engine_settings
+from shardwright_worker.cli.engine_settings import engine_settings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.layout_env import layout_names
 from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
 from shardwright_worker.contract.naming import is_key
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.vllm_support.environment import layout_variables
 from shardwright_worker.files.nofollow import normalize_path
 from shardwright_worker.reporting.progress_output import ShowProgress
 
@@ -198,7 +198,7 @@ def _fits(folder: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
     notes += [
         f"{clean(name, 100)} is set here and may decide what a rank holds: whether the shards were made with it could "
         "not be compared"
-        for name in layout_names(os.environ)
+        for name in layout_variables(os.environ)
     ]
     seen = [] if arguments.serving_vllm or not vllm else [f"vLLM {clean(vllm, 100)}"]
     seen += [] if arguments.serving_accelerator else [clean(name, 100) for name in accelerators]

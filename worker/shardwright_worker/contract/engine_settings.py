@@ -1,45 +1,38 @@
-"""The engine settings that decide an artifact's bytes, and the command line they become."""
+"""The engine settings that decide an artifact's bytes, their canonical form, and the command lines they become."""
 
 import json
+from typing import Any
 
 from pydantic import Field
 
 from shardwright_worker.contract.bounded_types import Wire
-
-# vLLM engine arguments (snake_case) beside the named ones that may decide bytes or help to load. All else is refused.
-ALLOWED_EXTRA_ARGS: dict[str, str] = {
-    "code_revision": "revision of the model's code on the hub",
-    "config_format": "auto, hf or mistral",
-    "convert": "auto, none, embed, classify, reward or mm_encoder_only",
-    "distributed_timeout_seconds": "how long ranks wait for each other",
-    "language_model_only": "true: leave multimodal encoders out",
-    "limit_mm_per_prompt": "JSON",
-    "linear_backend": "kernel family of linear layers",
-    "load_format": "how the source is read: auto, safetensors, pt, runai_streamer, fastsafetensors",
-    "max_parallel_loading_workers": "ranks that load at a time",
-    "model_impl": "auto, vllm or transformers",
-    "moe_backend": "kernel family of expert layers",
-    "runner": "auto, generate, pooling or draft",
-    "safetensors_load_strategy": "lazy, eager or prefetch",
-}
-
-
-# Of these the ones that are on or off; every other one has a value.
-SWITCHES = ("language_model_only",)
-# They say how a source is read, and mean nothing to a server of shards.
-READING_ONLY = ("load_format", "safetensors_load_strategy", "max_parallel_loading_workers")
-
+from shardwright_worker.contract.vllm_support.engine_arguments import (
+    EXTRA_ARGUMENTS,
+    Argument,
+    Effect,
+    Value,
+    canonical,
+)
 
 MOST_RANKS = 2**20
+# vLLM's names for one type: https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/config/model.py#L1997
+_DTYPES = {"half": "float16", "float": "float32"}
+_UNKNOWN = Argument("", default="")  # a manifest may name an argument that this version does not know
 
 
 def flag(name: str, value: str) -> list[str]:
-    """A flag with its value. A value that looks like a flag itself is joined to its own, so that it cannot be one."""
+    """Return a flag with its value, as one argument if the value looks like a flag itself."""
     return [f"{name}={value}"] if value.startswith("-") else [name, value]
 
 
+def canonical_dtype(name: str) -> str:
+    """Return the type's name as a manifest has it: float16 for half and torch.float16."""
+    plain = name.removeprefix("torch.")
+    return _DTYPES.get(plain, plain)
+
+
 class EngineSettings(Wire):
-    """vLLM's argument names; what is not given is vLLM's default."""
+    """vLLM's engine arguments by vLLM's names. A field that is not set has vLLM's default."""
 
     tensor_parallel_size: int = Field(1, ge=1, le=MOST_RANKS)
     pipeline_parallel_size: int = Field(1, ge=1, le=MOST_RANKS)
@@ -56,7 +49,7 @@ class EngineSettings(Wire):
         return self.tensor_parallel_size * self.pipeline_parallel_size
 
     def _named(self) -> list[str]:
-        """Flags that the worker and vLLM have alike."""
+        """Return the flags that the worker and vLLM share."""
         arguments = ["--tensor-parallel-size", str(self.tensor_parallel_size)]
         if self.pipeline_parallel_size != 1:
             arguments += ["--pipeline-parallel-size", str(self.pipeline_parallel_size)]
@@ -73,32 +66,42 @@ class EngineSettings(Wire):
         return arguments
 
     def to_arguments(self) -> list[str]:
-        """The worker's command line flags for these settings."""
+        """Return the worker's flags for these settings."""
         arguments = self._named()
         for name, value in sorted(self.extra_args.items()):
             arguments += ["--engine-arg", f"{name}={value}"]
         return arguments
 
     def serving_arguments(self) -> list[str]:
-        """The flags that a stock `vllm serve` needs to load an artifact of these settings."""
+        """Return the flags that a stock `vllm serve` needs to load an artifact of these settings."""
         arguments = self._named()
         for name, value in sorted(self.extra_args.items()):
             spelled = name.replace("_", "-")
-            if name in SWITCHES:
+            argument = EXTRA_ARGUMENTS.get(name, _UNKNOWN)
+            if argument.value is Value.SWITCH:
                 arguments.append(f"--{spelled}" if value.lower() in ("true", "1") else f"--no-{spelled}")
-            elif name not in READING_ONLY:
+            elif argument.effect is not Effect.READING:
                 arguments += flag(f"--{spelled}", value)
         return arguments
 
-    def identity(self) -> dict[str, object]:
-        """What of these settings belongs to an artifact's identity, as JSON types."""
+    def identity(self) -> dict[str, Any]:
+        """Return the settings in their canonical form as JSON types: equal for all that mean the same to vLLM.
+
+        Defaults are left out of the extra arguments, and names and JSON have one spelling.
+        """
         values = self.model_dump(mode="json")
-        values["hf_overrides"] = overrides_of(self.hf_overrides)
-        return values
+        extra = {name: canonical(EXTRA_ARGUMENTS.get(name, _UNKNOWN), value) for name, value in self.extra_args.items()}
+        return {
+            **values,
+            "dtype": canonical_dtype(self.dtype),
+            "quantization": self.quantization.lower(),
+            "hf_overrides": overrides_of(self.hf_overrides),
+            "extra_args": {name: value for name, value in extra.items() if value},
+        }
 
 
 def overrides_of(text: str) -> object:
-    """What a JSON text of overrides means, however it is spaced; the text itself if it is none."""
+    """Return the value of a JSON text of overrides; the text itself if it is not JSON."""
     try:
         return json.loads(text) if text else {}
     except (ValueError, RecursionError):

@@ -6,8 +6,7 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-
-_STAGES_SINCE = (0, 32)  # before, a part's name had {rank} and {part} only: those of all stages were the same
+from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
 
 
 def vllm_version() -> str:
@@ -23,14 +22,14 @@ def vllm_version() -> str:
 def release_of(version: str) -> tuple[int, int]:
     """(major, minor) of a version such as 0.32.0+cpu; of one that cannot be read, such as a fork's, the newest."""
     match = re.match(r"(\d+)\.(\d+)", version)
-    return (int(match[1]), int(match[2])) if match else _STAGES_SINCE
+    return (int(match[1]), int(match[2])) if match else release_of(STAGES_SINCE)
 
 
 def refuse_names(pattern: str, stages: int, version: str) -> None:
     """Names of parts that this release of vLLM cannot read."""
-    if release_of(version) >= _STAGES_SINCE:
+    if release_of(version) >= release_of(STAGES_SINCE):
         return
-    since = f"vLLM {version} cannot load: that needs {_STAGES_SINCE[0]}.{_STAGES_SINCE[1]} or newer"
+    since = f"vLLM {version} cannot load: that needs {STAGES_SINCE} or newer"
     if stages > 1:
         message = f"pipelineParallelSize {stages} makes shards that {since}"
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)

@@ -8,7 +8,7 @@ from shardwright_worker.artifact.find import find_artifact, find_damage
 from shardwright_worker.artifact.target_state import TargetState, reject_foreign, target_state
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, STAGING_FOLDER, artifact_key, default_file_pattern
+from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, STAGING_FOLDER, artifact_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.files.nofollow import reject_symlinks
@@ -36,14 +36,9 @@ class Layout:
     damage: dict[str, str] = field(default_factory=dict, compare=False)
     seen: dict[str, ArtifactReport | None] = field(default_factory=dict, compare=False)
 
-    @property
-    def pattern(self) -> str:
-        """The pattern of part names: vLLM's default unless another is set."""
-        return self.file_pattern or default_file_pattern(self.engine.pipeline_parallel_size)
-
     def key(self, digest: str) -> str:
         """Return the artifact's key for a source with this digest."""
-        return artifact_key(digest, self.engine, self.image, self.pattern, self.max_file_size, installed_vllm())
+        return artifact_key(digest, self.engine, self.image, self.file_pattern, self.max_file_size, installed_vllm())
 
     def finished(self, key: str) -> ArtifactReport | None:
         """Return the artifact if it is there and complete; each key is inspected once.

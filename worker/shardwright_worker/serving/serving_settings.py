@@ -4,17 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shardwright_worker.contract.engine_settings import READING_ONLY, EngineSettings, overrides_of
+from shardwright_worker.contract.engine_settings import EngineSettings, canonical_dtype, overrides_of
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Argument, Effect, canonical
 from shardwright_worker.serving.position_overrides import deciding
 
-SHOWN = 200
-_DTYPE_NAMES = {"half": "float16", "float": "float32"}
-_DEFAULTS = {"language_model_only": "false", "limit_mm_per_prompt": "{}", "code_revision": ""}
-# What `auto` becomes for most models. A manifest does not say what it became.
-_USUAL = {"config_format": "hf", "convert": "none", "model_impl": "vllm", "runner": "generate"}
-_NOT_COMPARED = {*READING_ONLY, "distributed_timeout_seconds"}
+SHOWN = 200  # characters of a value in a message
+_DEFAULT = "default"
+_UNKNOWN = Argument("", default="")
 
 
 class Compared(NamedTuple):
@@ -31,9 +29,9 @@ def compare_settings(
     extra = {name: kernels[name] for name in ("moe_backend", "linear_backend") if isinstance(kernels.get(name), str)}
     extra |= engine.extra_args
     made = manifest.engine.settings
-    names = sorted((made.extra_args.keys() | extra.keys()) - _NOT_COMPARED)
+    names = sorted(name for name in made.extra_args.keys() | extra.keys() if _of(name).effect is Effect.SHARDS)
     pairs = {name: (_extra(name, made.extra_args), _extra(name, extra)) for name in names}
-    may_be_alike = {name for name, pair in pairs.items() if {*pair} == {"default", _USUAL.get(name)}}
+    may_be_alike = {name for name, pair in pairs.items() if {*pair} == {_DEFAULT, _of(name).usual}}
     all_pairs = [
         *_named(manifest, engine, own_quantization),
         *((name, *pair) for name, pair in pairs.items() if name not in may_be_alike),
@@ -66,7 +64,7 @@ def _named(manifest: Manifest, engine: EngineSettings, own: str) -> list[tuple[s
         ("hf_overrides", _overrides(made, tensors), _overrides(engine, tensors)),
     ]
     if engine.dtype != "auto":
-        pairs.append(("dtype", _dtype(manifest.engine.dtype), _dtype(engine.dtype)))
+        pairs.append(("dtype", canonical_dtype(manifest.engine.dtype), canonical_dtype(engine.dtype)))
     if engine.quantization and engine.quantization != made.quantization:
         pairs.append(("quantization", manifest.engine.quantization or "none", engine.quantization))
     if not engine.quantization and made.quantization.lower() not in ("", own.lower()):
@@ -74,18 +72,22 @@ def _named(manifest: Manifest, engine: EngineSettings, own: str) -> list[tuple[s
     return pairs
 
 
+def _of(name: str) -> Argument:
+    return EXTRA_ARGUMENTS.get(name, _UNKNOWN)
+
+
 def _extra(name: str, values: Mapping[str, str]) -> str:
-    default = _DEFAULTS.get(name, "auto")
-    value = str(values.get(name, default))
-    if name == "limit_mm_per_prompt":
-        return _left_out(value)
-    if name.endswith("_backend"):
-        value = value.lower().replace("-", "_")
-    return "default" if value.lower() == default else value.lower() if name == "language_model_only" else value
+    if name not in values:
+        return _DEFAULT
+    value = canonical(_of(name), values[name])
+    return (_kinds_left_out(value) if name == "limit_mm_per_prompt" else value) or _DEFAULT
 
 
-def _left_out(text: str) -> str:
-    """The kinds of input that a server takes none of: their encoders are not loaded. Other limits decide nothing."""
+def _kinds_left_out(text: str) -> str:
+    """Return which kinds of input a server takes none of, so that it loads no encoder for them; empty if it takes all.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/multimodal.py
+    """
     try:
         limits = json.loads(text)
     except (ValueError, RecursionError):
@@ -96,14 +98,9 @@ def _left_out(text: str) -> str:
         else {}
     )
     none = sorted(kind for kind, count in counts.items() if count == 0)
-    return f"none of {', '.join(none)}" if none else "default"
+    return f"none of {', '.join(none)}" if none else ""
 
 
 def _overrides(settings: EngineSettings, tensors: set[str]) -> str:
     value = deciding(overrides_of(settings.hf_overrides), tensors)
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _dtype(name: str) -> str:
-    plain = name.removeprefix("torch.")
-    return _DTYPE_NAMES.get(plain, plain)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from shardwright_worker.contract.manifest import Engine, FileDigest, Manifest, Part, Source, Verification
-from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.progress_line import Stage
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.engine.classify import classify
 from shardwright_worker.engine.io_errors import Sides
 from shardwright_worker.shard.copy_metadata import copy_metadata, correct_config

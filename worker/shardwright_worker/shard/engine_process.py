@@ -7,8 +7,8 @@ from typing import Any
 
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.quantization import UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
 from shardwright_worker.engine.compat import quantizes_online, refuse_names, vllm_version
 from shardwright_worker.engine.io_errors import Sides
 from shardwright_worker.engine.messages import JOB, Answer, answering

@@ -20,8 +20,8 @@ from vllm.model_executor.model_loader.sharded_state_loader import ShardedStateLo
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Part
-from shardwright_worker.contract.naming import default_file_pattern
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.engine.compat import refuse_online_quantization, retie
 from shardwright_worker.engine.rank_errors import recording, watch_log
 from shardwright_worker.engine.ranks import PLAN, Counter, RankPlan, plan_from_environment, say
