@@ -85,7 +85,7 @@ def test_a_plain_report_of_another_program_is_read() -> None:
     report = read(source=SOURCE, artifact=ARTIFACT, key="0" * 16, newer={"field": [1]})
     assert report is not None
     assert report.artifact is not None
-    assert (report.artifact.verified_by, report.artifact.looked_at) == ("Load", "Headers")
+    assert (report.artifact.verified_by, report.artifact.check_depth) == ("Load", "Headers")
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,10 @@ def volume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Volume:
 
 def test_a_found_artifact_says_how_far_it_was_read(volume: Volume) -> None:
     volume.write()
-    for more, looked_at in (((), "Headers"), (("--deep",), "Bytes")):
+    for more, check_depth in (((), "Headers"), (("--deep",), "Bytes")):
         report = volume.prepare(*more)
         assert report.artifact
-        assert (report.artifact.looked_at, report.message) == (looked_at, "")
+        assert (report.artifact.check_depth, report.message) == (check_depth, "")
 
 
 @pytest.mark.parametrize("name", [PART, "config.json"])

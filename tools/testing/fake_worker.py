@@ -76,7 +76,7 @@ class FakeWorker:
         )
         found = self._find(key) if run.mounts_output else None
         if found and run.has("--deep"):
-            found = found.model_copy(update={"looked_at": "Bytes"})
+            found = found.model_copy(update={"check_depth": "Bytes"})
         done = MaintenanceReport(pruned=self._prune(run) if run.has("--history-limit") else None)
         return Report(stage="Prepare", succeeded=True, key=key, source=source, artifact=found, maintenance=done)
 

@@ -60,7 +60,7 @@ class Artifact(Shown):
     inputs: str = Field("", description="Hash of the spec that it was made for.")
     claim_uid: str = Field("", description="The very claim that it is on.")
     checked_at: datetime | None = Field(None, description="When it was last looked at.")
-    looked_at: str = Field(
+    check_depth: str = Field(
         "", description="What that look read: Headers (manifest, sizes, headers) or Bytes (every byte)."
     )
 

@@ -99,7 +99,7 @@ def _pending(verdict: Verdict) -> Shown:
 
 
 def _complete(artifact: Artifact) -> list[Shown]:
-    parts, files = _LOOKS.get(artifact.looked_at, ("", ""))
+    parts, files = _LOOKS.get(artifact.check_depth, ("", ""))
     return [
         ("True", Reason.SUCCEEDED, f"Every part of every rank is on the volume{parts}"),
         ("True", Reason.SUCCEEDED, f"Every metadata file is on the volume{files}"),

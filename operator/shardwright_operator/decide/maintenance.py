@@ -64,8 +64,8 @@ def _changed(case: Case, need: Need, report: Report) -> Status:
     same = report.source is not None and status.source is not None and report.source.digest == status.source.digest
     what = "The image that names artifacts" if same else "The source"
     note = f"{what} has changed since; to build from it, set the annotation {REQUESTED_AT}"
-    looked_at = "Bytes" if case.spec.recheck and case.spec.recheck.deep and not need.prunes else "Headers"
-    checked = {"checked_at": case.now, "looked_at": looked_at}
+    check_depth = "Bytes" if case.spec.recheck and case.spec.recheck.deep and not need.prunes else "Headers"
+    checked = {"checked_at": case.now, "check_depth": check_depth}
     done = status.maintenance
     done = pruned(done, case.spec, artifact.key, report, case.now) if need.prunes else done
     maintenance = done.update(source_changed=note)

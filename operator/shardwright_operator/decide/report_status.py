@@ -126,7 +126,7 @@ def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: Artif
         inputs=wanted,
         claim_uid=claim.uid,
         checked_at=now,
-        looked_at=report.looked_at,
+        check_depth=report.check_depth,
     )
 
 

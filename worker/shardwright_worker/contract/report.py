@@ -64,7 +64,7 @@ class SourceReport(Wire):
 class ArtifactReport(Wire):
     """A published artifact. `path` is relative to the output volume; `manifest_digest` is the manifest's SHA-256.
 
-    `looked_at`: what this look at it has read: "Headers" (manifest, sizes, headers) or "Bytes" (every byte).
+    `check_depth`: what this look at it has read: "Headers" (manifest, sizes, headers) or "Bytes" (every byte).
     """
 
     key: Key
@@ -77,7 +77,7 @@ class ArtifactReport(Wire):
     verified_by: Level
     source_revision: Fact = ""
     completed_at: Annotated[Moment, otherwise("")]
-    looked_at: Annotated[Literal["Headers", "Bytes"], otherwise("Headers")] = "Headers"
+    check_depth: Annotated[Literal["Headers", "Bytes"], otherwise("Headers")] = "Headers"
 
 
 class Report(Wire):

@@ -68,4 +68,4 @@ class Layout:
                 raise
             self.damage[found.key] = failure.message
             return None
-        return found.model_copy(update={"looked_at": "Bytes"})
+        return found.model_copy(update={"check_depth": "Bytes"})
