@@ -6,19 +6,18 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.api.spec import Spec
-from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.manifests.job_template import JobFacts
+from shardwright_operator.api.spec import ClaimTemplate, Spec
+from shardwright_operator.decide.job_request import Pruning
+from shardwright_operator.decide.plan import CreateClaim
+from shardwright_operator.manifests.job import build_job
 from shardwright_operator.manifests.output_claim import build_claim
-from shardwright_operator.manifests.prepare_job import Pruning, build_prepare_job
-from shardwright_operator.manifests.shard_job import build_shard_job
 from tests.api.conftest import refusal
 from tests.api.test_crd import RIGHT
 from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import manifest
+from tools.testing.job_requests import facts_of, prepare_request, shard_request
 from tools.testing.namespace import Namespace
 
-SOURCE = ResolvedSource(digest="d1", revision="r1", path=".sources/d1", volume="output", key="0123456789abcdef")
 SPECS = pytest.mark.parametrize("parts", RIGHT, ids=lambda parts: " ".join(parts) or "plain")
 
 
@@ -50,13 +49,10 @@ def _spec(parts: dict[str, Any]) -> Spec:
 @SPECS
 @pytest.mark.parametrize("stage", ["Prepare", "Shard"])
 def test_jobs_and_their_pods_are_taken(restricted: Namespace, stage: str, parts: dict[str, Any]) -> None:
-    facts = JobFacts(restricted.name, "tried", "uid-1", f"tried-{stage.lower()}-0-1", stage, 1, "abcdef01")
-    spec = _spec(parts)
-    job = (
-        build_prepare_job(facts, spec, "engine:1", "prepare:1", pruning=Pruning(1, "k1", ["k2"]))
-        if stage == "Prepare"
-        else build_shard_job(facts, spec, "engine:1", SOURCE)
-    )
+    facts, spec = facts_of(stage, restricted.name, "tried"), _spec(parts)
+    pruning = Pruning(1, ("k2",), until=0)
+    prepares = stage == "Prepare"
+    job = build_job(prepare_request(spec, facts, pruning=pruning) if prepares else shard_request(spec, facts))
     assert refusal(restricted, "POST", restricted.path("jobs"), job) == ""
     template = job["spec"]["template"]
     pod = {"metadata": {**template["metadata"], "name": "tried"}, "spec": template["spec"]}
@@ -70,7 +66,7 @@ def test_the_restricted_level_is_on(restricted: Namespace) -> None:
 
 @pytest.mark.parametrize("when_deleted", ["Retain", "Delete"])
 def test_claims_are_taken(restricted: Namespace, when_deleted: str) -> None:
-    create = {"size": "40Gi", "storageClassName": "fast", "whenDeleted": when_deleted}
-    spec = _spec({"output": {"persistentVolumeClaim": {"claimName": "new", "create": create}}})
-    claim = build_claim(restricted.name, "tried", "uid-1", spec)
+    template = ClaimTemplate.model_validate({"size": "40Gi", "storageClassName": "fast"})
+    owned = when_deleted == "Delete"
+    claim = build_claim(CreateClaim(restricted.name, "tried", "uid-1", "new", template, owned))
     assert refusal(restricted, "POST", restricted.path("persistentvolumeclaims"), claim) == ""

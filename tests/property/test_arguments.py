@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.manifests.job_template import JobFacts
-from shardwright_operator.manifests.prepare_job import Pruning, build_prepare_job
-from shardwright_operator.manifests.shard_job import build_shard_job
+from shardwright_operator.decide.job_request import JobFacts, PrepareRequest, Pruning, ShardRequest
+from shardwright_operator.manifests.job import build_job
 from shardwright_worker.cli.arguments import build_parser
 from shardwright_worker.cli.engine_settings import engine_settings
 from shardwright_worker.contract.engine_settings import EngineSettings
@@ -21,7 +20,7 @@ from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGU
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
 from shardwright_worker.files.sizes import parse_size
 
-FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs")
+FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs", "template")
 FLAGS = [
     "--help",
     "-h",
@@ -113,8 +112,9 @@ def same(arguments: Any, wanted: dict[str, Any]) -> None:
 
 @given(SPECS, TEXT, st.lists(TEXT, max_size=3))
 def test_a_prepare_job_says_what_the_spec_says(spec: Spec, published: str, in_use: list[str]) -> None:
-    pruning = Pruning(spec.output.history_limit, published, in_use) if spec.output.history_limit else None
-    arguments = parsed(build_prepare_job(FACTS, spec, spec.engine.image, "prepare:1", pruning=pruning))
+    pruning = Pruning(spec.output.history_limit, tuple(in_use), 0) if spec.output.history_limit else None
+    request = PrepareRequest(FACTS, spec, spec.engine.image, "prepare:1", published=published, pruning=pruning)
+    arguments = parsed(build_job(request))
     assert arguments.command == "prepare"
     same(arguments, layout(spec, spec.engine.image))
     if hub := spec.source.hugging_face:
@@ -123,15 +123,16 @@ def test_a_prepare_job_says_what_the_spec_says(spec: Spec, published: str, in_us
     else:
         same(arguments, {"repo": "", "revision": "main", "include": [], "exclude": [], "token_file": ""})
         assert arguments.source.startswith("/source")
-    used = {"history_limit": spec.output.history_limit, "published": [published], "in_use": in_use}
-    same(arguments, used if pruning else {"history_limit": None, "published": [], "in_use": []})
+    same(arguments, {"published": [published] if published else []})
+    used = {"history_limit": spec.output.history_limit, "in_use": in_use}
+    same(arguments, used if pruning else {"history_limit": None, "in_use": []})
     assert engine_settings(arguments) == spec.engine.settings()
 
 
 @given(SPECS, TEXT)
 def test_a_shard_job_says_what_the_spec_says(spec: Spec, revision: str) -> None:
     source = ResolvedSource(digest="d" * 64, revision=revision, path=".sources/d", volume="output", key="0" * 16)
-    arguments = parsed(build_shard_job(FACTS, spec, spec.engine.image, source))
+    arguments = parsed(build_job(ShardRequest(FACTS, spec, spec.engine.image, source)))
     assert arguments.command == "shard"
     same(arguments, layout(spec, spec.engine.image))
     same(arguments, {"source_digest": source.digest, "source_revision": source.revision, "artifact_name": "0" * 16})

@@ -225,5 +225,5 @@ def test_there_is_always_a_plan(
     assert len(created) <= 1
     if created:
         assert plan.status.job is not None
-        assert created[0].body["metadata"]["name"] == plan.status.job.name == (status.job and status.job.name)
+        assert created[0].request.facts.job == plan.status.job.name == (status.job and status.job.name)
         assert not [job for job in jobs if job.owned and not job.finished]

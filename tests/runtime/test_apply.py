@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shardwright_operator.api.maintenance_status import Maintenance
+from shardwright_operator.api.spec import ClaimTemplate
 from shardwright_operator.api.status import Condition, Durations, JobStatus, ProgressStatus, Status
 from shardwright_operator.decide import decide
 from shardwright_operator.decide.observed import Config, Pod
@@ -25,6 +26,7 @@ from shardwright_operator.kube.executor import Executor
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
 from shardwright_operator.kube.notes import NotesStore
 from shardwright_operator.kube.observer import Observation, Observer
+from shardwright_operator.manifests.job import build_job
 from shardwright_operator.runtime.controller import Controller
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.queue import WorkQueue
@@ -160,7 +162,7 @@ async def test_create_answered_by_a_conflict_adopts(replica: Replica, client: Cl
     plan = decide(datetime.now(UTC), CONFIG, before.observed)
     (action,) = plan.actions
     assert isinstance(action, CreateJob)
-    await client.create(JOBS, namespace.name, action.body)  # the answer to our own first try was lost
+    await client.create(JOBS, namespace.name, build_job(action.request))  # the answer to our own first try was lost
     done = await replica.executor.execute(before, plan)
     assert not done.rejected
     assert [job.owned for job in (await replica.look()).observed.jobs] == [True]
@@ -319,7 +321,7 @@ async def test_an_attempt_whose_report_leads_to_a_refused_status_counts(
     sight = await replica.look()
     (job,) = sight.observed.jobs
     now = datetime.now(UTC)
-    pod = Pod("p", "u", job.name, "Succeeded", now, exit_code=0, termination_message="{}", job_uid=job.uid)
+    pod = Pod("p", "u", job.name, "Succeeded", now, exit_code=0, termination_message="{}")
     ended = replace(sight.observed, jobs=(replace(job, complete=True, finished_at=now),), pods=(pod,))
     success = _forced(ended.resource.status, {"job": None, **absurd})
     await replica.executor.execute(Observation(ended), Plan(success))
@@ -355,11 +357,13 @@ async def test_where_all_is_refused_the_job_and_the_count_stay(replica: Replica,
 async def test_a_claim_that_exists_is_looked_at_and_not_replaced(replica: Replica, namespace: Namespace) -> None:
     before = namespace.api.call("GET", namespace.path("persistentvolumeclaims", "shards"))
     sight = await replica.look()
-    body = {"metadata": {"name": "shards"}, "spec": before["spec"]}
-    await replica.executor.execute(sight, Plan(sight.observed.resource.status, (CreateClaim(body),)))
+    resource = sight.observed.resource
+    template = ClaimTemplate(size="2Gi")
+    action = CreateClaim(resource.namespace, resource.name, resource.uid, "shards", template, owned=False)
+    await replica.executor.execute(sight, Plan(resource.status, (action,)))
     claim = (await replica.look()).observed.claims["shards"]
     assert claim is not None
-    assert (claim.uid, claim.owned_by_us) == (before["metadata"]["uid"], False)
+    assert (claim.uid, claim.owners) == (before["metadata"]["uid"], ())
 
 
 async def test_a_resource_that_is_gone_is_seen_as_gone(replica: Replica, namespace: Namespace) -> None:

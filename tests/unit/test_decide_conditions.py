@@ -8,7 +8,7 @@ import pytest
 
 from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.conditions import conditions_of
-from shardwright_operator.decide.verdict import Verdict, done, paused, stalled, suspended, waiting, working
+from shardwright_operator.decide.verdict import Verdict, done, paused, retrying, stalled, suspended, working
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START
@@ -25,7 +25,7 @@ TABLE = [
     (working("Starting"), ("Unknown", Reason.PROGRESSING), ("True", Reason.PROGRESSING), None),
     (working("Waits", Reason.QUEUED), ("Unknown", Reason.QUEUED), ("True", Reason.QUEUED), None),
     (
-        waiting(Reason.UNSCHEDULABLE, "no node"),
+        retrying(Reason.UNSCHEDULABLE, "no node"),
         ("False", Reason.UNSCHEDULABLE),
         ("True", Reason.PROGRESSING_WITH_RETRY),
         None,
@@ -38,7 +38,7 @@ TABLE = [
     ),
     (done(_artifact()), ("True", Reason.SUCCEEDED), None, None),
     (suspended(), ("Unknown", Reason.SUSPENDED), None, None),
-    (paused(waiting(Reason.VOLUME_NOT_FOUND, "no claim")), ("False", Reason.VOLUME_NOT_FOUND), None, None),
+    (paused(retrying(Reason.VOLUME_NOT_FOUND, "no claim")), ("False", Reason.VOLUME_NOT_FOUND), None, None),
 ]
 
 
@@ -108,5 +108,5 @@ def test_a_transition_is_a_change_of_status_and_of_nothing_else() -> None:
 
 
 def test_messages_fit_the_conventions() -> None:
-    shown = _shown(waiting(Reason.POD_NOT_CREATED, "x" * 100_000))
+    shown = _shown(retrying(Reason.POD_NOT_CREATED, "x" * 100_000))
     assert max(len(one.message) for one in shown.values()) < 32_768

@@ -104,7 +104,6 @@ def test_a_job_is_judged_by_its_own_last_condition_alone() -> None:
     namespace.settle()
     job = namespace.start_job()
     namespace.pods[job.name] = replace(namespace.pods[job.name], phase="Failed", exit_code=143)
-    namespace.jobs[job.name] = replace(job, failure_target=("DeadlineExceeded", ""))
     namespace.settle()
     assert namespace.status.last_failure is None
     assert len(namespace.created) == 1

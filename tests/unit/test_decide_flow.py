@@ -37,8 +37,8 @@ def test_the_attempt_number_is_written_before_its_job_is_created() -> None:
     assert namespace.status.job is not None
     (action,) = namespace.step().actions
     assert isinstance(action, CreateJob)
-    assert action.body["metadata"]["name"] == namespace.status.job.name
-    assert action.body["metadata"]["labels"]["shardwright.io/attempt"] == str(namespace.status.attempt) == "1"
+    assert action.request.facts.job == namespace.status.job.name
+    assert action.request.facts.attempt == namespace.status.attempt == 1
 
 
 def test_a_wiped_status_comes_back_without_a_shard_job() -> None:

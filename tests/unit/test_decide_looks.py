@@ -171,7 +171,7 @@ def test_a_suspended_resource_creates_no_claim_and_says_that_it_is_suspended() -
 def test_a_claim_that_goes_against_the_specs_word_is_told(create: dict[str, str] | None) -> None:
     given = {"claimName": "shards"} | ({"create": create} if create else {})
     namespace = FakeNamespace(output={"persistentVolumeClaim": given})
-    namespace.claims["shards"] = claim("shards", owned=True, owners=(("llama", "uid-1"),))
+    namespace.claims["shards"] = claim("shards", owners=(("llama", "uid-1"),))
     namespace.run_to_ready()
     assert "is deleted together with this resource" in condition(namespace, "VolumeReady")[2]
 

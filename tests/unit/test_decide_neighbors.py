@@ -80,7 +80,7 @@ def test_a_claim_that_others_name_already_is_made_to_stay_and_the_condition_says
     plan = namespace.plan()
     (action,) = plan.actions
     assert isinstance(action, CreateClaim)
-    assert "ownerReferences" not in action.body["metadata"]
+    assert not action.owned
     namespace.settle()
     namespace.succeed()
     namespace.settle()

@@ -65,7 +65,7 @@ def test_accelerators_that_are_let_go_for_a_change_are_told() -> None:
     stopped = [one for one in _told(namespace) if one.action == "StopJob"]
     assert len(stopped) == 1
     assert old.name in stopped[0].message
-    assert "has changed" in stopped[0].message
+    assert "its inputs have changed" in stopped[0].message
 
 
 @pytest.mark.parametrize("end", ["succeed", "fail", "vanish"])

@@ -229,7 +229,7 @@ def test_a_pod_that_a_silent_node_keeps_from_going_is_still_the_nodes_fault() ->
     namespace, _ = _silent(deletionTimestamp="2026-01-01T00:05:45Z")
     namespace.settle()
     assert namespace.ready() == ("False", Reason.NODE_UNREACHABLE)
-    assert "given up" in namespace.message()
+    assert "is being deleted, and replaced" in namespace.message()
 
 
 def test_a_node_that_comes_back_is_no_obstacle() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardwright_operator.api.maintenance_status import Maintenance
+from shardwright_operator.api.output_folder import is_inside, normalized
 from shardwright_operator.decide.observed import Neighbor
-from shardwright_operator.decide.pruning import LOOK_AFTER, WINDOW, artifacts_in_use, is_inside, normalized
+from shardwright_operator.decide.pruning import MOUNTS_INTERVAL, WINDOW, artifacts_in_use
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START
 
@@ -56,7 +57,7 @@ def test_who_looks_after_an_artifact_removes_nothing(how: str) -> None:
 def test_what_was_spared_goes_once_nobody_mounts_it() -> None:
     namespace = _with_an_older_one()
     plan = namespace.settle()
-    assert plan.requeue_after == LOOK_AFTER
+    assert plan.requeue_after == MOUNTS_INTERVAL
     assert OLD in str(namespace.status.maintenance.blocked_reason)
     namespace.users.clear()
     namespace.run_to_ready()

@@ -80,9 +80,7 @@ class FakeJobs:
         `condition`: reason and message of the condition Failed, unless the code is 0. `facts` replace
         fields of the pod.
         """
-        ended = replace(
-            self.pods[job.name], phase="Failed" if code else "Succeeded", exit_code=code, finished_at=self.now
-        )
+        ended = replace(self.pods[job.name], phase="Failed" if code else "Succeeded", exit_code=code)
         self.pods[job.name] = replace(ended, termination_message=message, **facts)
         failed = condition if code else None
         self.jobs[job.name] = replace(job, complete=not code, failed=failed, finished_at=self.now)

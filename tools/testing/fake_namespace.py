@@ -11,6 +11,7 @@ from shardwright_operator.decide import decide
 from shardwright_operator.decide.observed import Claim, Job, Neighbor, Observed, Resource, Warning
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.decide.pruning import wants_claim_users
+from shardwright_operator.manifests.job import build_job
 from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import Report
@@ -74,12 +75,11 @@ class FakeNamespace(FakeJobs):
         plan = decide(self.now, self.config, seen or self.observed())
         for action in plan.actions:
             match action:
-                case CreateJob(body):
-                    self.create_job(body)
-                case CreateClaim(body):
-                    name = body["metadata"]["name"]
-                    owners = tuple((one["name"], one["uid"]) for one in body["metadata"].get("ownerReferences", ()))
-                    self.claims[name] = claim(name, owned=True, owners=owners)
+                case CreateJob(request):
+                    self.create_job(build_job(request))
+                case CreateClaim(name=name):
+                    owners = ((action.resource, action.uid),) if action.owned else ()
+                    self.claims[name] = claim(name, owners=owners)
                 case DeleteJob(name, uid):
                     self.delete_job(name, uid)
                 case SuspendJob(name, uid, suspend):

@@ -21,9 +21,9 @@ def spec_of(**parts: Any) -> dict[str, Any]:
     return {**DEFAULT_SPEC, **parts}
 
 
-def claim(name: str, uid: str = "", owned: bool = False, **facts: Any) -> Claim:
+def claim(name: str, uid: str = "", **facts: Any) -> Claim:
     """Return a bound claim with access mode ReadWriteMany."""
-    return Claim(name, uid or f"uid-{name}", "Bound", ("ReadWriteMany",), owned_by_us=owned, **facts)
+    return Claim(name, uid or f"uid-{name}", "Bound", ("ReadWriteMany",), **facts)
 
 
 def pod(job: Job, now: datetime) -> Pod:

@@ -1,4 +1,4 @@
-"""Pure policy: what should be done next in the world that was observed."""
+"""Pure decisions: what to do next for one resource, as a function of the observed state."""
 
 from shardwright_operator.decide.reconcile import decide
 

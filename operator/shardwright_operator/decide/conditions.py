@@ -1,18 +1,25 @@
 """The table of conditions: from a verdict to what `kubectl`, kstatus and Argo CD read.
 
-situation   Ready                                            Reconciling                  Stalled
-working     Unknown / reason                                 True                         -
-retrying    False / reason                                   True / ProgressingWithRetry  -
-stalled     False / reason                                   -                            True / same reason
-done        True / Succeeded                                 -                            -
-suspended   False / reason of a failure, or Unknown / Suspended-                            -
+situation   Ready              Reconciling                    Stalled
+working     Unknown, reason    True, reason                   -
+retrying    False, reason      True, ProgressingWithRetry     -
+stalled     False, reason      -                              True, reason
+done        True, Succeeded    -                              -
+suspended   see below          -                              -
+
+A suspended resource with a problem is Ready=False with its reason; without one it is Ready=Unknown, Suspended.
+Reconciling and Stalled are kstatus' own, and are left out instead of being False:
+https://github.com/kubernetes-sigs/cli-utils/blob/v0.37.2/pkg/kstatus/README.md
 """
 
 from datetime import datetime
 from typing import Literal
 
 from shardwright_operator.api.names import DETAILS, READY, RECONCILING, STALLED
+from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, Condition, Status
+from shardwright_operator.decide.claims import how_to_keep, owners_of
+from shardwright_operator.decide.observed import Observed
 from shardwright_operator.decide.verdict import Verdict
 from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
 from shardwright_worker.contract.verification_levels import satisfies
@@ -31,8 +38,8 @@ _VOLUME = frozenset(
         Reason.VOLUME_UNAVAILABLE,
     }
 )
-# What the last look at parts and at metadata files has read.
-_LOOKS = {
+# What the last inspection of parts and of metadata files has read.
+_INSPECTED = {
     "Headers": (" (sizes and headers were read)", " (sizes were read)"),
     "Bytes": (" (every byte was read)", " (every byte was read)"),
 }
@@ -42,41 +49,41 @@ _MESSAGE_LIMIT = 2048
 def conditions_of(
     old: Status, new: Status, verdict: Verdict, generation: int, prepared: bool, now: datetime, notes: Notes = ("", "")
 ) -> list[Condition]:
-    """All conditions, in the order in which people read them.
+    """Return all conditions, the summary first.
 
-    `prepared`: the source is resolved for this spec; `notes`: what to know of the claims of output and source.
+    `prepared`: the source is resolved for this spec; `notes`: what else to say of the claims of output and source.
     """
     shown = {**_summary(verdict), **_details(new.artifact, verdict, prepared, notes)}
     return [_condition(old, generation, now, type_, *one) for type_, one in shown.items()]
 
 
 def _summary(verdict: Verdict) -> dict[str, Shown]:
-    told = (verdict.reason, verdict.message)
+    shown = (verdict.reason, verdict.message)
     match verdict.situation:
         case "done":
-            return {READY: ("True", *told)}
+            return {READY: ("True", *shown)}
         case "working":
-            return {READY: ("Unknown", *told), RECONCILING: ("True", *told)}
+            return {READY: ("Unknown", *shown), RECONCILING: ("True", *shown)}
         case "retrying":
-            return {READY: ("False", *told), RECONCILING: ("True", Reason.PROGRESSING_WITH_RETRY, verdict.message)}
+            return {READY: ("False", *shown), RECONCILING: ("True", Reason.PROGRESSING_WITH_RETRY, verdict.message)}
         case "stalled":
-            return {READY: ("False", *told), STALLED: ("True", *told)}
+            return {READY: ("False", *shown), STALLED: ("True", *shown)}
         case "suspended":
-            return {READY: ("False" if verdict.failing else "Unknown", *told)}
+            return {READY: ("False" if verdict.failing else "Unknown", *shown)}
 
 
 def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, notes: Notes) -> dict[str, Shown]:
     volume, source = notes
     good: list[Shown] = [
-        ("True", Reason.SUCCEEDED, f"The claim is there and can be written to{volume}"),
+        ("True", Reason.SUCCEEDED, f"The claim exists and can be written to{volume}"),
         ("True", Reason.SUCCEEDED, f"The source is resolved and complete{source}"),
     ]
     if verdict.situation == "done" and artifact is not None:
         shown = [*good, *_complete(artifact), _verified(artifact)]
-        verdict = verdict.trouble or verdict
+        verdict = verdict.problem or verdict
     else:
-        pending = _pending(verdict)
-        shown = [*good, *[pending] * 3] if prepared else [pending] * 5
+        unknown = _unknown(verdict)
+        shown = [*good, *[unknown] * 3] if prepared else [unknown] * 5
     of_source = verdict.reason in ABOUT_SOURCES or verdict.about == "source"
     wrong = (
         verdict.reason in _VOLUME and not of_source,
@@ -91,15 +98,14 @@ def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, notes:
     return dict(zip(DETAILS, shown, strict=True))
 
 
-def _pending(verdict: Verdict) -> Shown:
-    """What is not known, and why not."""
+def _unknown(verdict: Verdict) -> Shown:
     if verdict.situation == "working":
-        return "Unknown", Reason.PROGRESSING, "Not looked at yet"
-    return "Unknown", verdict.reason, "Not looked at: see the condition Ready"
+        return "Unknown", Reason.PROGRESSING, "Not checked yet"
+    return "Unknown", verdict.reason, "Not checked: see the condition Ready"
 
 
 def _complete(artifact: Artifact) -> list[Shown]:
-    parts, files = _LOOKS.get(artifact.check_depth, ("", ""))
+    parts, files = _INSPECTED.get(artifact.check_depth, ("", ""))
     return [
         ("True", Reason.SUCCEEDED, f"Every part of every rank is on the volume{parts}"),
         ("True", Reason.SUCCEEDED, f"Every metadata file is on the volume{files}"),
@@ -113,7 +119,24 @@ def _verified(artifact: Artifact) -> Shown:
         return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
     if satisfies(artifact.verified_by, "Digests"):
         return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as written; that they load is not proven (Digests)"
-    return "Unknown", Reason.PROGRESSING, "How it was proven is not known"
+    return "Unknown", Reason.PROGRESSING, "The level of verification is not known"
+
+
+def notes_on_claims(observed: Observed, spec: Spec) -> Notes:
+    """Return what to say of the usable claims of output and source: with which resource they are deleted."""
+    output, source = spec.output.persistent_volume_claim, spec.source.persistent_volume_claim
+    claim, on_source = observed.claims.get(output.claim_name), ""
+    if source and (of_source := observed.claims.get(source.claim_name)) and of_source.owners:
+        on_source = (
+            f"; its claim {of_source.name} is deleted together with the ShardedCheckpoint {owners_of(of_source)}; "
+            f"{how_to_keep(of_source)}"
+        )
+    owned = claim is not None and any(uid == observed.resource.uid for _, uid in claim.owners)
+    if claim is None or owned == (output.create is not None and output.create.when_deleted == "Delete"):
+        return "", on_source
+    kept = "; it is kept when this resource is deleted, since this resource did not create it, or others name it"
+    deleted = "; it is deleted together with this resource, as it was created with whenDeleted: Delete; "
+    return deleted + how_to_keep(claim) if owned else kept, on_source
 
 
 def _condition(

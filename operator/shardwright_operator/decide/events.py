@@ -1,4 +1,4 @@
-"""Events: told once, when something is new: a Job begins, is disturbed or stopped, an outcome; none for progress."""
+"""Kubernetes Events: one for each change that users follow: a Job starts, is disrupted, stops or ends."""
 
 from collections.abc import Iterator
 
@@ -11,28 +11,28 @@ from shardwright_worker.contract.reasons import Reason
 
 
 def events_of(before: Status, after: Status) -> Iterator[Event]:
-    """What a person who follows the events should hear of this change of status."""
+    """Return the Events of this change of status; there is none for progress."""
     yield from _of_jobs(before, after)
     yield from _of_maintenance(before, after)
-    yield from _of_outcomes(before, after)
+    yield from _of_results(before, after)
 
 
 def _of_jobs(before: Status, after: Status) -> Iterator[Event]:
     old, new = before.job, after.job
     if old and (new is None or new.name != old.name) and old.stage == "Shard" and old.pod and not _ended(before, after):
-        stopped = f"{_title(old)} is stopped, since what it was made for has changed: Job {old.name}"
+        stopped = f"{_title(old)} is stopped, since its inputs have changed: Job {old.name}"
         yield Event("Normal", Reason.PROGRESSING, stopped, "StopJob")
     ready = after.condition(READY)
-    quiet = ready is not None and ready.status == "True"  # who only looks after an artifact is no news
-    if new and (old is None or old.name != new.name) and not quiet:
-        yield Event("Normal", Reason.PROGRESSING, f"{_title(new)} begins: Job {new.name}", "StartJob")
+    maintains = ready is not None and ready.status == "True"  # maintenance of a published artifact starts silently
+    if new and (old is None or old.name != new.name) and not maintains:
+        yield Event("Normal", Reason.PROGRESSING, f"{_title(new)} starts: Job {new.name}", "StartJob")
     if new and new.disruptions > (old.disruptions if old and old.name == new.name else 0):
         lost = sentences(new.last_disruption, f"Disruptions of Job {new.name} so far: {new.disruptions}")
         yield Event("Warning", Reason.DISRUPTED, lost, "ReplacePod")
 
 
 def _ended(before: Status, after: Status) -> bool:
-    """Whether the Job on record has an outcome: a failure of its own, or an artifact."""
+    """Return whether the Job on record has a result: a failure of its own, or an artifact."""
     assert before.job is not None
     failed = after.last_failure is not None and after.last_failure.job == before.job.name
     return failed or (after.artifact is not None and after.artifact != before.artifact)
@@ -52,14 +52,14 @@ def _of_maintenance(before: Status, after: Status) -> Iterator[Event]:
 
 
 def _removed(pruned: LastPruned | None) -> str:
-    """The artifacts that were removed, as text; empty if none were."""
+    """Return the artifacts that were removed, as text; empty if none were."""
     if pruned is None or not pruned.removed:
         return ""
     more = pruned.removed_count - len(pruned.removed)
     return ", ".join(pruned.removed) + (f" and {more} more" if more > 0 else "")
 
 
-def _of_outcomes(before: Status, after: Status) -> Iterator[Event]:
+def _of_results(before: Status, after: Status) -> Iterator[Event]:
     failure = after.last_failure
     if failure and (before.last_failure is None or before.last_failure.job != failure.job):
         yield Event("Warning", failure.reason, f"{failure.stage} attempt {failure.attempt}: {failure.message}")

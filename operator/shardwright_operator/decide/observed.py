@@ -1,6 +1,6 @@
-"""The observed world of one resource: the only input of a decision besides the clock and the configuration."""
+"""The observed state of one resource: the only input of a decision besides the clock and the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A ShardedCheckpoint. `spec` is None if it cannot be read; `invalid` then says why. `uid` is the API server's."""
+    """A ShardedCheckpoint. `spec` is None if it cannot be parsed; `invalid` then says why."""
 
     namespace: str
     name: str
@@ -29,15 +29,16 @@ class Resource:
 
     @property
     def request(self) -> str | None:
-        """A person's last request to try again; taking the annotation away is none."""
+        """The last value of the annotation reconcile.fluxcd.io/requestedAt; to remove it requests nothing."""
         return self.requested_at or self.status.last_handled_reconcile_at
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Job that this resource controls (`owned`), or another one that has a name we want.
+    """A Job that this resource controls (`owned`), or another one that has the name of ours.
 
-    `failed` and `failure_target` are (reason, message) of the Job's conditions Failed and FailureTarget.
+    `failed` is (reason, message) of the Job's condition Failed. Its conditions Complete and Failed are terminal and
+    come when all of its pods have ended: https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions
     """
 
     name: str
@@ -49,24 +50,21 @@ class Job:
     deleting: bool = False
     complete: bool = False
     failed: tuple[str, str] | None = None
-    failure_target: tuple[str, str] | None = None
-    started_at: datetime | None = None
     finished_at: datetime | None = None
-    active: int = 0
 
     @property
     def finished(self) -> bool:
-        """Whether the Job has its final condition: no pod of it runs any more."""
+        """Whether the Job has a terminal condition."""
         return self.complete or self.failed is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod that one of our Jobs controls, reduced to what decisions need of it and of the worker in it.
+    """A pod that one of our Jobs controls, reduced to what decisions read of it and of its worker container.
 
-    `waiting` and `unscheduled` are (reason, message); `job_name` and `job_uid` are of the Job that controls it.
-    `status_reason` and `status_message` are the node's words about the whole pod: evicted, refused, shut down.
-    `unreachable_since`: Kubernetes has called it not ready since its node stopped reporting.
+    `waiting` and `unscheduled` are (reason, message); `job_name` is the Job that controls it.
+    `status_reason` and `status_message` are what the kubelet says about the whole pod: evicted, rejected, shut down.
+    `unreachable_since`: when Kubernetes set its condition Ready to False because its node had stopped reporting.
     """
 
     name: str
@@ -82,19 +80,22 @@ class Pod:
     termination_message: str = ""
     disruption: str = ""
     started_at: datetime | None = None
-    finished_at: datetime | None = None
     status_reason: str = ""
     status_message: str = ""
     node: str = ""
     unreachable_since: datetime | None = None
-    job_uid: str = ""
+
+    @property
+    def has_started(self) -> bool:
+        """Whether its worker container has ever run."""
+        return self.started_at is not None or self.phase not in ("Pending", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A PersistentVolumeClaim. `owned_by_us`: this resource controls it. `capacity` in bytes.
+    """A PersistentVolumeClaim. `capacity` in bytes.
 
-    `owners`: names and uids of the ShardedCheckpoints that own it: with the last of them it is deleted.
+    `owners`: names and uids of the ShardedCheckpoints that own it; the garbage collector deletes it with the last one.
     """
 
     name: str
@@ -103,17 +104,15 @@ class Claim:
     access_modes: tuple[str, ...]
     deleting: bool = False
     capacity: int | None = None
-    owned_by_us: bool = False
     owners: tuple[tuple[str, str], ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Warning:
-    """A Warning event on a Job, pod or claim of ours: `kind` and `name` of what it is about.
+    """An event of type Warning on a Job, pod or claim of ours: `kind` and `name` of the object that it regards.
 
-    `normal`: an event of type Normal on something that waits for others, such as a queue or a provisioner.
+    `normal`: its type is Normal; such events matter where a queue or a provisioner says why an object waits.
     """
 
     kind: str
@@ -126,7 +125,7 @@ class Warning:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """Another resource whose output folder on the same claim is this one's, above it or below it."""
+    """Another resource whose output folder on the same claim equals this one's, contains it or is inside it."""
 
     name: str
     uid: str
@@ -136,11 +135,10 @@ class Neighbor:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Everything about one resource. `claims` has None for a claim that a live look did not find.
+    """Everything about one resource. `claims` has None for a claim that a live read did not find.
 
-    `claim_users`: claim -> folders that pods mount which are no workers ("" is the whole volume); None if nobody has
-    looked, which says nothing about mounts. `named_by`: other resources that name the output claim, looked for only
-    before it is created.
+    `claim_users`: claim -> folders of it that pods other than our workers mount ("" is the whole volume); None if the
+    pods were not read. `named_by`: other resources that name the output claim, read only before it is created.
     """
 
     resource: Resource
@@ -152,6 +150,31 @@ class Observed:
     claim_users: Mapping[str, tuple[str, ...]] | None = None
     neighbors: tuple[Neighbor, ...] = ()
     named_by: tuple[str, ...] = ()
+
+    def job(self, name: str) -> Job | None:
+        """Return the Job of this name, ours or not."""
+        return next((job for job in self.jobs if job.name == name), None)
+
+    def live_jobs(self) -> list[Job]:
+        """Return our Jobs that have not finished; one that is being deleted is live until it is gone."""
+        return [job for job in self.jobs if job.owned and not job.finished]
+
+    def pods_of(self, job: str) -> list[Pod]:
+        """Return the pods of the Job of this name."""
+        return [pod for pod in self.pods if pod.job_name == job]
+
+    def newest_pod(self, job: str) -> Pod | None:
+        """Return the pod of this Job that was created last."""
+        return newest(self.pods_of(job))
+
+    def has_started(self, job: str) -> bool:
+        """Return whether a container of this Job has ever run."""
+        return any(pod.has_started for pod in self.pods_of(job))
+
+
+def newest(pods: Sequence[Pod]) -> Pod | None:
+    """Return the pod that was created last; of two with one creation time, the one whose name sorts last."""
+    return max(pods, key=lambda pod: (pod.created_at, pod.name), default=None)
 
 
 @dataclass(frozen=True, slots=True)

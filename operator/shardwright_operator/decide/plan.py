@@ -1,24 +1,32 @@
-"""What a decision asks for: actions in their order, the complete status, events, and when to look again."""
+"""What a decision asks for: actions in their order, the complete status, events, and when to decide again."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from shardwright_operator.api.spec import ClaimTemplate
 from shardwright_operator.api.status import Status
+from shardwright_operator.decide.job_request import JobRequest
 
 
 @dataclass(frozen=True, slots=True)
 class CreateClaim:
-    """Create this PersistentVolumeClaim; one of that name is looked at in the next round."""
+    """Create a PersistentVolumeClaim; one of that name is taken as it is in the next decision.
 
-    body: Mapping[str, Any]
+    `owned`: the garbage collector deletes it with the resource.
+    """
+
+    namespace: str
+    resource: str
+    uid: str
+    name: str
+    template: ClaimTemplate
+    owned: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Create this Job with POST, after a live look at the resource. Its attempt number is in status already."""
+    """Create a Job with POST, after a live read of the resource. Its attempt number is in status already."""
 
-    body: Mapping[str, Any]
+    request: JobRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +61,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of a decision: actions in their order, then the status; the first action that fails stops the rest.
+    """The result of a decision: actions in their order, then the status; the first action that fails stops the rest.
 
-    `requeue_after` in seconds, None if only a change of the world can matter.
+    `requeue_after` in seconds, None if only an event of the API server can change the decision.
     """
 
     status: Status

@@ -1,4 +1,4 @@
-"""What a node made of a pod without the worker's say: refused, evicted, not started, or an image without the worker."""
+"""What a node did to a pod that has no report: rejected, evicted, not started, or an image without the worker."""
 
 import re
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from shardwright_operator.decide.observed import Pod
 from shardwright_operator.decide.sentences import clean
 from shardwright_worker.contract.reasons import Reason
 
-# Reasons of a container that was never started: containerd and CRI-O, and runtimes behind cri-dockerd.
+# Reasons of a container that was never started, by containerd, the kubelet and cri-dockerd:
+# https://github.com/containerd/containerd/blob/v2.1.0/internal/cri/server/helpers.go
+# https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/kuberuntime/kuberuntime_container.go
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"})
-# It names the program: hooks and runtimes of a node are programs, too, and no image can bring those.
+# The message must name the program: hooks and runtimes of a node are programs, too, and no image contains those.
 _NO_PROGRAM = re.compile(
     r"shardwright-worker\b.{0,200}(not found|no such file or directory|exec format error|permission denied)",
     re.IGNORECASE | re.DOTALL,
@@ -23,52 +25,60 @@ _SHELL_CODES = (126, 127)  # a program that may not be run, or that is not there
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The reason and the node's words; `ran` is false where no process of ours was ever there."""
+class NodeFailure:
+    """The reason, and what the node says; `ran` is false where no process of the worker has ever started."""
 
     reason: Reason
     message: str
     ran: bool = False
 
 
-def said_of(pod: Pod) -> Said | None:
-    """What its node did to a pod that ended without a word of the worker, None if the worker's end is its own."""
-    words = clean(pod.termination_message)
-    if is_worker_missing(pod.terminated_reason, pod.exit_code, words):
-        return Said(Reason.WORKER_NOT_IN_IMAGE, f"The image of pod {pod.name} cannot run shardwright-worker: {words}")
+def failure_by_node(pod: Pod) -> NodeFailure | None:
+    """Return what its node did to a pod that ended without a report, None if the worker ended by itself."""
+    message = clean(pod.termination_message)
+    if is_worker_missing(pod.terminated_reason, pod.exit_code, message):
+        return _not_in_image(pod, message)
     if pod.terminated_reason in NOT_STARTED:
-        reason = Reason.DEVICE_UNAVAILABLE if _DEVICE.search(words) else Reason.POD_NOT_CREATED
-        return Said(reason, f"The container of pod {pod.name} was not started: {pod.terminated_reason}: {words}")
+        reason = Reason.DEVICE_UNAVAILABLE if _DEVICE.search(message) else Reason.POD_NOT_CREATED
+        return NodeFailure(
+            reason, f"The container of pod {pod.name} was not started: {pod.terminated_reason}: {message}"
+        )
     if pod.exit_code in _SHELL_CODES:
-        code = f"exit code {pod.exit_code}" + (f": {words}" if words else "")
-        return Said(Reason.WORKER_NOT_IN_IMAGE, f"The image of pod {pod.name} cannot run shardwright-worker: {code}")
+        return _not_in_image(pod, f"exit code {pod.exit_code}" + (f": {message}" if message else ""))
     if pod.phase != "Failed" or not pod.status_reason:
         return None
-    told = clean(": ".join(part for part in (pod.status_reason, pod.status_message) if part))
+    why = clean(": ".join(part for part in (pod.status_reason, pod.status_message) if part))
     node = f" by node {pod.node}" if pod.node else ""
     if pod.started_at is not None or pod.exit_code is not None:
-        return Said(Reason.DISRUPTED, f"Pod {pod.name} was stopped{node}: {told}", ran=not pod.disruption)
+        return NodeFailure(Reason.DISRUPTED, f"Pod {pod.name} was stopped{node}: {why}", ran=not pod.disruption)
     reason = Reason.DEVICE_UNAVAILABLE if _is_about_devices(pod) else Reason.DISRUPTED
-    return Said(reason, f"Pod {pod.name} was refused{node} before it ran: {told}")
+    return NodeFailure(reason, f"Pod {pod.name} was rejected{node} before it ran: {why}")
+
+
+def _not_in_image(pod: Pod, why: str) -> NodeFailure:
+    return NodeFailure(Reason.WORKER_NOT_IN_IMAGE, f"The image of pod {pod.name} cannot run shardwright-worker: {why}")
 
 
 def whose_image(reason: Reason, stage: str) -> str:
-    """Where the image of a stage comes from, if that is not what the advice of the reason is about."""
+    """Return where the image of a stage comes from, if that is not what the advice of the reason is about."""
     if reason != Reason.WORKER_NOT_IN_IMAGE or stage != "Prepare":
         return ""
     return "The image of prepare is the operator's setting, worker.prepareImage of its chart"
 
 
-def is_worker_missing(state: str, exit_code: int | None, words: str) -> bool:
-    """Whether a container could not be started, or ended at once, since its image has no worker that it can run."""
-    if exit_code and _NOT_EXECUTED.match(words):
+def is_worker_missing(state: str, exit_code: int | None, message: str) -> bool:
+    """Return whether a container did not start, or ended at once, since its image has no worker that can be run."""
+    if exit_code and _NOT_EXECUTED.match(message):
         return True
     failed = state in NOT_STARTED or exit_code in (*_SHELL_CODES, 128)
-    return failed and not _MOUNTING.search(words) and _NO_PROGRAM.search(words) is not None
+    return failed and not _MOUNTING.search(message) and _NO_PROGRAM.search(message) is not None
 
 
 def _is_about_devices(pod: Pod) -> bool:
-    """A device plugin had none to give, or OutOf<resource> names a resource with a domain, which is a plugin's."""
+    """Whether a device plugin had none left, or OutOf<resource> names a resource with a domain, as plugins have.
+
+    https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/lifecycle/predicate.go
+    """
     if pod.status_reason == "UnexpectedAdmissionError":
         return _OWN_RESOURCES.search(pod.status_message) is None
     return pod.status_reason.startswith("OutOf") and "/" in pod.status_reason

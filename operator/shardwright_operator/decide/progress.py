@@ -4,17 +4,17 @@ from datetime import datetime, timedelta
 
 from shardwright_operator.api.status import ProgressStatus, Status
 from shardwright_operator.decide.observed import Job, Observed
-from shardwright_operator.decide.pending import pods_of
+from shardwright_operator.decide.pending import present_pods
 
 _MOST = 2**53  # more bytes than any volume has, and as many as every reader of JSON can count
-_FARTHEST = timedelta(days=3)  # who is that slow has no pace to go by
+_FARTHEST = timedelta(days=3)  # at so low a rate the estimate says nothing
 
 
 def progress_of(observed: Observed, status: Status, job: Job, now: datetime) -> ProgressStatus | None:
-    """The newest progress of the Job's pod; what status says already if no line came since; none while nothing runs."""
+    """Return the newest progress of the Job's pod; that of the status without a new line; None while nothing runs."""
     if _is_idle(observed, job):
         return None
-    lines = [observed.progress[pod.name] for pod in pods_of(observed, job) if pod.name in observed.progress]
+    lines = [observed.progress[pod.name] for pod in present_pods(observed, job) if pod.name in observed.progress]
     old = status.progress
     if not lines:
         return old
@@ -35,19 +35,18 @@ def progress_of(observed: Observed, status: Status, job: Job, now: datetime) -> 
 
 
 def _is_idle(observed: Observed, job: Job) -> bool:
-    """Whether the Job is held back or waits for a pod, maybe for another than the one that has told its progress."""
-    pods = [pod for pod in observed.pods if pod.job_name == job.name]
-    newest = max(pods, key=lambda pod: (pod.created_at, pod.name), default=None)
-    return job.suspended or newest is None or newest.phase in ("Pending", "")
+    """Whether the Job is suspended or waits for a pod, even if the progress of an earlier pod is known."""
+    pod = observed.newest_pod(job.name)
+    return job.suspended or pod is None or pod.phase in ("Pending", "")
 
 
 def _count(number: int | None) -> int | None:
-    """A number that can be shown; a worker's own numbers have no bounds."""
+    """Return a number that can be shown; a worker's own numbers have no bounds."""
     return number if isinstance(number, int) and 0 <= number <= _MOST else None
 
 
 def _estimate(progress: ProgressStatus, now: datetime) -> datetime | None:
-    """When the bytes are through at the pace since the stage was first seen, to the second; None if that is days."""
+    """Return when all bytes are done at the rate since the stage was first seen, to the second; None if in days."""
     done, total, since = progress.bytes_done, progress.bytes_total, progress.started_at
     if not done or not total or done >= total or since is None or now <= since:
         return None
@@ -56,6 +55,6 @@ def _estimate(progress: ProgressStatus, now: datetime) -> datetime | None:
 
 
 def time_in_queue(observed: Observed, job: Job) -> float | None:
-    """Seconds from the Job's creation to the start of its first container that is known."""
-    starts = [pod.started_at for pod in observed.pods if pod.job_name == job.name and pod.started_at]
+    """Return the seconds from the Job's creation to the start of its first container that is known."""
+    starts = [pod.started_at for pod in observed.pods_of(job.name) if pod.started_at]
     return max(timedelta(), min(starts) - job.created_at).total_seconds() if starts else None

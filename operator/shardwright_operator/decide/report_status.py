@@ -14,13 +14,12 @@ from shardwright_operator.api.status import (
     ServingVolume,
     Status,
 )
-from shardwright_operator.decide.fingerprint import engine_image
-from shardwright_operator.decide.next_stage import Need, fetched_for
-from shardwright_operator.decide.observed import Claim, Job
+from shardwright_operator.decide.next_stage import NextStage, fetched_for
+from shardwright_operator.decide.observed import Job
 from shardwright_operator.decide.progress import time_in_queue
 from shardwright_operator.decide.pruning import pruned
-from shardwright_operator.decide.retry import is_made_good
-from shardwright_operator.decide.scope import Case
+from shardwright_operator.decide.retry import is_resolved
+from shardwright_operator.decide.scope import Scope
 from shardwright_worker.contract.report import ArtifactReport, Report
 from shardwright_worker.contract.verification_levels import satisfies
 
@@ -28,67 +27,69 @@ MODELS = "/models"
 _LONGEST = 1e9  # seconds
 
 
-def take_report(case: Case, need: Need, job: Job, report: Report) -> Status:
-    """The status after a stage that went well. A prepare stage may have found the artifact finished."""
-    status, spec, claim = case.status, case.spec, case.claim
+def take_report(scope: Scope, stage: NextStage, job: Job, report: Report) -> Status:
+    """Return the status after a stage that succeeded. A prepare stage may have found the artifact published."""
+    status, spec = scope.status, scope.spec
     update: dict[str, Any] = {"job": None, "progress": None}
     proven = report.artifact is not None and satisfies(report.artifact.verified_by, spec.verification)
-    if proven or need.restores or is_made_good(status, case.retry_inputs()):
+    if proven or stage.restores or is_resolved(scope):
         update |= {"retry": None, "last_failure": None}
-    update["duration_seconds"] = _durations(case, need, job, report)
-    if need.stage == "Prepare" and report.source:
-        update["source"] = source_of(case, need, report)
+    update["duration_seconds"] = _durations(scope, stage, job, report)
+    if stage.stage == "Prepare" and report.source:
+        update["source"] = source_of(scope, report)
     if report.artifact is None and status.artifact and status.artifact.key == report.key:
         update |= {"artifact": None, "serving": None}  # other inputs led to the same artifact, and it is not there
     if report.artifact:
-        image = engine_image(case.config, case.observed.resource, spec)
-        update["artifact"] = artifact_of(spec, claim, image, case.wanted(), report.artifact, case.now)
+        update["artifact"] = artifact_of(scope, report.artifact)
         same = status.artifact is not None and status.artifact.key == report.artifact.key
-        # What is proven less than asked is not offered anew; what was offered stays so until it is disproven.
+        # What is verified less than asked is not newly offered; what was offered stays so until it is disproved.
         update["serving"] = serving_of(spec, report.artifact) if proven or (same and status.serving) else None
-        update["maintenance"] = _maintenance(case, need, report.artifact.key, report)
+        update["maintenance"] = _maintenance(scope, stage, report.artifact.key, report)
     return status.model_copy(update=update)
 
 
-def _maintenance(case: Case, need: Need, key: str, report: Report) -> Maintenance:
-    """What the report says of pruning and of the source."""
-    done, unseen = case.status.maintenance, report.maintenance.source_problem
-    done = done.update(source_changed=f"The source could not be inspected: {unseen}" if unseen else None)
-    if need.fetches:
-        done = done.update(source_fetched_for=fetched_for(key, case.spec.verification))
-    return pruned(done, case.spec, key, report, case.now) if need.prunes else done
+def _maintenance(scope: Scope, stage: NextStage, key: str, report: Report) -> Maintenance:
+    """Return status.maintenance with what the report says of pruning and of the source."""
+    done, problem = scope.status.maintenance, report.maintenance.source_problem
+    done = done.update(source_changed=f"The source could not be inspected: {problem}" if problem else None)
+    if stage.fetches:
+        done = done.update(source_fetched_for=fetched_for(key, scope.spec.verification))
+    return pruned(done, scope.spec, key, report, scope.now) if stage.prunes else done
 
 
-def kept_artifact(status: Status, disproven: str) -> Artifact | None:
-    """The published artifact, unless it is the one that a stock vLLM could not load to the same weights."""
-    return status.artifact if status.artifact and status.artifact.key != disproven else None
+def kept_artifact(status: Status, disproved: str) -> Artifact | None:
+    """Return the published artifact, unless it is the one that a stock vLLM could not load to the same weights."""
+    return status.artifact if status.artifact and status.artifact.key != disproved else None
 
 
-def kept_serving(status: Status, disproven: str) -> Serving | None:
-    """How to serve it, likewise."""
-    return status.serving if kept_artifact(status, disproven) else None
+def kept_serving(status: Status, disproved: str) -> Serving | None:
+    """Return how to serve it, likewise."""
+    return status.serving if kept_artifact(status, disproved) else None
 
 
-def _durations(case: Case, need: Need, job: Job, report: Report) -> Durations:
-    told = {name: value for name, value in report.duration_seconds.items() if name in Durations.model_fields}
-    seconds = {name: round(value, 1) for name, value in told.items() if 0 <= value < _LONGEST}  # no NaN, no infinity
-    queued = time_in_queue(case.observed, job)
-    if need.stage == "Shard" and queued is not None:
+def _durations(scope: Scope, stage: NextStage, job: Job, report: Report) -> Durations:
+    known = {name: value for name, value in report.duration_seconds.items() if name in Durations.model_fields}
+    seconds = {name: round(value, 1) for name, value in known.items() if 0 <= value < _LONGEST}  # no NaN, no infinity
+    queued = time_in_queue(scope.observed, job)
+    if stage.stage == "Shard" and queued is not None:
         seconds["queue"] = round(queued, 1)
-    return case.status.duration_seconds.model_copy(update=seconds)
+    return scope.status.duration_seconds.model_copy(update=seconds)
 
 
-def source_of(case: Case, need: Need, report: Report) -> ResolvedSource:
-    """The source that prepare has resolved."""
+def source_of(scope: Scope, report: Report) -> ResolvedSource:
+    """Return the source that prepare has resolved."""
     assert report.source is not None
-    values = report.source.model_dump()
-    name = source_name(case.spec, report.source.revision)
-    uid = case.claim.uid
-    return ResolvedSource(**values, name=name, key=report.key, inputs=need.source_inputs, claim_uid=uid)
+    return ResolvedSource(
+        **report.source.model_dump(),
+        name=source_name(scope.spec, report.source.revision),
+        key=report.key,
+        inputs=scope.inputs.source,
+        claim_uid=scope.claim.uid,
+    )
 
 
 def source_name(spec: Spec, revision: str) -> str:
-    """The source in a word for people: repository and commit, or claim and path."""
+    """Return the short name of the source: repository and commit, or claim and path."""
     if hub := spec.source.hugging_face:
         return f"{hub.repo}@{revision[:8]}"
     claim = spec.source.persistent_volume_claim
@@ -96,7 +97,7 @@ def source_name(spec: Spec, revision: str) -> str:
 
 
 def size_text(count: int) -> str:
-    """Bytes with a binary unit: 14.9Gi."""
+    """Return a number of bytes with a binary unit: 14.9Gi."""
     value, unit = float(count), ""
     for unit in ("", "Ki", "Mi", "Gi", "Ti"):
         if value < 1024 or unit == "Ti":
@@ -105,10 +106,11 @@ def size_text(count: int) -> str:
     return f"{value:.1f}{unit}" if unit else str(count)
 
 
-def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: ArtifactReport, now: datetime) -> Artifact:
-    """What is published, as the status shows it."""
+def artifact_of(scope: Scope, report: ArtifactReport) -> Artifact:
+    """Return what is published, as the status shows it."""
+    engine = scope.spec.engine
     return Artifact(
-        claim_name=claim.name,
+        claim_name=scope.claim.name,
         path=report.path,
         key=report.key,
         manifest_digest=report.manifest_digest,
@@ -116,22 +118,22 @@ def artifact_of(spec: Spec, claim: Claim, image: str, wanted: str, report: Artif
         bytes=report.bytes,
         size=size_text(report.bytes),
         files=report.files,
-        tensor_parallel_size=spec.engine.tensor_parallel_size,
-        pipeline_parallel_size=spec.engine.pipeline_parallel_size,
-        engine_image=image,
+        tensor_parallel_size=engine.tensor_parallel_size,
+        pipeline_parallel_size=engine.pipeline_parallel_size,
+        engine_image=scope.inputs.image,
         vllm_version=report.vllm_version,
         accelerator=report.accelerator,
         verified_by=report.verified_by,
-        completed_at=_moment(report.completed_at) or now,
-        inputs=wanted,
-        claim_uid=claim.uid,
-        checked_at=now,
+        completed_at=_moment(report.completed_at) or scope.now,
+        inputs=scope.inputs.artifact,
+        claim_uid=scope.claim.uid,
+        checked_at=scope.now,
         check_depth=report.check_depth,
     )
 
 
 def _moment(text: str) -> datetime | None:
-    """A worker's time in UTC, to the second, as the API server takes it; None if it is no time of our days."""
+    """Return a worker's time in UTC, to the second, as the API server takes it; None if it is not a plausible time."""
     try:
         time = datetime.fromisoformat(text)
         time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
@@ -141,7 +143,10 @@ def _moment(text: str) -> datetime | None:
 
 
 def serving_of(spec: Spec, report: ArtifactReport) -> Serving:
-    """Arguments for a stock `vllm serve` and the volume they expect; needs no other file than the artifact."""
+    """Return arguments for a stock `vllm serve` and the volume they expect; no file beside the artifact is needed.
+
+    https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/model_executor/model_loader/sharded_state_loader.py
+    """
     args = ["--model", f"{MODELS}/{report.path}", "--load-format", "sharded_state"]
     args += spec.engine.settings().serving_arguments()
     if spec.output.file_pattern:

@@ -6,119 +6,166 @@ from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.names import REQUESTED_AT
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
+from shardwright_operator.decide.failure_cause import LONGEST_RETRY_AFTER
 from shardwright_operator.decide.fingerprint import short_hash
-from shardwright_operator.decide.job_result import LONGEST_REST
 from shardwright_operator.decide.observed import Config
+from shardwright_operator.decide.scope import Scope, Step
 from shardwright_operator.decide.sentences import clause, sentences
-from shardwright_operator.decide.verdict import Verdict, stalled, waiting
+from shardwright_operator.decide.verdict import Verdict, retrying, stalled
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
 AGAIN = f"To try again without a change, set the annotation {REQUESTED_AT}"
 _DOUBLINGS = 16  # more than any cap needs
 
 
-def current(status: Status, inputs: str) -> Retry:
-    """The record of failures for these inputs; other inputs start afresh."""
-    return status.retry if status.retry and status.retry.inputs == inputs else Retry(inputs=inputs)
+def failed_for_good(scope: Scope) -> Step | Scope:
+    """Start nothing while the failure record says to stop, but for checks that take no accelerators."""
+    stage, verdict = scope.next_stage, _hold_for_start(scope)
+    if stage is None or verdict is None or verdict.situation != "stalled" or _may_be_published(scope):
+        return scope
+    damaged = verdict.reason is Reason.ARTIFACT_DAMAGED
+    only_checks = stage.maintains or stage.restores or (damaged and stage.stage == "Prepare")
+    due = _next_maintenance(scope.status, scope.spec)
+    if only_checks and due is not None and scope.now >= due:
+        return scope
+    wait = (due - scope.now).total_seconds() if due and scope.now < due and (only_checks or damaged) else None
+    scope = scope.update(last_handled_reconcile_at=scope.observed.resource.request)
+    return Step(scope.status, verdict, (), wait)
 
 
-def record(
-    status: Status, spec: Spec, config: Config, retry: Retry, failure: Failure, uid: str, now: datetime
-) -> Status:
-    """The status after a failed attempt."""
+def backing_off(scope: Scope) -> Step | Scope:
+    """Wait until the next attempt is due."""
+    verdict, due = _hold_for_start(scope), scope.status.retry and scope.status.retry.next_attempt_at
+    if verdict is None or verdict.situation != "retrying" or not due:
+        return scope
+    return Step(scope.status, verdict, (), (due - scope.now).total_seconds())
+
+
+def _hold_for_start(scope: Scope) -> Verdict | None:
+    """An attempt that is on record was due when it was recorded."""
+    return None if scope.attempt else hold(scope)
+
+
+def _may_be_published(scope: Scope) -> bool:
+    """Whether the last shard Job may have published without a report: prepare checks that once, whatever has failed."""
+    failure, source, stage = scope.status.last_failure, scope.status.source, scope.next_stage
+    unresolved = source is not None and source.inputs == ""
+    prepares = stage is not None and stage.stage == "Prepare"
+    return unresolved and prepares and failure is not None and failure.stage == "Shard"
+
+
+def _next_maintenance(status: Status, spec: Spec) -> datetime | None:
+    """When the artifact is inspected again after that has failed for good, None if only a change can help."""
+    if spec.recheck is None or status.last_failure is None or status.last_failure.time is None:
+        return None
+    return status.last_failure.time + timedelta(seconds=seconds(spec.recheck.interval))
+
+
+def failure_record(scope: Scope) -> Retry | None:
+    """Return the record of failures with these inputs; None if there is none, as other inputs start a new one."""
+    retry = scope.status.retry
+    return retry if retry is not None and retry.inputs == scope.inputs.retry else None
+
+
+def is_resolved(scope: Scope) -> bool:
+    """Return whether a prepare Job that succeeded ends the record of failures: not if a shard Job has failed."""
+    known = failure_record(scope)
+    return known is None or known.stage != "Shard"
+
+
+def last_failure(scope: Scope) -> Verdict | None:
+    """Return how the last attempt with these inputs failed, None if none has."""
+    failure, known = scope.status.last_failure, failure_record(scope)
+    if failure is None or known is None or not known.failures + known.disruptions:
+        return None
+    return retrying(failure.reason, failure.message)
+
+
+def record(scope: Scope, failure: Failure) -> Status:
+    """Return the status after a failed attempt."""
+    status, known = scope.status, failure_record(scope) or Retry(inputs=scope.inputs.retry)
+    history = [*status.failed_attempts, failure][-HISTORY:]
     damage = status.last_failure
-    if retry.stopped and damage and damage.reason is Reason.ARTIFACT_DAMAGED:
-        # A look whether it is restored has failed: that builds nothing, and the next look is an interval away.
-        again, seen = damage.model_copy(update={"time": now}), [*status.failed_attempts, failure][-HISTORY:]
-        return status.model_copy(update={"last_failure": again, "failed_attempts": seen, "job": None, "progress": None})
-    failures, disruptions = retry.failures + failure.counts, retry.disruptions + (not failure.counts)
-    unexplained = retry.unexplained + (failure.counts and limit_of(failure) is not None)
-    limit = limit_of(failure)
-    stopped = not MEANINGS[failure.reason].retry or failures >= spec.job.max_attempts
-    stopped = stopped or (limit is not None and unexplained >= limit)
-    pause = max(backoff(config, failures + disruptions, f"{uid}/{failure.attempt}"), rest_of(failure))
+    if known.stopped and damage and damage.reason is Reason.ARTIFACT_DAMAGED:
+        # A check whether it is restored has failed: that builds nothing, and the next check is an interval away.
+        again = damage.model_copy(update={"time": scope.now})
+        update = {"last_failure": again, "failed_attempts": history, "job": None, "progress": None}
+        return status.model_copy(update=update)
+    retry = _counted(scope, known, failure)
     return status.model_copy(
-        update={
-            "retry": Retry(
-                inputs=retry.inputs,
-                stage=retry.stage or ("Shard" if failure.stage == "Shard" else ""),
-                failures=failures,
-                disruptions=disruptions,
-                unexplained=unexplained,
-                next_attempt_at=None if stopped else now + timedelta(seconds=pause),
-                stopped=stopped,
-            ),
-            "last_failure": failure,
-            "failed_attempts": [*status.failed_attempts, failure][-HISTORY:],
-            "job": None,
-            "progress": None,
-        }
+        update={"retry": retry, "last_failure": failure, "failed_attempts": history, "job": None, "progress": None}
+    )
+
+
+def _counted(scope: Scope, known: Retry, failure: Failure) -> Retry:
+    """Return the record with one more failure, or disruption, and when the next attempt is due."""
+    limit = limit_of(failure)
+    failures, disruptions = known.failures + failure.counts, known.disruptions + (not failure.counts)
+    unexplained = known.unexplained + (failure.counts and limit is not None)
+    stopped = not MEANINGS[failure.reason].retry or failures >= scope.spec.job.max_attempts
+    stopped = stopped or (limit is not None and unexplained >= limit)
+    seed = f"{scope.observed.resource.uid}/{failure.attempt}"
+    pause = max(backoff(scope.config, failures + disruptions, seed), retry_after(failure))
+    return Retry(
+        inputs=known.inputs,
+        stage=known.stage or ("Shard" if failure.stage == "Shard" else ""),
+        failures=failures,
+        disruptions=disruptions,
+        unexplained=unexplained,
+        next_attempt_at=None if stopped else scope.now + timedelta(seconds=pause),
+        stopped=stopped,
     )
 
 
 def limit_of(failure: Failure) -> int | None:
-    """How many shard Jobs may end like this, None if only spec.job.maxAttempts tells."""
+    """Return how many shard Jobs may fail like this, None if only spec.job.maxAttempts limits them."""
     return MEANINGS[failure.reason].shard_attempts if failure.stage == "Shard" else None
 
 
-def rest_of(failure: Failure) -> float:
-    """Seconds for which the hub asked to be left alone, as far as that is obeyed."""
+def retry_after(failure: Failure) -> float:
+    """Return the seconds that the Hub asked to wait for, as far as that is obeyed."""
     asked = failure.retry_after_seconds
-    return min(asked, LONGEST_REST) if asked is not None and asked > 0 else 0.0
-
-
-def is_made_good(status: Status, inputs: str) -> bool:
-    """Whether a prepare Job that went well ends the record of failures: not if a shard Job has failed."""
-    return current(status, inputs).stage != "Shard"
+    return min(asked, LONGEST_RETRY_AFTER) if asked is not None and asked > 0 else 0.0
 
 
 def backoff(config: Config, failures: int, seed: str) -> float:
-    """Seconds to wait: doubles with each failure, with a jitter of up to a quarter that is the same at each look."""
+    """Return the seconds to wait: they double with each failure, with a jitter of up to a quarter.
+
+    The jitter is a hash of the seed, so that each decision arrives at the same time.
+    """
     jitter = int(short_hash(seed), 16) / 0xFFFFFFFF
     doublings = min(_DOUBLINGS, max(0, failures - 1))
     return min(config.retry_cap, config.retry_base * 2.0**doublings) * (1 + 0.25 * jitter)
 
 
-def hold(status: Status, spec: Spec, retry: Retry, now: datetime) -> Verdict | None:
-    """Why no attempt may start now, None if one may."""
-    failure = status.last_failure
-    if failure is None or not (retry.failures or retry.disruptions):
+def hold(scope: Scope) -> Verdict | None:
+    """Return why no attempt may start now, None if one may."""
+    failure, known = scope.status.last_failure, failure_record(scope)
+    if failure is None or known is None or not (known.failures or known.disruptions):
         return None
-    if retry.stopped and MEANINGS[failure.reason].retry:
-        return stalled(Reason.ATTEMPTS_EXHAUSTED, _exhausted(spec, retry, failure))
-    if retry.stopped:
+    if known.stopped and MEANINGS[failure.reason].retry:
+        return stalled(Reason.ATTEMPTS_EXHAUSTED, _exhausted(scope.spec, known, failure))
+    if known.stopped:
         advice = MEANINGS[failure.reason].advice
         return stalled(failure.reason, sentences(failure.message, advice, "" if REQUESTED_AT in advice else AGAIN))
-    if retry.next_attempt_at and now < retry.next_attempt_at:
-        return waiting(failure.reason, sentences(failure.message, _next(status, failure, retry.next_attempt_at)))
+    if known.next_attempt_at and scope.now < known.next_attempt_at:
+        follows = _next(scope.status, failure, known.next_attempt_at)
+        return retrying(failure.reason, sentences(failure.message, follows))
     return None
 
 
 def _exhausted(spec: Spec, retry: Retry, failure: Failure) -> str:
     tried = f"{retry.failures} of {spec.job.max_attempts} attempts failed"
     if retry.failures < spec.job.max_attempts:
-        tried = f"{retry.unexplained} shard Jobs failed for reasons that are not understood, and no more are tried"
+        tried = f"{retry.unexplained} shard Jobs failed for unknown reasons, and no more are tried"
     last = f"{tried}; the last: {failure.reason}: {clause(failure.message)}"
     return sentences(last, MEANINGS[Reason.ATTEMPTS_EXHAUSTED].advice)
 
 
 def _next(status: Status, failure: Failure, at: datetime) -> str:
-    """What comes next. The time is told where it is not a matter of moments."""
+    """Return what follows, with the time where that is not a matter of moments."""
     follows = f"Attempt {status.attempt + 1} follows"
-    if rest_of(failure):
+    if retry_after(failure):
         until = f"{at:%Y-%m-%d %H:%M:%S} UTC"
-        return f"The hub asked to be left alone until {until}; attempt {status.attempt + 1} follows then"
+        return f"The Hub asked to wait until {until}; attempt {status.attempt + 1} follows then"
     return follows if failure.counts else f"{follows}; this one does not count"
-
-
-def last(status: Status, retry: Retry) -> Verdict | None:
-    """How the last attempt on this record went, None if none has failed."""
-    failure = status.last_failure
-    return waiting(failure.reason, failure.message) if failure and retry.failures + retry.disruptions else None
-
-
-def next_upkeep(status: Status, spec: Spec) -> datetime | None:
-    """When to look after the artifact again after that has failed for good, None if only a change can help."""
-    if spec.recheck is None or status.last_failure is None or status.last_failure.time is None:
-        return None
-    return status.last_failure.time + timedelta(seconds=seconds(spec.recheck.interval))

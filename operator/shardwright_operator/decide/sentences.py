@@ -1,4 +1,4 @@
-"""Words for people: sentences that are joined without a doubled stop, and foreign words that hold nothing but text."""
+"""Text of messages: sentences joined without a doubled full stop, and texts of other programs made safe to show."""
 
 import re
 
@@ -10,33 +10,36 @@ _CUT = "… "
 
 
 def sentences(*parts: str) -> str:
-    """One text of these parts, each of them ended by one stop; what has been said already is not said again."""
-    told: list[str] = []
-    said: set[str] = set()
+    """Return one text of these parts, each ended by one full stop; a repeated sentence is left out."""
+    joined: list[str] = []
+    known: set[str] = set()
     for part in parts:
         for sentence in re.split(r"(?<=[.!?…])\s+(?=[A-Z`])", part.strip()):
             ended = _ended(sentence)
-            if ended and ended.casefold() not in said:
-                said.add(ended.casefold())
-                told.append(ended)
-    return " ".join(told)
+            if ended and ended.casefold() not in known:
+                known.add(ended.casefold())
+                joined.append(ended)
+    return " ".join(joined)
 
 
 def clause(text: str) -> str:
-    """The text without its last stop, so that it may stand inside of a sentence."""
+    """Return the text without its last full stop, for use inside a sentence."""
     return text.strip().rstrip(" .;:,")
 
 
 def clean(text: str, limit: int = _LIMIT) -> str:
-    """Words of somebody else on one line: no colors, nothing invisible, no more than a person reads."""
+    """Return a text of another program as one line of at most `limit` characters, without colors or control codes."""
     return cut(" ".join(cut(_without_colors(text[: 8 * limit]), 8 * limit).split()), limit)
 
 
 def last_lines(text: str, count: int = 8, limit: int = _LIMIT) -> str:
-    """The end of a log as one line: the last lines that say something, joined by slashes; the newest are kept."""
+    """Return the end of a log as one line: its last lines that are not empty or JSON, joined by slashes.
+
+    Of more than `limit` characters the last ones are kept.
+    """
     lines = [line for line in (clean(one) for one in text.splitlines()) if line and not line.startswith('{"')]
-    told = " / ".join(lines[-count:])
-    return told if len(told) <= limit else _CUT + told[len(_CUT) - limit :]
+    text = " / ".join(lines[-count:])
+    return text if len(text) <= limit else _CUT + text[len(_CUT) - limit :]
 
 
 def _ended(sentence: str) -> str:

@@ -1,4 +1,4 @@
-"""How a resource stands: one of five situations, with a reason and a message for people."""
+"""The state of a resource in one of five situations, with a reason and a message for users."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,13 +9,14 @@ from shardwright_worker.contract.verification_levels import satisfies
 
 Subject = Literal["", "source"]
 Situation = Literal["working", "retrying", "stalled", "done", "suspended"]
+_NOT_FAILING = (Reason.PROGRESSING, Reason.QUEUED, Reason.SUCCEEDED, Reason.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A situation of the table of conditions. `message` is for people.
+    """A situation, which conditions.py maps to conditions.
 
-    `about`: which claim it is about, where the reason does not say it. `trouble`: what went wrong in looking after an
+    `about`: the claim that it is about, where the reason does not say it. `problem`: the error in the maintenance of an
     artifact that stays published.
     """
 
@@ -23,15 +24,12 @@ class Verdict:
     reason: Reason
     message: str
     about: Subject = ""
-    trouble: "Verdict | None" = None
+    problem: "Verdict | None" = None
 
     @property
     def failing(self) -> bool:
-        """Whether something is wrong, however it goes on."""
-        return self.situation in ("retrying", "stalled") or self.reason not in _CALM
-
-
-_CALM = (Reason.PROGRESSING, Reason.QUEUED, Reason.SUCCEEDED, Reason.SUSPENDED)
+        """Whether something is wrong, be it retried or not."""
+        return self.situation in ("retrying", "stalled") or self.reason not in _NOT_FAILING
 
 
 def working(message: str, reason: Reason = Reason.PROGRESSING) -> Verdict:
@@ -39,34 +37,34 @@ def working(message: str, reason: Reason = Reason.PROGRESSING) -> Verdict:
     return Verdict("working", reason, message)
 
 
-def waiting(reason: Reason, message: str, about: Subject = "") -> Verdict:
-    """Something is in the way that can pass by itself."""
+def retrying(reason: Reason, message: str, about: Subject = "") -> Verdict:
+    """Something fails that can be resolved without a change of the resource."""
     return Verdict("retrying", reason, message, about)
 
 
 def stalled(reason: Reason, message: str) -> Verdict:
-    """A person is needed."""
+    """Only the user can resolve it."""
     return Verdict("stalled", reason, message)
 
 
-def done(artifact: Artifact, trouble: Verdict | None = None) -> Verdict:
-    """The artifact is published and proven as asked."""
-    message = describe(artifact) + (f"; looking after it failed: {trouble.message}" if trouble else "")
-    return Verdict("done", Reason.SUCCEEDED, message, trouble=trouble)
+def done(artifact: Artifact, problem: Verdict | None = None) -> Verdict:
+    """The artifact is published, and verified as asked."""
+    message = describe(artifact) + (f"; its maintenance failed: {problem.message}" if problem else "")
+    return Verdict("done", Reason.SUCCEEDED, message, problem=problem)
 
 
 def describe(artifact: Artifact) -> str:
-    """What is known of a published artifact, and no more than that."""
+    """Return what is known of a published artifact, and no more than that."""
     if satisfies(artifact.verified_by, "Load"):
         return f"Artifact {artifact.path} is published and proven ({artifact.verified_by})"
     return f"Artifact {artifact.path} is published; its bytes were read again, and nothing else (Digests)"
 
 
 def suspended() -> Verdict:
-    """The user has stopped the resource."""
+    """The user has suspended the resource."""
     return Verdict("suspended", Reason.SUSPENDED, "spec.suspend is true")
 
 
 def paused(problem: Verdict) -> Verdict:
-    """The user has stopped the resource, and something is wrong that will have to be put right."""
+    """The user has suspended the resource, and something is wrong with it."""
     return replace(problem, situation="suspended")

@@ -10,8 +10,8 @@ from sys import intern
 from typing import Any
 
 from shardwright_operator.api.names import LABEL_PREFIX, REQUESTED_AT
+from shardwright_operator.api.output_folder import normalized
 from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
-from shardwright_operator.decide.pruning import normalized
 from shardwright_operator.kube.cached_objects import (
     AnyEntry,
     ClaimEntry,
@@ -64,7 +64,7 @@ def resource(raw: Raw) -> ResourceEntry:
 
 @guarded(JOBS)
 def job(raw: Raw) -> JobEntry:
-    """A Job with its conditions Complete, Failed and FailureTarget. It works for the resource that controls it."""
+    """A Job with its conditions Complete and Failed. It works for the resource that controls it."""
     metadata, spec, status = mapping(raw, "metadata"), mapping(raw, "spec"), mapping(raw, "status")
     told = {text(one, "type"): one for one in mappings(status, "conditions") if text(one, "status") == "True"}
     final = told.get("Complete") or told.get("Failed") or {}
@@ -78,10 +78,7 @@ def job(raw: Raw) -> JobEntry:
         deleting="deletionTimestamp" in metadata,
         complete="Complete" in told,
         failed=_words(told.get("Failed")),
-        failure_target=_words(told.get("FailureTarget")),
-        started_at=moment(status, "startTime"),
         finished_at=moment(status, "completionTime") or moment(final, "lastTransitionTime"),
-        active=number(status, "active") or 0,
     )
     return _entry(metadata, _controller(metadata, CHECKPOINTS)[1], value)
 
@@ -110,12 +107,10 @@ def pod(raw: Raw) -> PodEntry:
         termination_message=_report(ended),
         disruption=text(target, "reason") if text(target, "status") == "True" else "",
         started_at=moment(mapping(state, "running") or ended, "startedAt"),
-        finished_at=moment(ended, "finishedAt"),
         status_reason=text(status, "reason"),
         status_message=text(status, "message"),
         node=text(mapping(raw, "spec"), "nodeName"),
         unreachable_since=_unreachable_since(conditions) if "running" in state else None,
-        job_uid=job_uid,
     )
     return _entry(metadata, job_uid, value)
 
@@ -142,7 +137,6 @@ def claim(raw: Raw) -> ClaimEntry:
         access_modes=tuple(map(intern, texts(status, "accessModes") or texts(spec, "accessModes"))),
         deleting="deletionTimestamp" in metadata,
         capacity=quantity(text(mapping(status, "capacity"), "storage") or None),
-        labels=_labels(metadata),
         created_at=moment(metadata, "creationTimestamp"),
         owners=_checkpoints_owning(metadata),
     )

@@ -20,6 +20,8 @@ from shardwright_operator.kube.notes import NotesStore
 from shardwright_operator.kube.observer import Observation, Observer
 from shardwright_operator.kube.responses import Raw
 from shardwright_operator.kube.status_fallback import bare, without_words
+from shardwright_operator.manifests.job import build_job
+from shardwright_operator.manifests.output_claim import build_claim
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +69,10 @@ class Executor:
     async def _perform(self, resource: Resource, action: Action) -> str:
         """Do one action; gives the API server's words if it will not let us, now and at the next try."""
         match action:
-            case CreateJob(body):
-                return await self._create(resource, JOBS, body)
-            case CreateClaim(body):
-                return await self._create(resource, CLAIMS, body)
+            case CreateJob(request):
+                return await self._create(resource, JOBS, build_job(request))
+            case CreateClaim():
+                return await self._create(resource, CLAIMS, build_claim(action))
             case DeleteJob(name, uid):
                 await self._delete_job(resource, name, uid)
             case SuspendJob(name, uid, suspend):

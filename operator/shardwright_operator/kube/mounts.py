@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
-from shardwright_operator.decide.pruning import normalized
+from shardwright_operator.api.output_folder import normalized
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.fields import Raw, flag, mapping, mappings, text
 from shardwright_operator.kube.kinds import PODS

@@ -198,7 +198,7 @@ class Observer:
                 except NotFound:
                     pass
             known = self._cache.claims.get(key)
-            claims[name] = replace(known.value, owned_by_us=known.owner == entry.uid) if known else None
+            claims[name] = known.value if known else None
         return claims
 
 

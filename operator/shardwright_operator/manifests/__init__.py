@@ -1,1 +1,1 @@
-"""Pure builders: one file per child object."""
+"""Pure builders of the objects that the operator creates, from what a plan asks for."""

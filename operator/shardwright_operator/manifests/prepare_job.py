@@ -1,71 +1,25 @@
-"""The prepare Job: no accelerator, a small image, and the only pod that ever sees the hub's token."""
+"""The prepare Job: no accelerator, a small image, and the only pod that ever mounts the Hub's token."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from shardwright_operator.api.spec import HuggingFace, Spec
-from shardwright_operator.manifests.job_template import (
-    OUTPUT,
-    REPORT,
-    TOKEN,
-    Container,
-    JobFacts,
-    build_job,
-    layout_arguments,
-    mount_source,
-    output_folder,
-)
+from shardwright_operator.api.spec import HuggingFace
+from shardwright_operator.decide.job_request import PrepareRequest
+from shardwright_operator.manifests.job_template import job_of, layout_arguments
+from shardwright_operator.manifests.pod_template import Container
+from shardwright_operator.manifests.volumes import OUTPUT, REPORT, TOKEN, mount_source, output_folder
 from shardwright_worker.contract.engine_settings import flag
 
 RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 
 
-@dataclass(frozen=True, slots=True)
-class Pruning:
-    """How many artifacts stay, and which stay in any case: the published one and those that pods mount.
-
-    `until`: seconds since the epoch; a worker that starts later removes nothing.
-    """
-
-    history_limit: int
-    published: str
-    in_use: list[str]
-    until: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an earlier prepare Job found of the source: `revision` is looked at instead of the spec's.
-
-    Files whose names, sizes and times still have this `fingerprint` are not read again for their `digest`.
-    """
-
-    revision: str
-    digest: str
-    fingerprint: str
-
-
-def build_prepare_job(
-    facts: JobFacts,
-    spec: Spec,
-    engine_image: str,
-    prepare_image: str,
-    known: Known | None = None,
-    pruning: Pruning | None = None,
-    deep: bool = False,
-    published: str = "",
-    source_there: bool = True,
-) -> dict[str, Any]:
-    """The Job. `pruning`: remove older artifacts; `deep`: read every byte of a published one.
-
-    `published`: look at the artifact of this key first, whatever the source leads to by now, or if it is gone.
-    `source_there`: whether the source's claim can be mounted.
-    """
+def build_prepare_job(request: PrepareRequest) -> dict[str, Any]:
+    """Return the Job."""
+    spec, known = request.spec, request.known
     arguments = ["prepare"]
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
     if spec.source.persistent_volume_claim:
-        volumes, mounts, folder = mount_source(spec, source_there)
+        volumes, mounts, folder = mount_source(spec, request.source_there)
         arguments += flag("--source", folder)
     elif hub := spec.source.hugging_face:
         arguments += _hub_arguments(hub, (known.revision if known else "") or hub.revision)
@@ -74,21 +28,21 @@ def build_prepare_job(
             secret = {"secretName": hub.token_secret_ref.name, "items": [item], "defaultMode": 0o440}
             volumes.append({"name": "token", "secret": secret})
             mounts.append({"name": "token", "mountPath": TOKEN, "readOnly": True})
-    arguments += ["--volume-root", OUTPUT, "--output", output_folder(facts, spec)]
-    arguments += layout_arguments(spec, engine_image)
+    arguments += ["--volume-root", OUTPUT, "--output", output_folder(request.facts, spec)]
+    arguments += layout_arguments(spec, request.engine_image)
     if known and known.fingerprint:
         arguments += ["--known-digest", known.digest, "--known-fingerprint", known.fingerprint]
     arguments += ["--verification", spec.verification.lower()]
-    if deep:
+    if request.deep:
         arguments += ["--deep"]
-    if published or pruning:
-        arguments += flag("--published", pruning.published if pruning else published)
-    if pruning:
+    if request.published:
+        arguments += flag("--published", request.published)
+    if pruning := request.pruning:
         arguments += ["--history-limit", str(pruning.history_limit)]
         arguments += ["--prune-until", str(pruning.until)]
         arguments += [part for key in pruning.in_use for part in flag("--in-use", key)]
     arguments += ["--report", REPORT]
-    return build_job(facts, spec, Container(prepare_image, arguments, RESOURCES, volumes, mounts))
+    return job_of(request.facts, spec, Container(request.prepare_image, arguments, RESOURCES, volumes, mounts))
 
 
 def _hub_arguments(hub: HuggingFace, revision: str) -> list[str]:

@@ -3,22 +3,16 @@
 from typing import Any
 
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.manifests.job_template import (
-    OUTPUT,
-    REPORT,
-    Container,
-    JobFacts,
-    build_job,
-    layout_arguments,
-    mount_source,
-    output_folder,
-)
+from shardwright_operator.decide.job_request import ShardRequest
+from shardwright_operator.manifests.job_template import job_of, layout_arguments
+from shardwright_operator.manifests.pod_template import Container
+from shardwright_operator.manifests.volumes import OUTPUT, REPORT, mount_source, output_folder
 from shardwright_worker.contract.engine_settings import flag
 
 
-def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSource) -> dict[str, Any]:
-    """The Job. The number of accelerators follows from the parallel sizes; with a queue it is created suspended."""
+def build_shard_job(request: ShardRequest) -> dict[str, Any]:
+    """Return the Job. The number of accelerators follows from the parallel sizes."""
+    spec, source = request.spec, request.source
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]
     mounts: list[dict[str, Any]] = [{"name": "shared-memory", "mountPath": "/dev/shm"}]  # noqa: S108
     folder = f"{OUTPUT}/{source.path}"
@@ -29,21 +23,21 @@ def build_shard_job(facts: JobFacts, spec: Spec, image: str, source: ResolvedSou
     arguments = [
         "shard",
         *flag("--source", folder),
-        *("--output", output_folder(facts, spec), "--volume-root", OUTPUT),
-        *layout_arguments(spec, image),
-        *("--verification", spec.verification.lower(), "--artifact-name", source.key, "--attempt", facts.job),
+        *("--output", output_folder(request.facts, spec), "--volume-root", OUTPUT),
+        *layout_arguments(spec, request.engine_image),
+        *("--verification", spec.verification.lower(), "--artifact-name", source.key, "--attempt", request.facts.job),
         *flag("--source-digest", source.digest),
         *flag("--source-revision", source.revision),
     ]
     if spec.recheck and spec.recheck.deep:
-        arguments += ["--deep"]  # a damage that only bytes show must not be taken for the artifact
+        arguments += ["--deep"]  # an artifact whose bytes are damaged must not be taken for a published one
     if source.fingerprint:
         arguments += ["--source-fingerprint", source.fingerprint]
     if hub := spec.source.hugging_face:
         arguments += flag("--source-repo", hub.repo)
     arguments += ["--report", REPORT]
-    container = Container(image, arguments, _resources(spec), volumes, mounts)
-    return build_job(facts, spec, container)
+    container = Container(request.engine_image, arguments, _resources(spec), volumes, mounts)
+    return job_of(request.facts, spec, container)
 
 
 def _resources(spec: Spec) -> dict[str, Any]:
