@@ -1,4 +1,4 @@
-"""`make bench-operator N=1000`: tables for people on stdout, the same as JSON in .bench/operator.json."""
+"""`make bench-operator N=1000`: measures the operator; prints tables, and writes them to .bench/operator.json."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from typing import Any
 
 from benchmarks.operator.arrivals import measure_arrivals
 from benchmarks.operator.burst import measure_burst
-from benchmarks.operator.neighbours import measure_neighbours
+from benchmarks.operator.failing_neighbors import measure_failing_neighbors
 from benchmarks.operator.settled import measure_settled
 
 _TARGET = Path(".bench/operator.json")
 
 
 def main() -> None:
-    """Measure what the command line asks for; what an earlier run measured and this one did not stays in the file."""
+    """Run the benchmarks; results of an earlier run stay in the file until they are measured again."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.operator", description=__doc__)
-    parser.add_argument("number", type=int, help="resources at once")
-    parser.add_argument("--pairs", type=int, default=3, help="runs of the operator and of the bare client (3)")
-    parser.add_argument("--settled", type=int, default=10_000, help="resources at rest (10000)")
-    parser.add_argument("--only", choices=("burst", "arrivals", "settled", "neighbours"), help="one of them alone")
-    given = parser.parse_args()
+    parser.add_argument("number", type=int, help="resources that are created at once")
+    parser.add_argument(
+        "--pairs", type=int, default=3, help="pairs of a run of the operator and one of the baseline client (3)"
+    )
+    parser.add_argument("--settled", type=int, default=10_000, help="settled resources (10000)")
+    parser.add_argument("--only", choices=("burst", "arrivals", "settled", "neighbors"), help="run only this one")
+    arguments = parser.parse_args()
     parts: dict[str, Callable[[], Any]] = {
-        "burst": lambda: measure_burst(given.number, given.pairs),
-        "arrivals": lambda: measure_arrivals(number=600, a_second=20),
-        "neighbours": lambda: measure_neighbours(number=100, a_second=5),
-        "settled": lambda: measure_settled(sorted({min(1000, given.settled), given.settled})),
+        "burst": lambda: measure_burst(arguments.number, arguments.pairs),
+        "arrivals": lambda: measure_arrivals(number=600, per_second=20),
+        "neighbors": lambda: measure_failing_neighbors(number=100, per_second=5),
+        "settled": lambda: measure_settled(sorted({min(1000, arguments.settled), arguments.settled})),
     }
     results = json.loads(_TARGET.read_text()) if _TARGET.exists() else {}
     for name, measure in parts.items():
-        if given.only in (None, name):
+        if arguments.only in (None, name):
             results[name] = {
-                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
                 "machine": f"{platform.platform()}, {os.cpu_count()} processors",
                 "rows": _rows(measure()),
             }
@@ -52,9 +54,10 @@ def _rows(measured: Any) -> list[dict[str, Any]]:
 
 def _show(title: str, rows: list[dict[str, Any]]) -> None:
     print(f"\n{title}")
+    width = max(len(name) for name in rows[0])
     for name in rows[0]:
         values = "".join(f"{_text(row[name]):>24}" for row in rows)
-        print(f"  {name.replace('_', ' '):<28}{values}", flush=True)
+        print(f"  {name.replace('_', ' '):<{width}}{values}", flush=True)
 
 
 def _text(value: Any) -> str:

@@ -1,43 +1,43 @@
-"""Resources that come one after the other: how long until each has its first Job, beside the bare client."""
+"""Resources that are created one after the other: seconds until each has a Job and is Ready, beside the baseline."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.operator.ceiling import running_bare
-from benchmarks.operator.crowd import Moments, percentile, play
-from benchmarks.operator.life import record
+from benchmarks.operator.baseline_process import running_baseline
+from benchmarks.operator.load import Timeline, percentile, run_load
 from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
+from benchmarks.operator.recorded_writes import record
 from tools.control_plane.plane import Plane
 from tools.testing.operator import Operator
 
-_STATUSES = 3  # what the operator writes for each when it is busy
+_STATUSES = 3  # that the operator writes for each resource under load
 
 
-def measure_arrivals(number: int, a_second: float) -> dict[str, Any]:
-    """So many resources at this pace, for the operator and for the bare client."""
+def measure_arrivals(number: int, per_second: float) -> dict[str, Any]:
+    """Create this number of resources at this rate, for the operator and for the baseline client."""
     names = [f"next-{one:05}" for one in range(number)]
 
-    def come(plane: Plane) -> Moments:
-        return play(plane.kubeconfig, BoundNamespace(plane.api).name, names, names, a_second)
+    def run(plane: Plane) -> Timeline:
+        return run_load(plane.kubeconfig, BoundNamespace(plane.api).name, names, names, per_second)
 
     with plane_with_nodes() as plane:
-        life = record(plane, BoundNamespace(plane.api)).with_statuses(_STATUSES)
+        writes = record(plane, BoundNamespace(plane.api)).with_statuses(_STATUSES)
         with Operator(plane.kubeconfig, "--log-level=warning") as operator:
             operator.wait_ready()
-            ours = come(plane)
-    with plane_with_nodes() as plane, running_bare(plane, life):
-        bare = come(plane)
+            operator_timeline = run(plane)
+    with plane_with_nodes() as plane, running_baseline(plane, writes):
+        baseline_timeline = run(plane)
     return {
         "resources": number,
-        "a_second": a_second,
+        "per_second": per_second,
         **{
-            f"{who}_{what}_p{percent}_seconds": round(percentile(moments.until(times, names), percent), 2)
-            for who, moments in (("operator", ours), ("bare", bare))
+            f"{client}_{what}_p{percent}_seconds": round(percentile(timeline.until(times, names), percent), 2)
+            for client, timeline in (("operator", operator_timeline), ("baseline", baseline_timeline))
             for what, times, percent in (
-                ("job", moments.job, 50),
-                ("job", moments.job, 95),
-                ("ready", moments.ready, 95),
+                ("job", timeline.job, 50),
+                ("job", timeline.job, 95),
+                ("ready", timeline.ready, 95),
             )
         },
     }

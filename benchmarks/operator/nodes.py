@@ -1,4 +1,7 @@
-"""A control plane with a scheduler and simulated nodes, whose pods end within moments with a worker's report."""
+"""A control plane with a scheduler and simulated nodes (kwok), whose pods end at once with a worker's report.
+
+https://kwok.sigs.k8s.io/docs/user/stages-configuration/
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ from tools.testing.namespace import Namespace, install_crd
 
 STAGES = Path(__file__).with_name("nodes.yaml")
 _NODES = 10
-# Their defaults of 20 to 50 calls a second would set the pace, for the operator and the bare client alike.
-_HASTE = ("--kube-api-qps=1000", "--kube-api-burst=2000")
+# Their defaults of 20 to 50 requests a second would limit the operator and the baseline client alike.
+_CLIENT_RATE = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 
 
 @contextmanager
 def plane_with_nodes() -> Iterator[Plane]:
-    """A running plane with the CRD and nodes that are ready."""
-    with Plane(controller_flags=(*_HASTE, "--concurrent-job-syncs=20")) as plane:
+    """Start a control plane with the CRD and nodes, and wait until the nodes are Ready."""
+    with Plane(controller_flags=(*_CLIENT_RATE, "--concurrent-job-syncs=20")) as plane:
         install_crd(plane.api)
-        plane.add("kube-scheduler", [*plane.parts.scheduler(), *_HASTE, "--secure-port=0"])
+        plane.add("kube-scheduler", [*plane.parts.scheduler(), *_CLIENT_RATE, "--secure-port=0"])
         kwok = [str(binary("kwok")), f"--kubeconfig={plane.kubeconfig}", f"--config={STAGES}"]
         plane.add("kwok", [*kwok, "--manage-all-nodes", "--node-lease-duration-seconds=0", "--server-address="])
         names = [f"node-{number}" for number in range(_NODES)]
@@ -33,10 +36,10 @@ def plane_with_nodes() -> Iterator[Plane]:
 
 
 class BoundNamespace(Namespace):
-    """A namespace whose claims are bound, as the scheduler asks for."""
+    """A namespace whose claims are bound, which the scheduler requires."""
 
     def create_claim(self, name: str) -> object:
-        """A claim and its volume."""
+        """Create a claim and its volume, and wait until they are bound."""
         size, modes, volume = {"storage": "1Gi"}, ["ReadWriteMany"], f"{self.name}-{name}"
         reference = {"namespace": self.name, "name": name}
         facts = {"capacity": size, "accessModes": modes, "hostPath": {"path": "/nowhere"}, "claimRef": reference}

@@ -1,4 +1,7 @@
-"""Processor seconds and memory of processes, as Linux counts them."""
+"""Processor time and memory of processes, from /proc.
+
+https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,30 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time of one process."""
+    """Return the user and system time of one process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def resident_bytes(pid: int) -> int:
-    """Its resident memory."""
+    """Return the resident memory of one process in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
-class Load:
-    """Processor seconds of the whole machine and of this process with its descendants, until now."""
+class ProcessorTime:
+    """Processor seconds of the whole machine, and of this process with its descendants, since their start."""
 
     machine: float
     ours: float
 
-    def foreign_since(self, before: Load) -> float:
-        """Seconds that went to others."""
+    def others_since(self, before: ProcessorTime) -> float:
+        """Return the processor seconds that other processes used."""
         return (self.machine - before.machine) - (self.ours - before.ours)
 
 
-def load_now() -> Load:
-    """The load until now."""
+def processor_time() -> ProcessorTime:
+    """Return the processor time up to now."""
     user, nice, system, _idle, _wait, interrupts, soft, *_ = (
         int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     )
@@ -45,7 +48,7 @@ def load_now() -> Load:
             ancestor = parents.get(ancestor, 0)
         if ancestor:
             ours += _seconds_or_none(pid)
-    return Load((user + nice + system + interrupts + soft) / _TICK, ours)
+    return ProcessorTime((user + nice + system + interrupts + soft) / _TICK, ours)
 
 
 def _parents() -> list[tuple[int, int]]:
@@ -54,7 +57,7 @@ def _parents() -> list[tuple[int, int]]:
         try:
             found.append((int(folder.name), int((folder / "stat").read_text().rpartition(")")[2].split()[1])))
         except OSError:
-            continue  # it has just ended
+            continue  # it has exited
     return found
 
 

@@ -1,4 +1,4 @@
-"""Many resources that are Ready: memory, a restart, rest, and what one event costs."""
+"""Many settled resources: memory, the cost of a restart, of an idle minute, and of one event."""
 
 from __future__ import annotations
 
@@ -7,81 +7,83 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.operator.calls import APPLY, MERGE, Calls, all_at_once
-from benchmarks.operator.life import Life, record
+from benchmarks.operator.cost import cost_of
+from benchmarks.operator.http_client import APPLY, MERGE, Client, for_all
 from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
-from benchmarks.operator.spending import Spending, spending
-from benchmarks.operator.tell import tell
+from benchmarks.operator.progress import print_progress
+from benchmarks.operator.recorded_writes import RecordedWrites, record
 from shardwright_operator.kube.kinds import CHECKPOINTS
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.checkpoints import manifest
 from tools.testing.operator import Operator, reconciles_in
 
-_TOUCHES = 500  # the smallest number of resources must not be less
-_REST = 60.0  # seconds
+_TOUCHES = 500  # at most the smallest number of resources
+_IDLE_SECONDS = 60.0
 
 
 def measure_settled(sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """One row for each number of resources, the smallest first."""
+    """Return one row for each number of resources; the numbers are in ascending order."""
     rows: list[dict[str, Any]] = []
     with plane_with_nodes() as plane:
-        namespace, there = BoundNamespace(plane.api), 0
-        life = record(plane, namespace)
+        namespace, created = BoundNamespace(plane.api), 0
+        writes = record(plane, namespace)
         for size in sizes:
-            names = [f"settled-{number:05}" for number in range(there, size)]
-            asyncio.run(_settle(plane, namespace.name, life, names))
-            there = size
-            tell(f"settled: {size} resources are there")
-            rows.append(_look(plane, namespace, size))
+            names = [f"settled-{number:05}" for number in range(created, size)]
+            asyncio.run(_settle(plane, namespace.name, writes, names))
+            created = size
+            print_progress(f"settled: created {size} resources")
+            rows.append(_measure(plane, namespace, size))
     return rows
 
 
-def _look(plane: Plane, namespace: BoundNamespace, size: int) -> dict[str, Any]:
+def _measure(plane: Plane, namespace: BoundNamespace, size: int) -> dict[str, Any]:
     begin = time.monotonic()
     with Operator(plane.kubeconfig, "--log-level=warning") as operator:
         operator.wait_ready(300)
-        wait_until(lambda: operator.idle_after(size), "the operator being quiet", 300)
-        quiet, started = time.monotonic() - begin, spending(operator)
-        tell(f"settled: quiet after {quiet:.1f} s")
-        time.sleep(_REST)
-        rested = spending(operator)
-        looks = reconciles_in(operator.metrics())
+        wait_until(lambda: operator.idle_after(size), "the operator being idle", 300)
+        idle, started = time.monotonic() - begin, cost_of(operator)
+        print_progress(f"settled: idle after {idle:.1f} s")
+        time.sleep(_IDLE_SECONDS)
+        rested = cost_of(operator)
+        reconciles = reconciles_in(operator.metrics())
         asyncio.run(_touch(plane, namespace.name))
-        wait_until(lambda: reconciles_in(operator.metrics()) >= looks + _TOUCHES, "all touches being seen", 120)
-        touched = spending(operator)
-    rest: Spending = rested.since(started)
+        wait_until(
+            lambda: reconciles_in(operator.metrics()) >= reconciles + _TOUCHES, "all events being reconciled", 120
+        )
+        touched = cost_of(operator)
+    rest = rested.since(started)
     return {
         "resources": size,
-        "restart_seconds": round(quiet, 1),
+        "restart_seconds": round(idle, 1),
         "restart_processor_seconds": round(started.processor, 1),
         "restart_writes": started.writes,
         "memory_mib": round(rested.memory / 2**20, 1),
-        "idle_calls_a_second": round((sum(rest.calls.values()) - rest.lease) / _REST, 3),
-        "lease_calls_a_second": round(rest.lease / _REST, 3),
+        "idle_requests_per_second": round((sum(rest.requests.values()) - rest.lease) / _IDLE_SECONDS, 3),
+        "lease_requests_per_second": round(rest.lease / _IDLE_SECONDS, 3),
         "event_processor_ms": round(1000 * touched.since(rested).processor / _TOUCHES, 2),
         "event_writes": touched.since(rested).writes,
     }
 
 
-async def _settle(plane: Plane, namespace: str, life: Life, names: Sequence[str]) -> None:
-    last = life.writes[-1]
+async def _settle(plane: Plane, namespace: str, writes: RecordedWrites, names: Sequence[str]) -> None:
+    last = writes.writes[-1]
 
-    async with Calls(plane.kubeconfig) as calls:
+    async with Client(plane.kubeconfig) as client:
 
         async def create(name: str) -> None:
-            resource = await calls.call("POST", CHECKPOINTS.path(namespace), manifest(name))
+            resource = await client.request("POST", CHECKPOINTS.path(namespace), manifest(name))
             path = f"{CHECKPOINTS.path(namespace, name, 'status')}?fieldManager=shardwright&force=true"
-            await calls.call("PATCH", path, last.of(resource), APPLY)
+            await client.request("PATCH", path, last.of(resource), APPLY)
 
-        await all_at_once(names, create)
+        await for_all(names, create)
 
 
 async def _touch(plane: Plane, namespace: str) -> None:
-    async with Calls(plane.kubeconfig) as calls:
+    async with Client(plane.kubeconfig) as client:
 
         async def touch(number: int) -> None:
             body = {"metadata": {"labels": {"touched": str(time.time())}}}
-            await calls.call("PATCH", CHECKPOINTS.path(namespace, f"settled-{number:05}"), body, MERGE)
+            await client.request("PATCH", CHECKPOINTS.path(namespace, f"settled-{number:05}"), body, MERGE)
 
-        await all_at_once(range(_TOUCHES), touch)
+        await for_all(range(_TOUCHES), touch)

@@ -1,4 +1,4 @@
-"""`make bench-worker`: the writer and the whole process beside vLLM's own, as tables and as .bench/worker.json."""
+"""`make bench-worker`: measures the worker; prints tables, and writes them to .bench/worker.json."""
 
 import argparse
 import json
@@ -16,14 +16,14 @@ PYTHONPATH=worker:. python3 -m benchmarks.worker --device cuda --gigabytes 15 --
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the benchmarks of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker", description=__doc__)
-    parser.add_argument("--print-gpu", action="store_true", help="print what to run on a machine with GPUs")
-    parser.add_argument("--device", default="cpu", help="where tensors live (cpu)")
-    parser.add_argument("--gigabytes", type=float, default=2.0, help="of weights (2)")
-    parser.add_argument("--runs", type=int, default=3, help="of each way, in turn (3)")
-    parser.add_argument("--folder", type=Path, help="on the volume to measure (a temporary folder)")
-    parser.add_argument("--process", action="store_true", help="also the whole process beside vLLM's own script")
+    parser.add_argument("--print-gpu", action="store_true", help="print the commands for a machine with GPUs")
+    parser.add_argument("--device", default="cpu", help="device of the tensors (cpu)")
+    parser.add_argument("--gigabytes", type=float, default=2.0, help="size of the weights in GB (2)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each writer, in turn (3)")
+    parser.add_argument("--folder", type=Path, help="folder on the volume to measure (the temporary folder)")
+    parser.add_argument("--process", action="store_true", help="also measure the whole process beside vLLM's own")
     arguments = parser.parse_args()
     if arguments.print_gpu:
         print(GPU_COMMANDS, end="")

@@ -1,4 +1,7 @@
-"""The whole process, from the command line to the published artifact, beside vLLM's own way of saving."""
+"""The whole process from the command line to the published artifact, beside vLLM's own way to save a sharded state.
+
+https://github.com/vllm-project/vllm/blob/v0.26.0/examples/features/sharded_state/save_sharded_state_offline.py
+"""
 
 import json
 import subprocess
@@ -34,7 +37,7 @@ _CONFIG = {
 
 
 def measure_process(folder: Path, size: int) -> dict[str, dict[str, float]]:
-    """Seconds of vLLM's own script, and of ours without and with verification."""
+    """Return the seconds of vLLM's own way, and of the worker without and with a loading verification."""
     source = _make_source(folder / "source", size)
     ours = [sys.executable, "-m", "shardwright_worker", "shard", "--source", str(source), "--verification"]
     return {

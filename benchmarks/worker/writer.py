@@ -1,4 +1,4 @@
-"""The writer beside raw direct writes of the same size and beside durable `save_file`, in turn, on one volume."""
+"""The writer beside raw direct writes of the same size and beside `save_file` with fsync, in turn, on one volume."""
 
 import mmap
 import os
@@ -22,26 +22,26 @@ _LAYER = {"qkv_proj": (6144, 4096), "o_proj": (4096, 4096), "gate_up_proj": (286
 
 
 def measure_writer(folder: Path, size: int, device: str, runs: int) -> dict[str, dict[str, float]]:
-    """Median GB/s and processor seconds of each way."""
+    """Return the median GB/s and processor seconds of each writer."""
     tensors = make_tensors(size, device)
     total = sum(one.numel() * one.element_size() for one in tensors.values())
-    ways: dict[str, Callable[[Path], object]] = {
-        "raw direct writes": lambda place: _raw(place, total),
-        "shardwright, with both digests": lambda place: write_parts(place, tensors, "{}.safetensors".format, LIMIT),
-        "save_file, synced, no digest": lambda place: _save_file(place, tensors),
+    writers: dict[str, Callable[[Path], object]] = {
+        "raw direct writes": lambda target: _raw(target, total),
+        "shardwright, with both digests": lambda target: write_parts(target, tensors, "{}.safetensors".format, LIMIT),
+        "save_file, synced, no digest": lambda target: _save_file(target, tensors),
     }
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in writers}
     for _ in range(runs):
-        for name, way in ways.items():
-            place = folder / "run"
-            place.mkdir()
+        for name, write in writers.items():
+            target = folder / "run"
+            target.mkdir()
             start, processor = time.perf_counter(), time.process_time()
-            way(place)
+            write(target)
             seconds[name].append((time.perf_counter() - start, time.process_time() - processor))
-            shutil.rmtree(place)
+            shutil.rmtree(target)
     tensors.clear()
     if device != "cpu":
-        torch.cuda.empty_cache()  # the processes that may follow need the memory
+        torch.cuda.empty_cache()  # for the processes that are measured next
     return {
         name: {
             "GBps": round(total / 1e9 / statistics.median(wall for wall, _ in measured), 3),
@@ -52,7 +52,7 @@ def measure_writer(folder: Path, size: int, device: str, runs: int) -> dict[str,
 
 
 def make_tensors(size: int, device: str) -> Tensors:
-    """Layers with the shapes of an 8B Llama, about `size` bytes."""
+    """Return layers with the shapes of Llama 8B, fused as in vLLM, of about `size` bytes."""
     tensors: Tensors = {}
     total = layer = 0
     while total < size:
@@ -65,7 +65,7 @@ def make_tensors(size: int, device: str) -> Tensors:
 
 
 def _raw(folder: Path, size: int) -> None:
-    """Four threads, 8 MiB at a time, past the page cache where the volume can."""
+    """Write with four threads, 8 MiB at a time, without the page cache where the file system supports that."""
     buffer = mmap.mmap(-1, BLOCK)
     buffer.write(os.urandom(BLOCK))
     file = OutputFile(folder / "raw", size, False)
@@ -76,7 +76,10 @@ def _raw(folder: Path, size: int) -> None:
 
 
 def _save_file(folder: Path, tensors: Tensors) -> None:
-    """As vLLM saves: one part after the other; then synced, which vLLM leaves out."""
+    """Write one part after the other as vLLM does, then fsync, which vLLM does not.
+
+    https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/model_executor/model_loader/sharded_state_loader.py
+    """
     part: Tensors = {}
     size = number = 0
     for name, tensor in tensors.items():

@@ -10,7 +10,7 @@ import pytest
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from tests.engine.conftest import Make
-from tools.models import language
+from tools.models import language, mixture_of_experts
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_missing_norm_is_named(refused: Callable[..., WorkerFailure], tmp_path
 def test_a_missing_expert_is_named(refused: Callable[..., WorkerFailure], tmp_path: Path) -> None:
     prefix = "model.layers.1.mlp.experts.2."
     gone = _without(*(f"{prefix}{one}_proj.weight" for one in ("gate", "up", "down")))
-    failure = refused(language.qwen3_moe(tmp_path / "source", change=gone))
+    failure = refused(mixture_of_experts.qwen3_moe(tmp_path / "source", change=gone))
     assert failure.reason is Reason.SOURCE_INCOMPLETE
     assert "model.layers.1.mlp.experts" in failure.message
     assert "expert 2" in failure.message

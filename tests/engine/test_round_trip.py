@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from shardwright_worker.artifact.manifest_file import read_manifest
 from tests.engine.conftest import Make
-from tools.models import language
+from tools.models import language, mixture_of_experts
 
 
 def _read(folder: Path, rank: int) -> dict[str, torch.Tensor]:
@@ -63,7 +63,7 @@ def test_pipeline_stages_hold_their_layers(make: Make, output: Path, tmp_path: P
     assert layers == [{"0"}, {"1"}]
 
 
-@pytest.mark.parametrize("build", [language.qwen3_moe, language.deepseek_v2])
+@pytest.mark.parametrize("build", [mixture_of_experts.qwen3_moe, mixture_of_experts.deepseek_v2])
 def test_experts_and_latent_attention_with_the_same_tokens(make: Make, tmp_path: Path, build: language.Build) -> None:
     assert make(build(tmp_path / "source"), "generate").verified_by == "Generate"
 

@@ -1,1 +1,1 @@
-"""Every kind of model there and back, through the command line, with the tokens of a stock vLLM."""
+"""Shards every kind of model with every layout, and compares its tokens with those of a stock vLLM."""

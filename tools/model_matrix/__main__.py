@@ -1,6 +1,6 @@
-"""`make test-models`: each kind of model at each layout; a table on stdout and .bench/models-DEVICE.json.
+"""`make test-models`: shards each kind of model with each layout; prints a table, writes .bench/models-DEVICE.json.
 
-Every cell has one expected end: exact, or a refusal with its reason at its stage. Ends with 1 if one ends otherwise.
+The expected result of a cell is exact, or a reason at a stage. The exit code is 1 if a cell has another result.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 
 from shardwright_worker.contract.progress_line import read_progress
 from shardwright_worker.contract.report import read_report
-from tools.model_matrix.expected import EXACT, end_of
-from tools.models import language, multimodal
+from tools.model_matrix.expected import EXACT, expected_result
+from tools.models import language, mixture_of_experts, multimodal
 from tools.models.quantized import AWQ, FP8, FP8_BLOCKS, GPTQ, INT4, INT8
 
 KINDS: Mapping[str, language.Build] = {
     "Llama, bf16": language.llama,
     "Llama, tied embeddings": partial(language.tied_llama, head="none"),
-    "Llama, tied, with a head of its own": partial(language.tied_llama, head="other"),
-    "Qwen3-MoE": language.qwen3_moe,
-    "DeepSeek-V2 (MLA, MoE)": language.deepseek_v2,
+    "Llama, tied embeddings, separate head": partial(language.tied_llama, head="other"),
+    "Qwen3-MoE": mixture_of_experts.qwen3_moe,
+    "DeepSeek-V2 (MLA, MoE)": mixture_of_experts.deepseek_v2,
     "Llama, INT8 (compressed-tensors)": INT8.llama,
     "Llama, W4A16 (compressed-tensors)": INT4.llama,
     "Llama, FP8 per channel (compressed-tensors)": FP8.llama,
@@ -45,31 +45,33 @@ LAYOUTS: Mapping[str, tuple[str, ...]] = {
 
 
 def main() -> int:
-    """Zero if every cell ends as expected."""
+    """Return zero if every cell has the expected result."""
     parser = argparse.ArgumentParser(prog="python -m tools.model_matrix", description=__doc__)
-    parser.add_argument("--device", default="cpu", help="only for the file's name: vLLM finds the device itself (cpu)")
-    parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="of these (all)")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[*KINDS], help="these (all)")
-    given = parser.parse_args()
-    target = Path(f".bench/models-{given.device}.json")
+    parser.add_argument(
+        "--device", default="cpu", help="device that vLLM runs on, for expectations and the file's name (cpu)"
+    )
+    parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="layouts to run (all)")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[*KINDS], help="kinds of models to run (all)")
+    arguments = parser.parse_args()
+    target = Path(f".bench/models-{arguments.device}.json")
     results: dict[str, dict[str, Any]] = json.loads(target.read_text()) if target.exists() else {}
     target.parent.mkdir(exist_ok=True)
     wrong = 0
-    for kind in given.kinds:
-        for layout in given.layouts:
-            result = _there_and_back(KINDS[kind], LAYOUTS[layout])
-            expected = end_of(given.device, kind, layout)
+    for kind in arguments.kinds:
+        for layout in arguments.layouts:
+            result = _shard(KINDS[kind], LAYOUTS[layout])
+            expected = expected_result(arguments.device, kind, layout)
             found = (result["result"], result["stage"])
             wrong += found != expected
             results.setdefault(kind, {})[layout] = result
-            told = f"{result['result']} at {result['stage']}" if result["stage"] else result["result"]
-            verdict = "" if found == expected else f"NOT AS EXPECTED ({' at '.join(filter(None, expected))}) "
-            print(f"{kind:<46}{layout:<6}{told:<40}{verdict}{result.get('message', '')[:160]}", flush=True)
+            text = f"{result['result']} at {result['stage']}" if result["stage"] else result["result"]
+            verdict = "" if found == expected else f"UNEXPECTED (not {' at '.join(filter(None, expected))}) "
+            print(f"{kind:<46}{layout:<6}{text:<40}{verdict}{result.get('message', '')[:160]}", flush=True)
             target.write_text(json.dumps(results, indent=2) + "\n")
     return min(wrong, 1)
 
 
-def _there_and_back(build: language.Build, layout: tuple[str, ...]) -> dict[str, Any]:
+def _shard(build: language.Build, layout: tuple[str, ...]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         source, output = build(Path(folder, "source")), Path(folder, "output")
         output.mkdir()

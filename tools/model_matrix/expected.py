@@ -1,4 +1,4 @@
-"""How each kind of model at each layout must end: exact, unless this vLLM or CPU cannot, for a reason named here."""
+"""The expected result of each kind of model with each layout: exact, unless vLLM or the CPU does not support it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.compat import release_of
 from shardwright_worker.serving.guard import installed_vllm
 
-End = tuple[str, str]
-EXACT: End = ("exact", "")
+Result = tuple[str, str]  # result and stage
+EXACT: Result = ("exact", "")
 _BLOCKS = "Llama, FP8 in blocks"
-# A rank would get half of one of this model's blocks, which is known before anything is loaded.
+# A rank would have half of one of this model's blocks, which is found before anything is loaded.
 _HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
-# Only the shard stage knows its vLLM, and older ones do not find parts of several stages.
+# Only the shard stage knows its vLLM version, and older ones do not find the parts of pipeline stages.
 _NO_STAGES = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.LOADING.value)
-# vLLM's CPU kernel for such blocks needs AMX, and vLLM says so when it builds the model.
+# vLLM's CPU kernel for such blocks needs AMX, and vLLM raises an error when it builds the model.
 _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
 
 
-def end_of(device: str, kind: str, layout: str) -> End:
-    """Result and stage."""
+def expected_result(device: str, kind: str, layout: str) -> Result:
+    """Return the expected result and the stage at which it is reported."""
     if (kind, layout) == (_BLOCKS, "tp=2"):
         return _HALF_A_BLOCK
     if layout == "pp=2" and release_of(installed_vllm()) < (0, 32):

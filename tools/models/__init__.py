@@ -1,1 +1,1 @@
-"""Builders of tiny models of every kind."""
+"""Tiny models with random weights, of every kind that is tested. Needs torch and safetensors, not vLLM."""

@@ -1,4 +1,4 @@
-"""Builds tiny models with random weights, as a hub would ship them. Needs torch and safetensors, not vLLM."""
+"""Tiny dense language models, with the tensors that all language models share."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Tensors = dict[str, torch.Tensor]
 Build = Callable[[Path], Path]
 Change = Callable[[Tensors], None]
 VOCABULARY, HIDDEN, INTERMEDIATE, LAYERS = 250, 128, 256, 2
-# Keys and values are 128 wide, which is what scales of blocks of 128 by 128 ask for.
+# Keys and values have 128 columns, as quantization in blocks of 128 by 128 requires.
 HEADS, KEY_VALUE_HEADS, HEAD_SIZE = 4, 2, 64
 _COMMON: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -34,16 +34,18 @@ _COMMON: dict[str, Any] = {
 
 
 def llama(folder: Path, change: Change | None = None, **config: Any) -> Path:
-    """A dense Llama. `change` may change its weights before they are written, `config` its config.json."""
-    tensors = _outside()
+    """Write a dense Llama; `change` may change its weights first, `config` replaces keys of config.json."""
+    tensors = outer_tensors()
     for layer in range(LAYERS):
         prefix = f"model.layers.{layer}."
-        tensors |= _attention(prefix) | _mlp(prefix + "mlp.", INTERMEDIATE)
-    return _write(folder, tensors, {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **config}, change)
+        tensors |= attention(prefix) | mlp(prefix + "mlp.", INTERMEDIATE)
+    return write_model(
+        folder, tensors, {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **config}, change
+    )
 
 
 def add_tokenizer(folder: Path) -> Path:
-    """A tokenizer of whole words, as a hub ships one beside a model."""
+    """Write a tokenizer of whole words with a chat template to a model's folder, and return the folder."""
     words = ["<s>", "</s>", "<unk>", "Hello", "world", "is", "def", "main", "return", "It"]
     tokenizer: dict[str, Any] = {
         "version": "1.0",
@@ -67,7 +69,10 @@ def add_tokenizer(folder: Path) -> Path:
 
 
 def embedder(folder: Path) -> Path:
-    """A Llama of sentence-transformers: the mean of its states, projected to 32 numbers by a module of its own."""
+    """Write a sentence-transformers model: mean pooling of a Llama, and a dense module that projects to 32 dimensions.
+
+    https://www.sbert.net/docs/sentence_transformer/usage/custom_models.html
+    """
 
     def headless(tensors: Tensors) -> None:
         del tensors["lm_head.weight"]
@@ -85,12 +90,14 @@ def embedder(folder: Path) -> Path:
     }.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(json.dumps(content))
-    save_file({"linear.weight": _weight(32, HIDDEN, 0.1)}, folder / "2_Dense" / "model.safetensors", {"format": "pt"})
+    save_file(
+        {"linear.weight": random_weight(32, HIDDEN, 0.1)}, folder / "2_Dense" / "model.safetensors", {"format": "pt"}
+    )
     return folder
 
 
 def tied_llama(folder: Path, head: str) -> Path:
-    """A Llama whose config ties the embeddings. `head` in the weights: none, same or other."""
+    """Write a Llama with tied embeddings; `head`: its lm_head, one of none, same and other."""
 
     def change(tensors: Tensors) -> None:
         if head == "none":
@@ -101,118 +108,53 @@ def tied_llama(folder: Path, head: str) -> Path:
     return llama(folder, change, tie_word_embeddings=True)
 
 
-def qwen3_moe(folder: Path, experts: int = 4, change: Change | None = None) -> Path:
-    """A Qwen3 with experts in each layer."""
-    width = 64
-    tensors = _outside()
-    for layer in range(LAYERS):
-        prefix = f"model.layers.{layer}."
-        tensors |= _attention(prefix)
-        tensors |= {f"{prefix}self_attn.{one}_norm.weight": _norm(HEAD_SIZE) for one in "qk"}
-        tensors[f"{prefix}mlp.gate.weight"] = _weight(experts, HIDDEN)
-        for expert in range(experts):
-            tensors |= _mlp(f"{prefix}mlp.experts.{expert}.", width)
-    config = {
-        "architectures": ["Qwen3MoeForCausalLM"],
-        "model_type": "qwen3_moe",
-        "num_experts": experts,
-        "num_experts_per_tok": 2,
-        "moe_intermediate_size": width,
-        "decoder_sparse_step": 1,
-        "norm_topk_prob": True,
-        "mlp_only_layers": [],
-        "attention_bias": False,
-    }
-    return _write(folder, tensors, config, change)
-
-
-def deepseek_v2(folder: Path) -> Path:
-    """A DeepSeek-V2 with multi-head latent attention; first layer dense, second with experts."""
-    rank, rope, nope, value, width, experts = 512, 64, 128, 128, 64, 4
-    tensors = _outside()
-    for layer in range(LAYERS):
-        prefix = f"model.layers.{layer}."
-        tensors |= _norms(prefix)
-        tensors |= {
-            f"{prefix}self_attn.q_proj.weight": _weight(HEADS * (nope + rope), HIDDEN),
-            f"{prefix}self_attn.kv_a_proj_with_mqa.weight": _weight(rank + rope, HIDDEN),
-            f"{prefix}self_attn.kv_a_layernorm.weight": _norm(rank),
-            f"{prefix}self_attn.kv_b_proj.weight": _weight(HEADS * (nope + value), rank),
-            f"{prefix}self_attn.o_proj.weight": _weight(HIDDEN, HEADS * value),
-        }
-        if layer == 0:
-            tensors |= _mlp(prefix + "mlp.", INTERMEDIATE)
-            continue
-        tensors[f"{prefix}mlp.gate.weight"] = _weight(experts, HIDDEN)
-        tensors |= _mlp(prefix + "mlp.shared_experts.", width)
-        for expert in range(experts):
-            tensors |= _mlp(f"{prefix}mlp.experts.{expert}.", width)
-    config = {
-        "architectures": ["DeepseekV2ForCausalLM"],
-        "model_type": "deepseek_v2",
-        "num_key_value_heads": HEADS,
-        "head_dim": rope,
-        "q_lora_rank": None,
-        "kv_lora_rank": rank,
-        "qk_rope_head_dim": rope,
-        "qk_nope_head_dim": nope,
-        "v_head_dim": value,
-        "n_routed_experts": experts,
-        "n_shared_experts": 1,
-        "num_experts_per_tok": 2,
-        "moe_intermediate_size": width,
-        "first_k_dense_replace": 1,
-        "moe_layer_freq": 1,
-        "n_group": 1,
-        "topk_group": 1,
-        "topk_method": "greedy",
-        "scoring_func": "softmax",
-        "norm_topk_prob": False,
-        "routed_scaling_factor": 1.0,
-    }
-    return _write(folder, tensors, config)
-
-
-def _outside() -> Tensors:
+def outer_tensors() -> Tensors:
+    """Return the tensors outside of the layers: embedding, final norm, head."""
     torch.manual_seed(0)
     return {
-        "model.embed_tokens.weight": _weight(VOCABULARY, HIDDEN, 0.5),
-        "model.norm.weight": _norm(HIDDEN),
-        "lm_head.weight": _weight(VOCABULARY, HIDDEN, 0.5),
+        "model.embed_tokens.weight": random_weight(VOCABULARY, HIDDEN, 0.5),
+        "model.norm.weight": random_norm(HIDDEN),
+        "lm_head.weight": random_weight(VOCABULARY, HIDDEN, 0.5),
     }
 
 
-def _attention(prefix: str) -> Tensors:
+def attention(prefix: str) -> Tensors:
+    """Return the attention projections and the norms of one layer."""
     queries, keys = HEADS * HEAD_SIZE, KEY_VALUE_HEADS * HEAD_SIZE
-    return _norms(prefix) | {
-        f"{prefix}self_attn.q_proj.weight": _weight(queries, HIDDEN),
-        f"{prefix}self_attn.k_proj.weight": _weight(keys, HIDDEN),
-        f"{prefix}self_attn.v_proj.weight": _weight(keys, HIDDEN),
-        f"{prefix}self_attn.o_proj.weight": _weight(HIDDEN, queries),
+    return layer_norms(prefix) | {
+        f"{prefix}self_attn.q_proj.weight": random_weight(queries, HIDDEN),
+        f"{prefix}self_attn.k_proj.weight": random_weight(keys, HIDDEN),
+        f"{prefix}self_attn.v_proj.weight": random_weight(keys, HIDDEN),
+        f"{prefix}self_attn.o_proj.weight": random_weight(HIDDEN, queries),
     }
 
 
-def _norms(prefix: str) -> Tensors:
-    return {f"{prefix}{one}_layernorm.weight": _norm(HIDDEN) for one in ("input", "post_attention")}
+def layer_norms(prefix: str) -> Tensors:
+    """Return the two norms of one layer."""
+    return {f"{prefix}{one}_layernorm.weight": random_norm(HIDDEN) for one in ("input", "post_attention")}
 
 
-def _mlp(prefix: str, width: int) -> Tensors:
+def mlp(prefix: str, width: int) -> Tensors:
+    """Return the projections of a gated MLP of this width, also those of one expert."""
     return {
-        f"{prefix}gate_proj.weight": _weight(width, HIDDEN),
-        f"{prefix}up_proj.weight": _weight(width, HIDDEN),
-        f"{prefix}down_proj.weight": _weight(HIDDEN, width),
+        f"{prefix}gate_proj.weight": random_weight(width, HIDDEN),
+        f"{prefix}up_proj.weight": random_weight(width, HIDDEN),
+        f"{prefix}down_proj.weight": random_weight(HIDDEN, width),
     }
 
 
-def _weight(rows: int, columns: int, scale: float = 0.05) -> torch.Tensor:
+def random_weight(rows: int, columns: int, scale: float = 0.05) -> torch.Tensor:
+    """Return a random BF16 matrix with this standard deviation."""
     return (torch.randn(rows, columns) * scale).to(torch.bfloat16)
 
 
-def _norm(width: int) -> torch.Tensor:
+def random_norm(width: int) -> torch.Tensor:
+    """Return a random BF16 vector around 1."""
     return (1 + torch.randn(width) * 0.1).to(torch.bfloat16)
 
 
-def _write(folder: Path, tensors: Tensors, config: dict[str, Any], change: Change | None = None) -> Path:
+def write_model(folder: Path, tensors: Tensors, config: dict[str, Any], change: Change | None = None) -> Path:
+    """Write weights and configuration to a new folder, and return the folder."""
     if change:
         change(tensors)
     folder.mkdir(parents=True)

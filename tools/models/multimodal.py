@@ -1,4 +1,4 @@
-"""Builds tiny models that see, with a processor, as a hub would ship them. Needs transformers."""
+"""Tiny vision-language models with their processor. Needs transformers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARKS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>
 
 
 def qwen2_5_vl(folder: Path) -> Path:
-    """A Qwen2.5-VL with two layers in its tower and two behind it."""
+    """Write a Qwen2.5-VL with two vision layers and two language layers."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     ids = {word: at for at, word in enumerate((*_WORDS, *_MARKS))}

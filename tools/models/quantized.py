@@ -1,4 +1,4 @@
-"""Makes a tiny model one of the quantised checkpoints that people publish, with the config that goes with it."""
+"""Tiny models in the quantization formats of published checkpoints, with their quantization_config."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _NIBBLES = 8  # weights of four bits in one int32
 
 @dataclass(frozen=True)
 class Quantization:
-    """What becomes of each linear layer's weight (its name without `.weight`, and the weight), and the config."""
+    """A quantization: its config, and the tensors of a linear layer by the name of the layer and its weight."""
 
     config: dict[str, Any]
     quantize: Callable[[str, torch.Tensor], Tensors]
 
     def change(self, tensors: Tensors) -> None:
-        """Quantise every projection of a layer in place."""
+        """Replace the weight of every projection by its quantized tensors."""
         for name in [name for name in tensors if name.endswith("_proj.weight")]:
             tensors |= self.quantize(name.removesuffix(".weight"), tensors.pop(name))
 
     def llama(self, folder: Path, change: language.Change | None = None) -> Path:
-        """A Llama like that; `change` may change its quantised weights."""
+        """Write a quantized Llama; `change` may change its quantized weights first."""
 
         def both(tensors: Tensors) -> None:
             self.change(tensors)
@@ -53,7 +53,7 @@ def _compressed(layout: str, weights: dict[str, Any], activations: dict[str, Any
 
 
 def _eight_bits(number: str, quantize: Callable[[str, torch.Tensor], Tensors]) -> Quantization:
-    """Weights by channel, activations by token, as they come."""
+    """Return a quantization of weights per channel and of activations per token, dynamically."""
     bits = {"num_bits": 8, "type": number}
     weights, activations = {**bits, "strategy": "channel"}, {**bits, "strategy": "token"}
     return Quantization(_compressed(f"{number}-quantized", weights, activations), quantize)
@@ -82,7 +82,7 @@ def _fp8_blocks(name: str, weight: torch.Tensor) -> Tensors:
 def _int4(name: str, weight: torch.Tensor) -> Tensors:
     rows, columns = weight.shape
     return {
-        f"{name}.weight_packed": _random_words(rows, columns // _NIBBLES),
+        f"{name}.weight_packed": _random_int32(rows, columns // _NIBBLES),
         f"{name}.weight_scale": _random_scales(rows, columns // _GROUP).to(torch.bfloat16),
         f"{name}.weight_shape": torch.tensor([rows, columns]),
     }
@@ -91,7 +91,7 @@ def _int4(name: str, weight: torch.Tensor) -> Tensors:
 def _gptq(name: str, weight: torch.Tensor) -> Tensors:
     rows, columns = weight.shape
     return {
-        f"{name}.qweight": _random_words(columns // _NIBBLES, rows),
+        f"{name}.qweight": _random_int32(columns // _NIBBLES, rows),
         f"{name}.qzeros": torch.full((columns // _GROUP, rows // _NIBBLES), 0x77777777, dtype=torch.int32),
         f"{name}.scales": _random_scales(columns // _GROUP, rows),
         f"{name}.g_idx": torch.arange(columns, dtype=torch.int32) // _GROUP,
@@ -101,13 +101,13 @@ def _gptq(name: str, weight: torch.Tensor) -> Tensors:
 def _awq(name: str, weight: torch.Tensor) -> Tensors:
     rows, columns = weight.shape
     return {
-        f"{name}.qweight": _random_words(columns, rows // _NIBBLES),
-        f"{name}.qzeros": _random_words(columns // _GROUP, rows // _NIBBLES),
+        f"{name}.qweight": _random_int32(columns, rows // _NIBBLES),
+        f"{name}.qzeros": _random_int32(columns // _GROUP, rows // _NIBBLES),
         f"{name}.scales": _random_scales(columns // _GROUP, rows),
     }
 
 
-def _random_words(*shape: int) -> torch.Tensor:
+def _random_int32(*shape: int) -> torch.Tensor:
     return torch.randint(-(2**31), 2**31, shape, dtype=torch.int64).to(torch.int32)
 
 
