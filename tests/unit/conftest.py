@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.hub_cases import OTHERS
+from tests.unit.worker.hub_cases import OTHERS
 from tools.testing.hub_repository import Repository
 from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import model_files

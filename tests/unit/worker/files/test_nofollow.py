@@ -1,0 +1,39 @@
+"""Access to the output volume does not follow symbolic links."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shardwright_worker.files.nofollow import remove_tree
+from tests.volumes.contents import contents
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """A volume beside a folder that is not on it."""
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "theirs").write_text("not ours")
+    return tmp_path / "volume"
+
+
+@pytest.fixture
+def outside(volume: Path) -> Path:
+    """What must stay as it is."""
+    return volume.parent / "outside"
+
+
+def test_removes_links_inside_a_folder_without_following_them(volume: Path, outside: Path) -> None:
+    removed = volume / "removed"
+    (removed / "inner").mkdir(parents=True)
+    (removed / "inner" / "link").symlink_to(outside)
+    (removed / "file").symlink_to(outside / "theirs")
+    before = contents(outside)
+    remove_tree(removed)
+    assert not removed.exists()
+    (volume / "link").symlink_to(outside)
+    with pytest.raises(OSError, match="symbolic link"):
+        remove_tree(volume / "link")
+    assert contents(outside) == before
