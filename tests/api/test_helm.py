@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools.chart.rendering import CHART, NAMESPACE, helm, sets
+from tools.chart.rendering import CHART, NAMESPACE, helm, set_flags
 from tools.cluster.api import wait_until
 from tools.control_plane.plane import Plane
 from tools.testing.kubelet import Kubelet
@@ -45,12 +45,12 @@ def _image(plane: Plane) -> str:
 
 
 def test_no_upgrade_and_no_rollback_touches_a_resource(cluster: Plane) -> None:
-    _helm(cluster, "install", _RELEASE, CHART, "--create-namespace", *sets(("worker.engineImage=engine:1",)))
+    _helm(cluster, "install", _RELEASE, CHART, "--create-namespace", *set_flags(("worker.engineImage=engine:1",)))
     namespace = Namespace(cluster.api)
     namespace.create("kept")
     before, jobs = _served(cluster, namespace, _image(cluster)), namespace.jobs("kept")
     for command, image in (
-        (("upgrade", _RELEASE, CHART, *sets(("worker.engineImage=engine:2", "replicas=2"))), "engine:2"),
+        (("upgrade", _RELEASE, CHART, *set_flags(("worker.engineImage=engine:2", "replicas=2"))), "engine:2"),
         (("rollback", _RELEASE, "1"), "engine:1"),
     ):
         _helm(cluster, *command)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.chart.rendering import MODES, NAMESPACE, Object, Refused, of_kind, only, render
+from tools.chart.rendering import MODES, NAMESPACE, HelmError, Object, of_kind, only, render
 from tools.cluster.binaries import binary
 from tools.cluster.paths import ROOT
 from tools.control_plane.plane import Plane
@@ -116,5 +116,5 @@ def test_the_definition_is_the_generated_one_and_survives_an_uninstall() -> None
 
 
 def test_a_service_monitor_without_its_service_is_refused() -> None:
-    with pytest.raises(Refused, match=r"needs metrics\.service\.enabled"):
+    with pytest.raises(HelmError, match=r"needs metrics\.service\.enabled"):
         render("metrics.serviceMonitor.enabled=true", "metrics.service.enabled=false")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.chart.rendering import Refused, render
+from tools.chart.rendering import HelmError, render
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from tools.chart.rendering import Refused, render
     ],
 )
 def test_a_wrong_value_is_named(value: str, says: str) -> None:
-    with pytest.raises(Refused, match="specifications of the schema") as refused:
+    with pytest.raises(HelmError, match="specifications of the schema") as refused:
         render(value)
     assert says in str(refused.value)
 

@@ -1,4 +1,4 @@
-"""Renders the chart with helm and gives its objects."""
+"""Renders the chart with helm, and returns its objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHART = ROOT / "charts" / "shardwright"
 NAMESPACE = "shardwright-system"
 Object = dict[str, Any]
 
-# The three ways in which people install it.
+# The installation modes that are tested: values by mode.
 MODES: dict[str, tuple[str, ...]] = {
     "cluster-wide": (),
     "two replicas": (
@@ -28,35 +28,39 @@ MODES: dict[str, tuple[str, ...]] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - helm's verdict
-    """What helm says instead of rendering."""
+class HelmError(Exception):
+    """helm failed; the message is its output."""
 
 
 def helm(*arguments: str | Path) -> str:
-    """Run helm and give what it prints, or raise what it complains about."""
+    """Run helm, and return what it prints.
+
+    Raises:
+        HelmError: helm failed.
+    """
     done = subprocess.run([binary("helm"), *arguments], capture_output=True, text=True)
     if done.returncode:
-        raise Refused(done.stderr + done.stdout)
+        raise HelmError(done.stderr + done.stdout)
     return done.stdout
 
 
-def sets(values: tuple[str, ...]) -> list[str]:
-    """The values as helm's flags."""
+def set_flags(values: tuple[str, ...]) -> list[str]:
+    """Return the values as flags of helm."""
     return [word for value in values for word in ("--set", value)]
 
 
 def render(*values: str, release: str = "shardwright") -> list[Object]:
-    """The objects of a release with these values."""
-    text = helm("template", release, CHART, "--namespace", NAMESPACE, *sets(values))
+    """Return the objects of a release with these values."""
+    text = helm("template", release, CHART, "--namespace", NAMESPACE, *set_flags(values))
     return [thing for thing in yaml.safe_load_all(text) if thing]
 
 
 def of_kind(objects: list[Object], kind: str) -> list[Object]:
-    """Those of one kind."""
+    """Return the objects of one kind."""
     return [thing for thing in objects if thing["kind"] == kind]
 
 
 def only(objects: list[Object], kind: str) -> Object:
-    """The one object of a kind."""
+    """Return the only object of a kind."""
     (found,) = of_kind(objects, kind)
     return found

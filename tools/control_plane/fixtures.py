@@ -1,4 +1,4 @@
-"""The pytest fixture `plane`: one control plane for the whole session."""
+"""The pytest fixture `plane`: one control plane without nodes for the whole session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts, stops and restarts the parts of a control plane in a temporary folder; nothing outlives the process."""
+"""Starts, stops and restarts the components of a control plane in a temporary folder; they end with this process."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from tools.cluster.packages import install
 _PREFIX = "shardwright-plane-"
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-# The kernel kills a child when the *thread* that started it ends, so one thread starts them all and never ends early.
+# PR_SET_PDEATHSIG takes effect when the *thread* that started the child ends, so one thread starts all of them.
+# https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
 _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="plane-spawner")
 
 
 class Plane:
-    """etcd + kube-apiserver (+ kube-controller-manager); a context manager."""
+    """etcd, kube-apiserver and, with `controllers`, kube-controller-manager; a context manager."""
 
     def __init__(self, controllers: bool = True, controller_flags: tuple[str, ...] = ()) -> None:
         self._with_controllers, self._controller_flags = controllers, [*controller_flags]
@@ -63,12 +64,12 @@ class Plane:
         self.close()
 
     def add(self, name: str, command: list[str]) -> None:
-        """Start one more program, which ends with the plane."""
+        """Start another program, which is stopped with the control plane."""
         self._commands[name] = command
         self.start(name)
 
     def start(self, name: str) -> None:
-        """Start one part again, on the same ports and data."""
+        """Start one component, with the ports and the data that it had."""
         log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115
         command = self._commands[name]
         self._processes[name] = _SPAWNER.submit(
@@ -77,7 +78,7 @@ class Plane:
         log.close()
 
     def stop(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """Stop one part; by default as a crash would."""
+        """Stop one component; by default with SIGKILL, as if it had crashed."""
         process = self._processes.pop(name, None)
         if process is None:
             return
@@ -89,23 +90,27 @@ class Plane:
             process.wait()
 
     def restart(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """Stop a part, start it again and wait until the API answers."""
+        """Stop a component, start it again and wait until the API server is ready."""
         self.stop(name, how)
         self.start(name)
         self.wait_ready()
 
     def wait_ready(self, seconds: float = 60) -> None:
-        """Wait until the API server is ready, or tell which part died."""
+        """Wait until the API server is ready.
+
+        Raises:
+            ClusterError: it is not in time, or a component has exited.
+        """
         wait_until(self._reads_storage, "the API server being ready", seconds, self._dead)
 
     def close(self) -> None:
-        """Stop everything and remove the folder."""
+        """Stop all components and delete the folder."""
         for name in reversed(list(self._processes)):
             self.stop(name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self, name: str) -> str:
-        """What one part has written so far."""
+        """Return the log of one component."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def _reads_storage(self) -> bool:
@@ -116,15 +121,15 @@ class Plane:
             if process.poll() is None:
                 continue
             if name != "kube-controller-manager":
-                return f"{name} ended ({self.log(name).strip()[-600:]})"
-            # It gives up when the API server leaves it during its own start, as a restarting container would.
+                return f"{name} has exited ({self.log(name).strip()[-600:]})"
+            # It exits if the API server goes away during its start; a kubelet would restart it too.
             self.start(name)
             break
         return ""
 
 
 def _sweep() -> None:
-    """Remove the folders of processes that were killed before they could."""
+    """Delete the folders of processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if not Path("/proc", folder.name.removeprefix(_PREFIX).split("-")[0]).exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""`make demo`: from `kubectl apply` to answers from the shards, on a cluster, with a person watching."""
+"""`make demo`: from `kubectl apply` to completions from the shards, on a cluster on this machine."""

@@ -1,4 +1,4 @@
-"""The demo itself: `python -m tools.demo`, after which the cluster stays up to play with; it can be run again."""
+"""Runs the demo: `python -m tools.demo`. The cluster keeps running, and the demo can be run again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 from tools.cluster.binaries import binary
 from tools.cluster.description import Description
 from tools.cluster.paths import LOG, ROOT
+from tools.demo.console import DemoError, command, live, show, step
 from tools.demo.progress import follow
-from tools.demo.stage import DemoFailure, command, live, show, step
 from tools.testing import release
 from tools.testing.checkpoints import KIND, Checkpoint
 from tools.testing.kubectl import Kubectl, Object
@@ -26,56 +26,57 @@ PROMPT = STORY.split(maxsplit=1)[0]
 
 
 def main() -> int:
-    """Zero if every step went well."""
+    """Return zero if every step succeeded."""
     try:
-        _play()
-    except DemoFailure as failure:
-        print(f"\nmake demo: {failure}\n{failure.look}", file=sys.stderr)
+        _run()
+    except DemoError as error:
+        print(f"\nmake demo: {error}\n{error.logs}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nmake demo: stopped; the cluster stays as it is (make demo-down removes it)", file=sys.stderr)
+        print("\nmake demo: stopped; the cluster keeps running (`make demo-down` stops it)", file=sys.stderr)
         return 130
     return 0
 
 
-def _play() -> None:
-    cluster_logs = f"The cluster's logs are in {LOG}."
-    with step("1/7  A Kubernetes with pretended GPUs", cluster_logs):
+def _run() -> None:
+    cluster_logs = f"Logs: {LOG}"
+    with step("1/7  A Kubernetes cluster with simulated GPUs", cluster_logs):
         _cluster("up")
-    with step("2/7  The operator's and the worker's images", cluster_logs):
+    with step("2/7  The images of the operator and the worker", cluster_logs):
         _cluster("load")
     cluster = Description.read()
     demo = Kubectl(cluster.kubeconfig, NAMESPACE)
-    look = f"Look with: kubectl --kubeconfig {cluster.kubeconfig} -n"
-    with step("3/7  The operator, by its Helm chart", f"{look} {release.NAMESPACE} logs deployment/shardwright"):
+    logs = f"Logs: kubectl --kubeconfig {cluster.kubeconfig} -n"
+    with step("3/7  The operator, installed with Helm", f"{logs} {release.NAMESPACE} logs deployment/shardwright"):
         command(f"helm upgrade --install shardwright charts/shardwright --namespace {release.NAMESPACE}")
         show(release.install(cluster).run("get", "pods"))
-    with step("4/7  A tiny Llama in a claim", f"{look} {NAMESPACE} describe pod,pvc"):
-        _start_anew(demo)
+    with step("4/7  A tiny Llama on a PersistentVolumeClaim", f"{logs} {NAMESPACE} describe pod,pvc"):
+        _reset_namespace(demo)
         demo.apply(claim("models", storage_class=cluster.storage_class))
         upload_models(demo, "models", cluster.images["worker-prepare"], {"tiny-llama": ""})
         show(demo.run("get", "pvc"))
-    with step("5/7  A ShardedCheckpoint", f"{look} {NAMESPACE} describe sckpt,jobs,pods"):
+    with step("5/7  A ShardedCheckpoint", f"{logs} {NAMESPACE} describe sckpt,jobs,pods"):
         resource = _shard(demo)
-    with step("6/7  What is on the volume", f"{look} {NAMESPACE} describe pods"):
+    with step("6/7  The files of the artifact", f"{logs} {NAMESPACE} describe pods"):
         artifact = resource["status"]["artifact"]
         listing = f"ls -l /shards/{artifact['path']}"
         show(_with_claim(demo, cluster, "shards", listing))
     with step(
-        "7/7  A stock vLLM with exactly status.serving, and one on the source", f"{look} {NAMESPACE} describe pods"
+        "7/7  A stock vLLM with the arguments of status.serving, and one on the source",
+        f"{logs} {NAMESPACE} describe pods",
     ):
         _serve(demo, cluster, resource)
     _what_next(cluster)
 
 
 def _cluster(what: str) -> None:
-    # The commands' own words go to the terminal as they come.
+    # Its output goes to the terminal.
     if code := subprocess.run([sys.executable, "-m", "tools.cluster", what], cwd=ROOT).returncode:
-        raise RuntimeError(f"`python3 -m tools.cluster {what}` ended with {code}; its last lines say why")
+        raise RuntimeError(f"`python3 -m tools.cluster {what}` exited with {code}; see its output above")
 
 
-def _start_anew(demo: Kubectl) -> None:
-    """A namespace without anything of an earlier run."""
+def _reset_namespace(demo: Kubectl) -> None:
+    """Create the namespace, without the objects of an earlier run."""
     demo.delete("namespace", NAMESPACE, "--timeout=300s")
     demo.create_namespace()
 
@@ -101,12 +102,12 @@ def _with_claim(demo: Kubectl, cluster: Description, name: str, script: str) -> 
         "command": ["sh", "-euc", script],
         "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True}],
     }
-    return run_to_end(demo, pod("look", [container], [claim_volume(name, read_only=True)]))
+    return run_to_end(demo, pod("list-files", [container], [claim_volume(name, read_only=True)]))
 
 
 def _serve(demo: Kubectl, cluster: Description, resource: Object) -> None:
     serving = resource["status"]["serving"]
-    show(f"(each with {' '.join(ON_CPU)}, since there is neither GPU nor compiler here)")
+    show(f"(with {' '.join(ON_CPU)} in addition, for vLLM's CPU build)")
     command(f"vllm serve {' '.join(serving['args'])}")
     shards = _answer(demo, cluster, "from-shards", serving["args"], serving["volume"])
     source_arguments = ["--model", "/models/tiny-llama", "--tensor-parallel-size", "2"]
@@ -115,23 +116,23 @@ def _serve(demo: Kubectl, cluster: Description, resource: Object) -> None:
     source = _answer(demo, cluster, "from-source", source_arguments, source_volume)
     show(f"prompt       {PROMPT}\nfrom shards {shards.text}\nfrom source {source.text}")
     if shards != source:
-        raise RuntimeError(f"the answers differ: {shards} {source}")
-    show(f"the same {len(shards.tokens)} tokens, with the same log-probabilities")
+        raise RuntimeError(f"the completions differ: {shards} {source}")
+    show(f"{len(shards.tokens)} equal tokens with equal log-probabilities")
 
 
 def _answer(demo: Kubectl, cluster: Description, name: str, arguments: list[str], volume: Object) -> Answer:
     demo.apply(server_pod(name, cluster.images["worker-engine"], arguments, volume, cluster.accelerator, 2))
-    live("vLLM starts ...")
+    live("vLLM is starting ...")
     wait_serving(demo, name)
     model = arguments[arguments.index("--model") + 1]
-    answer = ask(demo, name, model, PROMPT)
-    live("it answers", last=True)
+    completion = ask(demo, name, model, PROMPT)
+    live("vLLM is serving", last=True)
     demo.delete("pod", name, "--wait=false")
-    return answer
+    return completion
 
 
 def _what_next(cluster: Description) -> None:
-    print("\nThe cluster stays up. What to try next:")
+    print("\nThe cluster keeps running. What to try next:")
     if not shutil.which("kubectl"):
         show(f'export PATH="{binary("kubectl").parent}:$PATH"')
     show(
@@ -140,11 +141,11 @@ export KUBECONFIG={cluster.kubeconfig}
 kubectl config set-context --current --namespace={NAMESPACE}
 kubectl describe sckpt {NAME}                       # conditions, artifact, serving, Events
 kubectl get sckpt {NAME} -o jsonpath='{{.status.serving}}'
-# a tensor parallel size that does not divide the heads: the reason, and what to do
+# a tensor parallel size that does not divide the heads: see the condition Ready
 kubectl patch sckpt {NAME} --type=merge -p '{{"spec":{{"engine":{{"tensorParallelSize":3}}}}}}'
-# one that does: a second artifact beside the first, which serves until the second is Ready
+# one that does: a second artifact; the first stays until the second is Ready
 kubectl patch sckpt {NAME} --type=merge -p '{{"spec":{{"engine":{{"tensorParallelSize":1}}}}}}'
-make demo-down                                      # take it all away
+make demo-down                                      # stop the cluster and delete its state
 """.strip()
     )
 

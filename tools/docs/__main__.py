@@ -1,4 +1,4 @@
-"""`python -m tests.docs` writes the generated pages; with `--check` it only says which of them are out of date."""
+"""`python -m tools.docs` writes the generated pages; with `--check` it lists those that are out of date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGES: dict[str, Callable[[], str]] = {"docs/failure-modes.md": failure_modes.pa
 
 
 def main() -> int:
-    """Zero if everything is up to date in the end."""
+    """Return zero if all pages are up to date."""
     stale = [name for name, page in PAGES.items() if not (ROOT / name).exists() or (ROOT / name).read_text() != page()]
     if sys.argv[1:] == ["--check"]:
         for name in stale:
