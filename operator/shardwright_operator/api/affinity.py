@@ -160,7 +160,7 @@ class PodAffinity(Api):
 
 
 class Affinity(Api):
-    """Affinity of the Jobs' pods, as in a pod. Both Jobs have it, prepare and shard."""
+    """Affinity of the pods of both Jobs, in Kubernetes' own type. Default: none."""
 
     node_affinity: NodeAffinity | None = Field(None, description="Which nodes the pod may or should run on.")
     pod_affinity: PodAffinity | None = Field(None, description="Which other pods it must or should run close to.")

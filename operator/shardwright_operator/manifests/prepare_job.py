@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shardwright_operator.api.spec import HuggingFace
+from shardwright_operator.api.source_spec import HuggingFace
 from shardwright_operator.decide.job_request import PrepareRequest
 from shardwright_operator.manifests.job_template import job_of, layout_arguments
 from shardwright_operator.manifests.pod_template import Container
