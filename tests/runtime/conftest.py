@@ -1,4 +1,4 @@
-"""What the runtime's tests share: a plane with the CRD, a namespace, a client."""
+"""What these tests share: a control plane with the CRD, a namespace, a client, a replica."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.credentials import load_credentials
+from tests.runtime.replica import Replica
 from tools.control_plane.plane import Plane
 from tools.testing.namespace import Namespace, install_crd
 
@@ -31,3 +32,12 @@ async def client(plane: Plane) -> AsyncIterator[Client]:
     client = Client(load_credentials(str(plane.kubeconfig)))
     yield client
     await client.close()
+
+
+@pytest.fixture
+def replica(client: Client, namespace: Namespace) -> Replica:
+    """A replica whose cache has the resource "model" as it was created."""
+    namespace.create("model")
+    replica = Replica(client, namespace)
+    replica.sync()
+    return replica

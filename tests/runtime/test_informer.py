@@ -7,9 +7,11 @@ import threading
 
 import pytest
 
-from shardwright_operator.kube import convert
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import AnyEntry, Key
+from shardwright_operator.kube.convert.checkpoint import convert_checkpoint
+from shardwright_operator.kube.convert.claim import convert_claim
+from shardwright_operator.kube.convert.job import convert_job
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
 from shardwright_operator.runtime.deltas import ListDelta, ObjectDelta
 from shardwright_operator.runtime.informer import Informer
@@ -57,31 +59,31 @@ async def test_the_cache_has_synced_when_every_kind_has_been_listed(fixture: Fix
     for kind in (PODS, JOBS, CLAIMS):
         await fixture.deliver(fixture.list_of(kind))
         assert not fixture.informer.has_synced
-    await fixture.deliver(fixture.list_of(CHECKPOINTS, convert.resource(raw.resource())))
+    await fixture.deliver(fixture.list_of(CHECKPOINTS, convert_checkpoint(raw.resource())))
     assert fixture.informer.has_synced
     assert fixture.queued == [(MODEL, False)]
 
 
 async def test_claims_that_are_listed_before_their_resources_are_not_lost(fixture: Fixture) -> None:
-    await fixture.deliver(fixture.list_of(CLAIMS, convert.claim(raw.claim()), convert.claim(raw.claim("unnamed"))))
-    await fixture.deliver(fixture.list_of(CHECKPOINTS, convert.resource(raw.resource())))
+    await fixture.deliver(fixture.list_of(CLAIMS, convert_claim(raw.claim()), convert_claim(raw.claim("unnamed"))))
+    await fixture.deliver(fixture.list_of(CHECKPOINTS, convert_checkpoint(raw.resource())))
     assert fixture.cache.claims.get(Key("default", "shards")) is not None
     assert fixture.cache.claims.get(Key("default", "unnamed")) is None
 
 
 async def test_a_new_resource_is_queued_with_priority(fixture: Fixture) -> None:
-    entry = convert.resource(raw.resource())
+    entry = convert_checkpoint(raw.resource())
     await fixture.deliver(
         ObjectDelta(CHECKPOINTS, MODEL, raw.UID, entry), ObjectDelta(CHECKPOINTS, MODEL, raw.UID, entry)
     )
-    newer = convert.resource(raw.resource(version=11))
+    newer = convert_checkpoint(raw.resource(version=11))
     await fixture.deliver(ObjectDelta(CHECKPOINTS, MODEL, raw.UID, newer))
     assert fixture.queued == [(MODEL, True), (MODEL, False)]
 
 
 async def test_the_lists_of_a_later_run_remove_what_was_deleted_meanwhile(fixture: Fixture) -> None:
-    job = convert.job(raw.job())
-    await fixture.deliver(fixture.list_of(CHECKPOINTS, convert.resource(raw.resource())), fixture.list_of(JOBS, job))
+    job = convert_job(raw.job())
+    await fixture.deliver(fixture.list_of(CHECKPOINTS, convert_checkpoint(raw.resource())), fixture.list_of(JOBS, job))
     await fixture.deliver(fixture.list_of(PODS), fixture.list_of(CLAIMS))
     fixture.queued.clear()
     fixture.informer.start_run(())
@@ -93,6 +95,6 @@ async def test_the_lists_of_a_later_run_remove_what_was_deleted_meanwhile(fixtur
 
 
 async def test_more_deltas_than_one_batch_are_all_applied(fixture: Fixture) -> None:
-    jobs = [convert.job(raw.job(f"job-{number}")) for number in range(1000)]
+    jobs = [convert_job(raw.job(f"job-{number}")) for number in range(1000)]
     await fixture.deliver(*(ObjectDelta(JOBS, job.key, job.uid, job) for job in jobs))
     assert len(fixture.cache.jobs) == 1000

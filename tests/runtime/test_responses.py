@@ -11,15 +11,15 @@ import pytest
 from aiohttp import ClientError, web
 
 from shardwright_operator.decide.plan import Event
-from shardwright_operator.kube import convert
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.convert.checkpoint import convert_checkpoint
 from shardwright_operator.kube.credentials import Credentials
 from shardwright_operator.kube.errors import ApiError, Unavailable
 from shardwright_operator.kube.event_recorder import EventRecorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS, LEASES
-from shardwright_operator.kube.observed_objects import parse
-from shardwright_operator.kube.responses import pause_of
+from shardwright_operator.kube.observed_resource import parse_resource
+from shardwright_operator.kube.responses import retry_after_seconds
 from shardwright_operator.runtime.election import LeaderElectionConfig, LeaderElector
 from shardwright_operator.runtime.list_watch import ListWatch
 from shardwright_operator.runtime.permissions import PermissionCheck
@@ -85,14 +85,14 @@ CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
 @pytest.mark.parametrize("verb", CALLS)
 async def test_a_body_that_is_not_an_object_is_an_error(server: Server, client: Client, verb: str, body: str) -> None:
     server.body = BODIES[body]
-    with pytest.raises(Unavailable, match="no answer of an API server"):
+    with pytest.raises(Unavailable, match="not an API server's"):
         await CALLS[verb](client)
 
 
 @pytest.mark.parametrize("page", PAGES)
 async def test_a_body_that_is_not_a_page_is_an_error(server: Server, client: Client, page: str) -> None:
     server.body = PAGES[page]
-    with pytest.raises(Unavailable, match="no answer of an API server"):
+    with pytest.raises(Unavailable, match="not an API server's"):
         await client.list(JOBS, None)
 
 
@@ -106,7 +106,7 @@ async def test_no_task_ends(server: Server, client: Client, body: bytes) -> None
     server.body = body
     recorder = EventRecorder(client, "me")
     recording = asyncio.ensure_future(recorder.run())
-    recorder.record(parse(convert.resource(raw.resource())), Event("Normal", "Reason", "\ud800 text"))
+    recorder.record(parse_resource(convert_checkpoint(raw.resource())), Event("Normal", "Reason", "\ud800 text"))
     await recorder.drain(10)
     assert not recording.done()
     recording.cancel()
@@ -129,7 +129,7 @@ async def test_no_task_ends(server: Server, client: Client, body: bytes) -> None
     [("3", 3.0), ("0", 0.0), ("inf", None), ("nan", None), ("-5", None), ("1e400", None), ("soon", None), ("", None)],
 )
 def test_a_retry_after_that_is_not_a_number_of_seconds_is_ignored(header: str, seconds: float | None) -> None:
-    assert pause_of(header) == seconds
+    assert retry_after_seconds(header) == seconds
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 300, 304])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shardwright_operator.api.maintenance_status import Maintenance
-from shardwright_operator.kube.observed_objects import _status
+from shardwright_operator.kube.observed_resource import parse_status
 from shardwright_worker.contract.maintenance import MaintenanceReport
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
@@ -250,7 +250,7 @@ def test_times_that_nobody_can_reckon_with_raise_nothing() -> None:
     namespace.run_to_ready()
     wire = namespace.status.to_wire()
     wire["artifact"]["checkedAt"] = "9999-12-31t23:59:59z"
-    namespace.status = _status(json.dumps(wire).encode())
+    namespace.status = parse_status(json.dumps(wire).encode())
     namespace.settle()
     namespace = FakeNamespace(output=KEEP)
     namespace.run_to_ready()

@@ -10,7 +10,7 @@ import pytest
 
 from shardwright_operator.api.status import Failure
 from shardwright_operator.decide.observed import Job, Pod
-from shardwright_operator.kube import convert
+from shardwright_operator.kube.convert.pod import convert_pod
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import Report
 from tools.testing.fake_namespace import FakeNamespace
@@ -29,7 +29,7 @@ def _pod(job: Job, name: str = "", **status: Any) -> Pod:
     metadata: dict[str, Any] = {"name": name or job.name, "namespace": "models", "uid": f"uid-{name}", "labels": labels}
     metadata |= {"creationTimestamp": STARTED, "ownerReferences": [owner], **status.pop("metadata", {})}
     raw: Mapping[str, Any] = {"metadata": metadata, "spec": {"nodeName": "node-7"}, "status": status}
-    found = convert.pod(raw).value
+    found = convert_pod(raw).value
     assert isinstance(found, Pod)
     return replace(found, job_name=job.name)
 

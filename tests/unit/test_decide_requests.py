@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardwright_operator.kube.observed_objects import is_settled
+from shardwright_operator.kube.observed_resource import is_settled
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 

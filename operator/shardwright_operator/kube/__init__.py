@@ -1,1 +1,1 @@
-"""The API server: client, cache, apply, events."""
+"""The API server: client, cache, observing a resource, executing a plan, Events."""

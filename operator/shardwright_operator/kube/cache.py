@@ -1,4 +1,4 @@
-"""What the operator knows of the cluster: fed by watches, lists and own writes; tells which resources to look at."""
+"""The cache of the cluster: one store per kind, and the indexes that say which resources a change affects."""
 
 import logging
 import time
@@ -7,35 +7,36 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from shardwright_operator.decide.observed import Claim, Job, Pod
-from shardwright_operator.kube.cached_objects import AnyEntry, Entry, JobEntry, Key, PodEntry, Stored
-from shardwright_operator.kube.convert import CONVERT
+from shardwright_operator.kube.cached_objects import AnyEntry, CachedCheckpoint, Entry, JobEntry, Key, PodEntry
+from shardwright_operator.kube.convert import CONVERTERS
+from shardwright_operator.kube.convert.malformed import MalformedObjectError
 from shardwright_operator.kube.folder_index import FolderIndex
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
-from shardwright_operator.kube.malformed import MalformedObjectError
 from shardwright_operator.kube.store import Store
 
 log = logging.getLogger(__name__)
 
 
 class Cache:
-    """One store per kind, and the two questions across them: whose object is this, and who uses that claim.
+    """Stores and indexes, in the operator's loop; `read` and `knows` may be called from any thread.
 
-    An object is a resource's only by the reference to its controller, and only in the resource's own namespace. What
-    is nobody's is not kept. `on_malformed` hears of each object that cannot be read, from any thread.
+    An object belongs to a resource only by the reference to its controller, and only in the resource's own namespace.
+    Objects that belong to no resource are not kept, except claims that a resource names. `on_malformed` is called for
+    each object that cannot be read, in the thread that reads it.
     """
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, on_malformed: Callable[[Kind], None] = lambda _: None
     ) -> None:
-        self.clock, self._on_odd = clock, on_malformed
-        self.resources: Store[Stored] = Store(clock)
+        self.clock, self._on_malformed = clock, on_malformed
+        self.resources: Store[CachedCheckpoint] = Store(clock)
         self.jobs: Store[Job] = Store(clock)
         self.pods: Store[Pod] = Store(clock)
         self.claims: Store[Claim] = Store(clock)
-        self._by_uid: dict[tuple[str, str], Key] = {}  # (namespace, uid) -> resource
-        self._jobs_by_uid: dict[tuple[str, str], JobEntry] = {}
+        self._resource_by_uid: dict[tuple[str, str], Key] = {}  # (namespace, uid)
+        self._job_by_uid: dict[tuple[str, str], JobEntry] = {}
+        self._resources_by_claim: defaultdict[Key, set[Key]] = defaultdict(set)  # of those that name it
         self._folders = FolderIndex()
-        self._users: defaultdict[Key, set[Key]] = defaultdict(set)  # claim -> resources that name it
         self._stores: dict[Kind, Store[Any]] = {
             CHECKPOINTS: self.resources,
             JOBS: self.jobs,
@@ -44,120 +45,120 @@ class Cache:
         }
 
     def read(self, kind: Kind, raw: Mapping[str, Any]) -> AnyEntry | None:
-        """What is to be kept of an object; None if it cannot be read, which is said once and counted. Thread-safe."""
+        """Return the entry of an object, None if it is malformed, which is logged and counted."""
         try:
-            return CONVERT[kind](raw)
+            return CONVERTERS[kind](raw)
         except MalformedObjectError as error:
             self.skip(error)
             return None
 
     def skip(self, error: MalformedObjectError) -> None:
-        """An object is left out because it cannot be read."""
+        """Log and count a malformed object."""
         log.error("skipped: %s", error)
-        self._on_odd(error.kind)
+        self._on_malformed(error.kind)
 
     def knows(self, kind: Kind, key: Key, uid: str, version: int) -> bool:
-        """Whether this very version, or a newer one, is known. Any thread may ask."""
+        """Return whether this version of an object, or a newer one, is stored."""
         known = self._stores[kind].get(key)
         return known is not None and known.uid == uid and known.version >= version
 
     def put(self, kind: Kind, entry: AnyEntry) -> set[Key]:
-        """Take one version of an object; gives the resources that should be looked at because of it."""
-        if not self._wanted(kind, entry):
+        """Store a version of an object, and return the resources that it affects."""
+        if not self._is_relevant(kind, entry):
             return set()
         before = self._stores[kind].get(entry.key)
         if not self._stores[kind].put(entry):
             return set()
-        return self._note(kind, before, entry)
+        return self._reindex(kind, before, entry)
 
     def remove(self, kind: Kind, key: Key, uid: str) -> set[Key]:
-        """Take away a deleted object; gives the resources that should be looked at because of it."""
-        gone = self._stores[kind].remove(key, uid)
-        return self._note(kind, gone, None) if gone else set()
+        """Remove a deleted object, and return the resources that it affects."""
+        removed = self._stores[kind].remove(key, uid)
+        return self._reindex(kind, removed, None) if removed else set()
 
-    def reconcile(
+    def replace(
         self, kind: Kind, listed: Collection[AnyEntry], started: float, namespaces: Collection[str]
     ) -> set[Key]:
-        """Make the cache agree with a complete list of these namespaces (none: all); gives whom that concerns."""
-        listed = [entry for entry in listed if self._wanted(kind, entry)]
+        """Make the stored objects of these namespaces (none: all) equal to a list, and return the affected resources.
+
+        `started` is the time before the list's first page was requested, by `clock`.
+        """
+        listed = [entry for entry in listed if self._is_relevant(kind, entry)]
         store, affected = self._stores[kind], set()
         before = {entry.key: store.get(entry.key) for entry in listed}
-        for entry in store.reconcile(listed, started, lambda key: not namespaces or key.namespace in namespaces):
+        for entry in store.replace(listed, started, lambda key: not namespaces or key.namespace in namespaces):
             now = store.get(entry.key)
-            affected |= self._note(kind, before.get(entry.key, entry), now)
+            affected |= self._reindex(kind, before.get(entry.key, entry), now)
         return affected
 
-    def claims_missing(self) -> list[Key]:
-        """Claims that resources name and that are not known."""
-        return [key for key, users in self._users.items() if users and self.claims.get(key) is None]
-
-    def resources_with(self, claim: Key) -> list[Entry[Stored]]:
-        """The resources that name this claim."""
-        known = (self.resources.get(key) for key in self._users.get(claim, ()))
+    def resources_with(self, claim: Key) -> list[Entry[CachedCheckpoint]]:
+        """Return the resources that name this claim."""
+        known = (self.resources.get(key) for key in self._resources_by_claim.get(claim, ()))
         return [entry for entry in known if entry is not None]
 
-    def overlapping(self, entry: Entry[Stored]) -> list[Entry[Stored]]:
-        """Other resources whose output folder is this one's, above it or below it."""
+    def overlapping(self, entry: Entry[CachedCheckpoint]) -> list[Entry[CachedCheckpoint]]:
+        """Return the other resources whose output folder is this one's, above it or below it."""
         known = (self.resources.get(key) for key in self._folders.overlapping(entry.key, *entry.value.folder))
         return [one for one in known if one is not None]
 
+    def pods_of(self, namespace: str, job_uid: str) -> list[PodEntry]:
+        """Return the pods that the Job with this uid controls."""
+        return list(self.pods.by_owner(namespace, job_uid).values())
+
     def size(self) -> dict[str, int]:
-        """Number of cached objects by plural name."""
+        """Return the number of stored objects by the plural of their kind."""
         return {kind.plural: len(store) for kind, store in self._stores.items()}
 
-    def pods_of(self, namespace: str, job_uid: str) -> list[PodEntry]:
-        """The pods that the Job with this uid controls."""
-        return list(self.pods.of(namespace, job_uid).values())
-
-    def _wanted(self, kind: Kind, entry: AnyEntry) -> bool:
-        """Whether it works for somebody, is a claim that somebody names, or replaces what is known."""
-        named = kind is CLAIMS and bool(self._users.get(entry.key))
+    def _is_relevant(self, kind: Kind, entry: AnyEntry) -> bool:
+        """Return whether an object belongs to a resource, is a claim that one names, or replaces a stored version."""
+        named = kind is CLAIMS and bool(self._resources_by_claim.get(entry.key))
         return bool(entry.owner) or named or self._stores[kind].get(entry.key) is not None
 
-    def _note(self, kind: Kind, before: AnyEntry | None, after: AnyEntry | None) -> set[Key]:
+    def _reindex(self, kind: Kind, before: AnyEntry | None, after: AnyEntry | None) -> set[Key]:
+        """Update the indexes after a change, and return the resources that it affects."""
         changed = after or before
         if changed is None:
             return set()
         if kind is CHECKPOINTS:
-            self._refer(before, after)
+            self._index_resource(before, after)
             return {changed.key}
         if kind is JOBS:
-            self._index(before, after)
-        owners = (self._owner_of(kind, one) for one in (before, after) if one is not None)
+            self._index_job(before, after)
+        # Both: an object that has lost its controller, or got another one, affects the old one too.
+        owners = (self._resource_of(kind, one) for one in (before, after) if one is not None)
         affected = {owner for owner in owners if owner is not None}
-        return affected | self._users.get(changed.key, set()) if kind is CLAIMS else affected
+        return affected | self._resources_by_claim.get(changed.key, set()) if kind is CLAIMS else affected
 
-    def _owner_of(self, kind: Kind, entry: AnyEntry) -> Key | None:
-        """The resource that it works for; a pod does so by its Job, if that is known."""
+    def _resource_of(self, kind: Kind, entry: AnyEntry) -> Key | None:
+        """Return the resource to which an object belongs; a pod belongs to its Job's, if that Job is stored."""
         namespace, owner = entry.key.namespace, entry.owner
         if kind is PODS:
-            job = self._jobs_by_uid.get((namespace, owner))
+            job = self._job_by_uid.get((namespace, owner))
             owner = job.owner if job else ""
-        return self._by_uid.get((namespace, owner))
+        return self._resource_by_uid.get((namespace, owner))
 
-    def _index(self, before: AnyEntry | None, after: AnyEntry | None) -> None:
+    def _index_job(self, before: AnyEntry | None, after: AnyEntry | None) -> None:
         if before is not None:
-            self._jobs_by_uid.pop((before.key.namespace, before.uid), None)
+            self._job_by_uid.pop((before.key.namespace, before.uid), None)
         if after is not None:
             assert isinstance(after.value, Job)
-            self._jobs_by_uid[after.key.namespace, after.uid] = after
+            self._job_by_uid[after.key.namespace, after.uid] = after
 
-    def _refer(self, before: AnyEntry | None, after: AnyEntry | None) -> None:
-        for entry, present in ((before, False), (after, True)):
-            if entry is None:
-                continue
-            assert isinstance(entry.value, Stored)
-            if present:
-                self._by_uid[entry.key.namespace, entry.uid] = entry.key
-                self._folders.add(entry.key, *entry.value.folder)
-            else:
-                self._by_uid.pop((entry.key.namespace, entry.uid), None)
-                self._folders.remove(entry.key, *entry.value.folder)
-            for name in entry.value.claims:
-                claim = Key(entry.key.namespace, name)
-                if present:
-                    self._users[claim].add(entry.key)
-                else:
-                    self._users[claim].discard(entry.key)
-                    if not self._users[claim]:
-                        del self._users[claim]
+    def _index_resource(self, before: AnyEntry | None, after: AnyEntry | None) -> None:
+        if before is not None:
+            assert isinstance(before.value, CachedCheckpoint)
+            self._resource_by_uid.pop((before.key.namespace, before.uid), None)
+            self._folders.remove(before.key, *before.value.folder)
+            for name in before.value.claims:
+                self._forget_claim(Key(before.key.namespace, name), before.key)
+        if after is not None:
+            assert isinstance(after.value, CachedCheckpoint)
+            self._resource_by_uid[after.key.namespace, after.uid] = after.key
+            self._folders.add(after.key, *after.value.folder)
+            for name in after.value.claims:
+                self._resources_by_claim[Key(after.key.namespace, name)].add(after.key)
+
+    def _forget_claim(self, claim: Key, resource: Key) -> None:
+        self._resources_by_claim[claim].discard(resource)
+        if not self._resources_by_claim[claim]:
+            del self._resources_by_claim[claim]

@@ -1,4 +1,4 @@
-"""What the cache holds of an object: its identity and the few fields that decisions use, as small as can be."""
+"""What the cache holds of an object: its identity and the few fields that decisions need."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Key(NamedTuple):
-    """Names an object of a known kind."""
+    """The namespace and name of an object of a known kind."""
 
     namespace: str
     name: str
@@ -22,10 +22,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """One object. `version` orders the writes of an object.
+    """One object. `version` is its resourceVersion, which orders the versions of one object.
 
-    `owner` is the uid of the object that it works for, in its own namespace: its controller, if that is of ours. A
-    resource is its own; a Job's is its resource, and a pod's is its Job. Labels say nothing: anybody may set them.
+    `owner` is the uid of its controller, in its own namespace, empty if that is not of ours: a resource for a Job and
+    for a claim, a Job for a pod; a resource is its own. Labels do not decide it: any user may set them.
+
+    https://github.com/kubernetes/apimachinery/blob/v0.36.3/pkg/util/resourceversion/resourceversion.go#L45
     """
 
     key: Key
@@ -36,20 +38,20 @@ class Entry(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A ShardedCheckpoint as JSON text: parsed objects are several times larger, and most resources are settled."""
+class CachedCheckpoint:
+    """A ShardedCheckpoint. Spec and status are JSON text: parsed they are several times larger, and rarely needed."""
 
     generation: int
     deleting: bool
     requested_at: str | None
     spec: bytes
     status: bytes
-    claims: tuple[str, ...]
+    claims: tuple[str, ...]  # that the spec names
     created_at: datetime = _EPOCH
     folder: tuple[str, str] = ("", "")  # output claim, and the normalized folder in it
 
 
-ResourceEntry = Entry[Stored]
+ResourceEntry = Entry[CachedCheckpoint]
 JobEntry = Entry[Job]
 PodEntry = Entry[Pod]
 ClaimEntry = Entry[Claim]

@@ -1,13 +1,9 @@
-"""Who we are to the API server: the pod's service account, or a kubeconfig; tokens are read again as they rotate."""
+"""Credentials for the API server: the pod's service account, or a kubeconfig."""
 
 import base64
-import json
-import logging
 import os
 import ssl
-import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,21 +13,18 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from shardwright_worker.contract.text import clean
+from shardwright_operator.kube.tokens import CredentialsError, cached, run_exec_plugin
 
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_TOKEN_SECONDS, _AGAIN_SECONDS = 60.0, 5.0
-
-log = logging.getLogger(__name__)
-
-
-class CredentialsError(Exception):
-    """There is no usable way to reach an API server; the message says what was looked for."""
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """The API server's address and how to prove who we are. `token()` is cheap: call it for each request."""
+    """The API server's URL and how to authenticate. `token` is cheap and rotates: call it for each request.
+
+    `ca_data` is PEM text, `certificate` the PEM bytes of a client certificate and of its key, `proxy` a URL, and
+    `namespace` the default of this identity.
+    """
 
     server: str
     token: Callable[[], str | None]
@@ -43,57 +36,79 @@ class Credentials:
     namespace: str = "default"
 
     def ssl_context(self) -> ssl.SSLContext:
-        """A TLS context for this server."""
+        """Return a TLS context that verifies this server, unless the kubeconfig says not to.
+
+        Raises:
+            ssl.SSLError: the CA, the certificate or the key is not PEM, or the key is of another certificate.
+        """
         context = ssl.create_default_context(cadata=self.ca_data)
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate:
-            _load_pair(context, *self.certificate)
+            _load_client_certificate(context, *self.certificate)
         return context
 
 
 def load_credentials(kubeconfig: str = "", context: str = "") -> Credentials:
-    """The kubeconfig named here, else the pod's service account, else $KUBECONFIG or ~/.kube/config."""
-    if not kubeconfig and "KUBERNETES_SERVICE_HOST" in os.environ and (ACCOUNT / "token").exists():
-        return _from_pod()
-    listed = [kubeconfig] if kubeconfig else os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
-    for path in (Path(one).expanduser() for one in listed if one):
+    """Return the credentials of this kubeconfig, else of the pod, else of $KUBECONFIG or ~/.kube/config.
+
+    Of several paths in $KUBECONFIG the first that exists is used; they are not merged.
+
+    Raises:
+        CredentialsError: none of these exists, or the kubeconfig lacks the context, cluster or user.
+        OSError: a file that the kubeconfig names cannot be read.
+    """
+    if not kubeconfig and "KUBERNETES_SERVICE_HOST" in os.environ and (_SERVICE_ACCOUNT / "token").exists():
+        return _in_cluster()
+    candidates = [kubeconfig] if kubeconfig else os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
+    for path in (Path(one).expanduser() for one in candidates if one):
         if path.exists():
             return _from_kubeconfig(path, context)
-    raise CredentialsError(f"no service account at {ACCOUNT} and no kubeconfig at {', '.join(listed)}")
+    raise CredentialsError(f"no service account at {_SERVICE_ACCOUNT} and no kubeconfig at {', '.join(candidates)}")
 
 
-def _from_pod() -> Credentials:
+def _in_cluster() -> Credentials:
+    """Return the credentials of the pod's service account.
+
+    https://github.com/kubernetes/client-go/blob/v0.36.3/rest/config.go#L543
+    """
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    namespace = (ACCOUNT / "namespace").read_text().strip()
-    authority = (ACCOUNT / "ca.crt").read_text()
-    token = _kept(lambda: (ACCOUNT / "token").read_text().strip())
-    return Credentials(server, token, authority, namespace=namespace, proxy=_proxy(server))
+    return Credentials(
+        server,
+        cached(lambda: (_SERVICE_ACCOUNT / "token").read_text().strip()),
+        ca_data=(_SERVICE_ACCOUNT / "ca.crt").read_text(),
+        proxy=_proxy(server),
+        namespace=(_SERVICE_ACCOUNT / "namespace").read_text().strip(),
+    )
 
 
 def _from_kubeconfig(path: Path, context_name: str) -> Credentials:
+    """Return the credentials of a context, the current one if the name is empty.
+
+    https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+    """
     config = yaml.safe_load(path.read_text()) or {}
-    context = _named(config, "context", context_name or config.get("current-context", ""), path)
-    cluster = _named(config, "cluster", context.get("cluster", ""), path)
-    user = _named(config, "user", context.get("user", ""), path)
-    authority = _data(cluster, "certificate-authority", path)
+    context = _section(config, "context", context_name or config.get("current-context", ""), path)
+    cluster = _section(config, "cluster", context.get("cluster", ""), path)
+    user = _section(config, "user", context.get("user", ""), path)
+    ca = _data(cluster, "certificate-authority", path)
     certificate, key = _data(user, "client-certificate", path), _data(user, "client-key", path)
     server = cluster["server"].rstrip("/")
     return Credentials(
         server,
-        _token_of(user, path),
-        authority.decode() if authority else None,
-        bool(cluster.get("insecure-skip-tls-verify")),
-        cluster.get("tls-server-name"),
-        (certificate, key) if certificate and key else None,
-        cluster.get("proxy-url") or _proxy(server),
-        context.get("namespace", "default"),
+        _token_source(user, path),
+        ca_data=ca.decode() if ca else None,
+        insecure=bool(cluster.get("insecure-skip-tls-verify")),
+        server_name=cluster.get("tls-server-name"),
+        certificate=(certificate, key) if certificate and key else None,
+        proxy=cluster.get("proxy-url") or _proxy(server),
+        namespace=context.get("namespace", "default"),
     )
 
 
-def _named(config: Mapping[str, Any], kind: str, name: str, path: Path) -> Mapping[str, Any]:
+def _section(config: Mapping[str, Any], kind: str, name: str, path: Path) -> Mapping[str, Any]:
     for entry in config.get(f"{kind}s") or []:
         if entry.get("name") == name:
             return entry.get(kind) or {}
@@ -101,6 +116,7 @@ def _named(config: Mapping[str, Any], kind: str, name: str, path: Path) -> Mappi
 
 
 def _data(section: Mapping[str, Any], name: str, path: Path) -> bytes | None:
+    """Return what is in the kubeconfig itself, or in a file relative to it."""
     if inline := section.get(f"{name}-data"):
         return base64.b64decode(inline)
     if file := section.get(name):
@@ -108,75 +124,25 @@ def _data(section: Mapping[str, Any], name: str, path: Path) -> bytes | None:
     return None
 
 
-def _token_of(user: Mapping[str, Any], path: Path) -> Callable[[], str | None]:
+def _token_source(user: Mapping[str, Any], path: Path) -> Callable[[], str | None]:
     if token := user.get("token"):
         return lambda: str(token)
     if file := user.get("tokenFile"):
-        return _kept(lambda: (path.parent / file).read_text().strip())
+        return cached(lambda: (path.parent / file).read_text().strip())
     if plugin := user.get("exec"):
-        return _kept(lambda: _run_plugin(plugin))
+        return cached(lambda: run_exec_plugin(plugin))
     return lambda: None
 
 
-def _run_plugin(plugin: Mapping[str, Any]) -> str:
-    asked = {"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": {"interactive": False}}
-    extra = {entry["name"]: entry["value"] for entry in plugin.get("env") or []}
-    environment = {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(asked)}
-    command = [plugin["command"], *(plugin.get("args") or [])]
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    except subprocess.SubprocessError as error:
-        raise CredentialsError(f"{plugin['command']} failed: {error}") from error
-    if done.returncode != 0:
-        raise CredentialsError(f"{plugin['command']} failed: {clean(done.stderr.strip()[-500:])}")
-    try:
-        token = json.loads(done.stdout)["status"].get("token")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise CredentialsError(f"{plugin['command']} gave no ExecCredential with a status") from error
-    if not token:
-        raise CredentialsError(f"{plugin['command']} gave no token; client certificates from plugins are not supported")
-    return str(token)
-
-
-def _kept(read: Callable[[], str]) -> Callable[[], str]:
-    """Reads at most once a minute: kubelet replaces a projected token long before it ends.
-
-    While it cannot be read, the last one is used: it is good for longer than a minute.
-    """
-    kept, since = "", float("-inf")
-
-    def token() -> str:
-        nonlocal kept, since
-        if time.monotonic() - since > _TOKEN_SECONDS:
-            try:
-                kept, since = _checked(read()), time.monotonic()
-            except (OSError, ValueError, CredentialsError) as error:
-                if not kept:
-                    raise CredentialsError(f"the token cannot be read: {error}") from error
-                since = time.monotonic() - _TOKEN_SECONDS + _AGAIN_SECONDS
-                log.warning("the token cannot be read anew, the last one is used: %s", error)
-        return kept
-
-    return token
-
-
-def _checked(token: str) -> str:
-    """A token that can stand in a header."""
-    token = token.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise CredentialsError("it is empty, or holds what no token does")
-    return token
-
-
 def _proxy(server: str) -> str | None:
-    """The environment's proxy for this server, as every other client would use it; worked out once."""
-    host = urlsplit(server).hostname or ""
-    if urllib.request.proxy_bypass(host):
+    """Return the proxy for this server from HTTPS_PROXY and NO_PROXY, as other clients of the API server use it."""
+    parts = urlsplit(server)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
         return None
-    return urllib.request.getproxies().get(urlsplit(server).scheme)
+    return urllib.request.getproxies().get(parts.scheme)
 
 
-def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+def _load_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
     # Python's ssl reads a certificate from files only.
     with tempfile.NamedTemporaryFile(buffering=0) as first, tempfile.NamedTemporaryFile(buffering=0) as second:
         first.write(certificate)

@@ -1,11 +1,13 @@
-"""Events on resources: told in the background, repeated ones as a series, and never more than a cluster can bear."""
+"""Records Kubernetes Events on resources: in the background, repeated ones as a series, and with a limited rate.
+
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+"""
 
 import asyncio
 import hashlib
 import logging
 import os
 import socket
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,49 +20,38 @@ from shardwright_operator.decide.plan import Event
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, EVENTS
+from shardwright_operator.kube.token_bucket import TokenBucket
 from shardwright_worker.contract.text import clean
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED = 4096  # events whose repetition is noticed
-_WAITING = 2000  # events that may wait to be told; the oldest are dropped
-_NOTE_LIMIT = 1024  # bytes that events.k8s.io accepts
-_LARGEST_COUNT = 2**31 - 1  # of a series
-
-
-class TokenBucket:
-    """A token bucket: `rate` tokens a second, `burst` at most."""
-
-    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate, self._burst, self._clock = rate, float(burst), clock
-        self._tokens, self._since = float(burst), clock()
-
-    def take(self) -> float:
-        """Take a token if there is one: 0 then, else the seconds until there will be."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
-        self._since = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self._rate
+_SERIES_LIMIT = 4096  # series that are remembered, as in client-go
+_QUEUE_LIMIT = 2000  # Events that wait to be written; the oldest are dropped
+_SERIES_RATE, _SERIES_BURST = 1 / 60, 5  # writes a second of one series; the rest are counted
+_LARGEST_COUNT = 2**31 - 1  # series.count is an int32
+# https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/apis/core/validation/events.go#L38
+_NOTE_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
+class _Regarding:
     namespace: str
     name: str
     uid: str
 
 
 @dataclass(slots=True)
-class _Told:
+class _Series:
     count: int
     bucket: TokenBucket
 
 
 class EventRecorder:
-    """Takes events at any time without waiting; `run` tells them. `identity` names this replica."""
+    """Takes Events at any time without waiting; `run` writes them.
+
+    `identity` names this replica. `rate` and `burst` limit the writes a second of all Events together. `on_drop` is
+    called for each Event that is lost.
+    """
 
     def __init__(
         self,
@@ -73,94 +64,99 @@ class EventRecorder:
         self._client, self._on_drop = client, on_drop
         self._identity = (identity or f"{socket.gethostname()}-{os.getpid()}")[:128]
         self._bucket = TokenBucket(rate, burst)
-        self._queue: deque[tuple[_About, Event]] = deque(maxlen=_WAITING)
-        self._told: OrderedDict[str, _Told] = OrderedDict()
-        self._more, self._told_all = asyncio.Event(), asyncio.Event()
-        self._told_all.set()
+        self._queue: deque[tuple[_Regarding, Event]] = deque(maxlen=_QUEUE_LIMIT)
+        self._series: OrderedDict[str, _Series] = OrderedDict()
+        self._queued, self._drained = asyncio.Event(), asyncio.Event()
+        self._drained.set()
 
     def record(self, resource: Resource, event: Event) -> None:
-        """Remember to tell this event."""
+        """Queue an Event about this resource."""
         if len(self._queue) == self._queue.maxlen:
             self._on_drop()
         event = Event(event.type, clean(event.reason, 128), clean(event.message), clean(event.action, 128))
-        self._queue.append((_About(resource.namespace, resource.name, resource.uid), event))
-        self._more.set()
-        self._told_all.clear()
+        self._queue.append((_Regarding(resource.namespace, resource.name, resource.uid), event))
+        self._queued.set()
+        self._drained.clear()
 
     async def run(self) -> None:
-        """Tell events until cancelled; one that cannot be told is dropped."""
+        """Write Events until cancelled; one that cannot be written is dropped."""
         while True:
-            await self._more.wait()
+            await self._queued.wait()
             while self._queue:
                 if pause := self._bucket.take():
                     await asyncio.sleep(pause)
                     continue
-                await self._tell(*self._queue.popleft())
-            self._more.clear()
-            self._told_all.set()
+                await self._write(*self._queue.popleft())
+            self._queued.clear()
+            self._drained.set()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until everything is told, but no longer than this."""
+        """Wait until everything is written, for this many seconds at most. `run` must still be running."""
         try:
-            await asyncio.wait_for(self._told_all.wait(), seconds)
+            await asyncio.wait_for(self._drained.wait(), seconds)
         except TimeoutError:
-            log.warning("%d events were not told", len(self._queue))
+            log.warning("%d Events were not written", len(self._queue))
 
-    async def _tell(self, about: _About, event: Event) -> None:
-        name = event_name(about.name, about.uid, event)
+    async def _write(self, regarding: _Regarding, event: Event) -> None:
+        name = event_name(regarding.name, regarding.uid, event)
         try:
-            told = self._told.get(name)
-            if told is None:
-                await self._first(name, about, event)
-            elif told.bucket.take() == 0.0:
-                await self._again(name, told, about, event)
+            series = self._series.get(name)
+            if series is None:
+                await self._start_series(name, regarding, event)
+            elif series.bucket.take() == 0.0:
+                await self._continue_series(name, series, regarding, event)
             else:
-                told.count += 1  # told with the next one
+                series.count += 1  # written with the next repetition
         except ApiError as error:
             self._on_drop()
-            log.debug("event not told: %s", error)
-        except Exception:  # whatever it is, the next event is another one
+            log.debug("Event not written: %s", error)
+        except Exception:  # a bug in one Event must not lose all later ones
             self._on_drop()
-            log.exception("event not told")
+            log.exception("Event not written")
 
-    async def _first(self, name: str, about: _About, event: Event) -> None:
-        told = _Told(1, TokenBucket(1 / 60, 5))
+    async def _start_series(self, name: str, regarding: _Regarding, event: Event) -> None:
+        series = _Series(1, TokenBucket(_SERIES_RATE, _SERIES_BURST))
         try:
-            await self._client.create(EVENTS, about.namespace, self._body(name, about, event))
+            await self._client.create(EVENTS, regarding.namespace, self._body(name, regarding, event))
         except Conflict:
-            # An earlier process told it: go on with its series.
-            known = await self._client.get(EVENTS, about.namespace, name)
-            told.count = _count(known)
-            await self._again(name, told, about, event)
-        self._told[name] = told
-        if len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
+            # Another replica, or this one before its restart, has written it: continue that series.
+            known = await self._client.get(EVENTS, regarding.namespace, name)
+            series.count = _count(known)
+            await self._continue_series(name, series, regarding, event)
+        self._series[name] = series
+        if len(self._series) > _SERIES_LIMIT:
+            self._series.popitem(last=False)
 
-    async def _again(self, name: str, told: _Told, about: _About, event: Event) -> None:
-        told.count += 1
-        series = {"count": min(max(2, told.count), _LARGEST_COUNT), "lastObservedTime": _now()}
+    async def _continue_series(self, name: str, series: _Series, regarding: _Regarding, event: Event) -> None:
+        """Write the number of repetitions, as client-go's recorder does.
+
+        https://github.com/kubernetes/client-go/blob/v0.36.3/tools/events/event_broadcaster.go#L283
+        """
+        series.count += 1
+        body = {"count": min(max(2, series.count), _LARGEST_COUNT), "lastObservedTime": _now()}
         try:
-            await self._client.patch(EVENTS, about.namespace, name, {"series": series})
-        except NotFound:  # events live for an hour
-            self._told.pop(name, None)
-            await self._client.create(EVENTS, about.namespace, self._body(name, about, event))
+            await self._client.patch(EVENTS, regarding.namespace, name, {"series": body})
+        except NotFound:
+            # The API server removes Events after --event-ttl, an hour by default: start again.
+            self._series.pop(name, None)
+            await self._client.create(EVENTS, regarding.namespace, self._body(name, regarding, event))
 
-    def _body(self, name: str, about: _About, event: Event) -> dict[str, Any]:
+    def _body(self, name: str, regarding: _Regarding, event: Event) -> dict[str, Any]:
         return {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,
-            "metadata": {"name": name, "namespace": about.namespace},
+            "metadata": {"name": name, "namespace": regarding.namespace},
             "eventTime": _now(),
             "type": event.type,
             "reason": event.reason,
             "action": event.action,
-            "note": _cut(event.message),
+            "note": _note(event.message),
             "regarding": {
                 "apiVersion": CHECKPOINTS.api_version,
                 "kind": CHECKPOINTS.kind,
-                "namespace": about.namespace,
-                "name": about.name,
-                "uid": about.uid,
+                "namespace": regarding.namespace,
+                "name": regarding.name,
+                "uid": regarding.uid,
             },
             "reportingController": CONTROLLER,
             "reportingInstance": self._identity,
@@ -168,21 +164,21 @@ class EventRecorder:
 
 
 def event_name(resource: str, uid: str, event: Event) -> str:
-    """The same event on the same resource has the same name, whichever replica tells it."""
+    """Return a name that depends on the content alone, so that every replica continues the same series."""
     content = "\0".join((uid, event.type, event.reason, event.action, event.message))
     return f"{resource[:200]}.{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _count(known: Mapping[str, Any]) -> int:
-    """How often an event was told by others, as far as it says."""
+    """Return the count of an existing series, 1 if it has none or not a valid one."""
     series = known.get("series")
     count = series.get("count") if isinstance(series, dict) else None
     return count if isinstance(count, int) and 0 < count < _LARGEST_COUNT else 1
 
 
-def _cut(message: str) -> str:
+def _note(message: str) -> str:
     data = message.encode()
-    return message if len(data) <= _NOTE_LIMIT else data[: _NOTE_LIMIT - 3].decode(errors="ignore") + "…"
+    return message if len(data) <= _NOTE_BYTES else data[: _NOTE_BYTES - 3].decode(errors="ignore") + "…"
 
 
 def _now() -> str:

@@ -1,14 +1,14 @@
-"""Carries out a plan: its actions in order, then the status, then the events; an error stops what follows it."""
+"""Executes a plan: its actions in order, then the status, then the Events; an error stops what follows it."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from shardwright_operator.api.names import SUSPENDED
 from shardwright_operator.api.status import Status
-from shardwright_operator.decide.observed import Resource, Warning
+from shardwright_operator.decide.observed import Config, Observed, Resource, Warning
 from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
@@ -16,10 +16,10 @@ from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Conflict, Invalid, NotFound, Unavailable
 from shardwright_operator.kube.event_recorder import EventRecorder
 from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, Kind
+from shardwright_operator.kube.live_reads import LiveReads
 from shardwright_operator.kube.notes import NotesStore
-from shardwright_operator.kube.observer import Observation, Observer
 from shardwright_operator.kube.responses import Raw
-from shardwright_operator.kube.status_fallback import bare, without_words
+from shardwright_operator.kube.status_fallback import minimal_status, plan_without_reports
 from shardwright_operator.manifests.job import build_job
 from shardwright_operator.manifests.output_claim import build_claim
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What was carried out: names of the actions, whether status was written, and what the API server refused."""
+    """What was executed: the names of the actions, whether status was written, and what the API server rejected."""
 
     actions: tuple[str, ...] = ()
     wrote_status: bool = False
@@ -36,38 +36,49 @@ class ExecutionResult:
 
 
 class Executor:
-    """Carries out plans. Every write is guarded, so that a stale view, or a second leader, changes nothing."""
+    """Executes plans. Every write names a uid or resourceVersion, so that one from a stale observation has no effect.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
 
     def __init__(
         self,
         client: Client,
         cache: Cache,
-        memory: NotesStore,
-        observer: Observer,
+        notes: NotesStore,
+        config: Config,
         recorder: EventRecorder,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client, self._cache, self._memory = client, cache, memory
-        self._observer, self._recorder, self._now = observer, recorder, now
+        self._client, self._cache, self._notes, self._config = client, cache, notes, config
+        self._live = LiveReads(client, cache, notes)
+        self._recorder, self._now = recorder, now
 
-    async def execute(self, sight: Observation, plan: Plan) -> ExecutionResult:
-        """Do what the plan says. A refused action ends the actions, not the rest: status tells of it."""
-        resource = sight.observed.resource
-        done, refused = [], ""
+    async def execute(self, observed: Observed, plan: Plan) -> ExecutionResult:
+        """Execute a plan. A rejected action ends the actions, but not the rest: the status reports it.
+
+        Raises:
+            Conflict: the observation was stale: the resource has changed or is gone.
+            Invalid: the status was rejected, and only a minimal one was written.
+            ApiError: another call failed.
+        """
+        resource = observed.resource
+        done, rejected = [], ""
         for action in plan.actions:
-            if refused := await self._perform(resource, action):
+            if rejected := await self._perform(resource, action):
                 break
             done.append(type(action).__name__)
         wrote = plan.status != resource.status
         if wrote:
-            plan = await self._write(sight, plan)
+            plan = await self._write(observed, plan)
+        # Without a write nothing has changed since the last time, and the Events were recorded then.
         if wrote or done:
             for event in plan.events:
                 self._recorder.record(resource, event)
-        return ExecutionResult(tuple(done), wrote, refused)
+        return ExecutionResult(tuple(done), wrote, rejected)
 
     async def _perform(self, resource: Resource, action: Action) -> str:
-        """Do one action; gives the API server's words if it will not let us, now and at the next try."""
+        """Perform one action, and return the API server's message if it rejects it now and at the next try."""
         match action:
             case CreateJob(request):
                 return await self._create(resource, JOBS, build_job(request))
@@ -76,88 +87,90 @@ class Executor:
             case DeleteJob(name, uid):
                 await self._delete_job(resource, name, uid)
             case SuspendJob(name, uid, suspend):
-                # The mark tells our own suspension from a queue's: only what bears it is ever resumed.
-                mark = {SUSPENDED: "true" if suspend else None}
-                body = {"metadata": {"uid": uid, "labels": mark}, "spec": {"suspend": suspend}}
-                await self._guarded(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
+                # The label marks the operator's own suspensions, unlike a queue's: only a Job with it is ever resumed.
+                label = {SUSPENDED: "true" if suspend else None}
+                body = {"metadata": {"uid": uid, "labels": label}, "spec": {"suspend": suspend}}
+                await self._update(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
         return ""
 
     async def _create(self, resource: Resource, kind: Kind, body: Mapping[str, Any]) -> str:
-        name, notes = body["metadata"]["name"], self._memory.of(Key(resource.namespace, resource.name))
-        # Whatever a stale view says, or a leader that slept: a resource that is gone or has changed gets nothing.
-        await self._observer.confirm(resource)
+        name, notes = body["metadata"]["name"], self._notes.of(Key(resource.namespace, resource.name))
+        # POST has no precondition on the owner. Without this a stale cache, or a leader that was suspended, would
+        # create a child of a resource that is gone or has changed.
+        await self._live.confirm_unchanged(resource)
         try:
             raw = await self._client.create(kind, resource.namespace, body)
         except Conflict:
             if kind is JOBS:
-                if await self._observer.look_at_job(resource, name) is None:
-                    raise  # refused, and not since it exists: a quota that others use up at this moment says so too
+                if await self._live.job(resource, name) is None:
+                    raise  # it does not exist: a quota that another client is using up responds with 409 too
             else:
-                self._take(kind, await self._client.get(kind, resource.namespace, name))
+                self._store(kind, await self._client.get(kind, resource.namespace, name))
             return ""
         except Unavailable:
             raise
         except ApiError as error:
-            notes.refused[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
+            notes.rejected[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
             return str(error)
-        notes.refused.pop(name, None)
-        self._take(kind, raw)
+        notes.rejected.pop(name, None)
+        self._store(kind, raw)
         return ""
 
     async def _delete_job(self, resource: Resource, name: str, uid: str) -> None:
         try:
-            answer = await self._client.delete(JOBS, resource.namespace, name, uid)
+            response = await self._client.delete(JOBS, resource.namespace, name, uid)
         except NotFound:
             self._cache.remove(JOBS, Key(resource.namespace, name), uid)
             return
         except Conflict:
-            await self._observer.look_at_job(resource, name)
+            await self._live.job(resource, name)
             return
-        if answer.get("kind") == "Job":
-            self._take(JOBS, answer)
+        # The Job itself while finalizers keep it, a Status once it is gone.
+        if response.get("kind") == "Job":
+            self._store(JOBS, response)
         else:
             self._cache.remove(JOBS, Key(resource.namespace, name), uid)
 
-    async def _guarded(self, resource: Resource, name: str, call: Any) -> None:
+    async def _update(self, resource: Resource, name: str, call: Coroutine[Any, Any, Raw]) -> None:
         try:
-            self._take(JOBS, await call)
+            self._store(JOBS, await call)
         except (NotFound, Conflict):
-            await self._observer.look_at_job(resource, name)
+            await self._live.job(resource, name)
 
-    async def _write(self, sight: Observation, plan: Plan) -> Plan:
-        """Write the status, or one that the API server does not refuse; gives the plan whose status it is."""
-        observed, now, resource = sight.observed, self._now(), sight.observed.resource
+    async def _write(self, observed: Observed, plan: Plan) -> Plan:
+        """Write the plan's status, or one that the API server accepts, and return the plan with that status."""
+        now, resource = self._now(), observed.resource
         try:
             await self._write_status(resource, plan.status)
             return plan
         except Invalid as error:
             log.error("%s", error, extra={"fields": {"resource": f"{resource.namespace}/{resource.name}"}})
-            plan = without_words(now, self._observer.config, observed, error)
+            plan = plan_without_reports(now, self._config, observed, error)
         try:
             await self._write_status(resource, plan.status)
             return plan
         except Invalid as error:
-            await self._write_status(resource, bare(now, observed, plan.status, error))
-            raise  # the same would come of it at once
+            await self._write_status(resource, minimal_status(now, observed, plan.status, error))
+            raise  # with backoff: the next decision would be rejected too
 
     async def _write_status(self, resource: Resource, status: Status) -> None:
-        guard = {"name": resource.name, "uid": resource.uid, "resourceVersion": resource.resource_version}
         body = {
             "apiVersion": CHECKPOINTS.api_version,
             "kind": CHECKPOINTS.kind,
-            "metadata": guard,
+            "metadata": {"name": resource.name, "uid": resource.uid, "resourceVersion": resource.resource_version},
             "status": _wire(status),
         }
         try:
             raw = await self._client.apply_status(CHECKPOINTS, resource.namespace, resource.name, body)
         except ApiError as error:
-            # It may have taken effect, or somebody wrote before us: look before the next decision.
+            # It may have taken effect, or another client wrote first: read the resource before the next decision.
             if isinstance(error, Conflict | NotFound | Unavailable):
-                self._memory.of(Key(resource.namespace, resource.name)).doubtful = True
+                self._notes.of(Key(resource.namespace, resource.name)).must_reread = True
             raise
-        self._take(CHECKPOINTS, raw)
+        self._store(CHECKPOINTS, raw)
 
-    def _take(self, kind: Kind, raw: Raw) -> None:
+    def _store(self, kind: Kind, raw: Raw) -> None:
+        # The response of a write is stored at once: the next reconciliation may come before the watch event.
         if entry := self._cache.read(kind, raw):
             self._cache.put(kind, entry)
 
@@ -166,4 +179,4 @@ def _wire(status: Status) -> dict[str, Any]:
     try:
         return status.to_wire()
     except (ValueError, OverflowError) as error:
-        raise Invalid(422, "Invalid", f"the status cannot be written: {error}", "apply status") from error
+        raise Invalid(422, "Invalid", f"the status cannot be serialized: {error}", "apply status") from error

@@ -1,4 +1,4 @@
-"""The kinds of objects that the operator talks about, and their paths on the API server."""
+"""The kinds of objects that the operator reads and writes, and their paths on the API server."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -8,7 +8,7 @@ from shardwright_operator.api import names
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind: where the API server serves it, and which label or field selector narrows it to what is ours."""
+    """One kind. `selector` is the label selector of its lists and watches."""
 
     group: str
     version: str
@@ -18,11 +18,14 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As `apiVersion` is written."""
+        """The `apiVersion` of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
-        """The URL path of the collection, of one object, or of its subresource; no namespace means all of them."""
+        """Return the URL path of the collection, of one object, or of its subresource; no namespace means all.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
+        """
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
         if namespace:
             parts += ["namespaces", quote(namespace, safe="")]
@@ -36,6 +39,8 @@ class Kind:
     def __str__(self) -> str:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
+
+WORKER_CONTAINER = "worker"  # webhooks may add others to the pod
 
 CHECKPOINTS = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
 JOBS = Kind("batch", "v1", "jobs", "Job", names.CHECKPOINT_UID)

@@ -1,106 +1,102 @@
-"""Reads that only working resources need: warnings about what waits, and progress of what runs."""
+"""Reads single objects live where the cache may be stale or incomplete, and a decision on it would be expensive.
 
-import logging
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+object                                 when it is read from the API server
+the resource                           after a write with an unclear outcome: it may have taken effect
+the resource                           right before one of its children is created: it may be gone or changed
+a Job that status has on record        if it is not in the cache: absence must be certain before it is a failure
+a foreign Job with a name of ours      each time: no watch reports it
+a claim that the spec names            if it is not in the cache: it may be older than the resource
+the pods of a finished Job             once, if none has ended: its report may only be late
+a Job that is to be created            never: 409 says that it exists, and then it is read
+"""
 
-from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
+from dataclasses import replace
+
+from shardwright_operator.api.names import CHECKPOINT_UID
+from shardwright_operator.decide.observed import Claim, Job, Resource
+from shardwright_operator.kube.cache import Cache
+from shardwright_operator.kube.cached_objects import AnyEntry, Key, ResourceEntry
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.convert import warning
-from shardwright_operator.kube.errors import ApiError
-from shardwright_operator.kube.kinds import EVENTS
-from shardwright_operator.kube.malformed import MalformedObjectError
-from shardwright_operator.kube.notes import Notes
-from shardwright_worker.contract.progress_line import Progress, read_progress
-
-log = logging.getLogger(__name__)
-
-PATIENCE = 10.0  # seconds: what starts sooner needs no explanation, and a young pod has no progress worth a call
-_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_IN_A_QUEUE = 10.0, 60.0, 300.0
-_TAIL = 20
+from shardwright_operator.kube.errors import Conflict, NotFound, Unavailable
+from shardwright_operator.kube.kinds import CHECKPOINTS, CLAIMS, JOBS, PODS, Kind
+from shardwright_operator.kube.notes import NotesStore
 
 
-async def read_warnings(
-    client: Client,
-    namespace: str,
-    notes: Notes,
-    waiting: Sequence[Job | Pod | Claim],
-    now: float,
-    skip: Callable[[MalformedObjectError], None] = log.error,
-) -> float | None:
-    """Refresh the Warnings about objects that wait too long; gives seconds until the next look, None if none waits.
+class LiveReads:
+    """Reads through the cache: what is read is stored in it. A malformed object is an error, not an absence.
 
-    `skip` hears of each Warning that cannot be read.
+    Every method raises `ApiError` if a read fails.
     """
-    if not waiting:
-        notes.waiting_since, notes.warnings, notes.warnings_pause = None, (), 0.0
-        return None
-    if notes.waiting_since is None:
-        ages = [_age(one.created_at) for one in waiting if one.created_at]
-        notes.waiting_since = now - max(ages, default=0.0)  # an operator that just started asks
-    # A queue may hold a Job for days.
-    longest = _LONGEST_IN_A_QUEUE if all(_is_held(one) for one in waiting) else _LONGEST_PAUSE
-    pause = min(longest, notes.warnings_pause)
-    due = max(notes.waiting_since + PATIENCE, notes.warnings_read + pause)
-    if now < due:
-        return due - now
-    notes.warnings_read = now
-    notes.warnings_pause = min(longest, max(_FIRST_PAUSE, pause * 2))
-    found: list[Warning] = []
-    for one in waiting:
-        fields = f"regarding.uid={one.uid}" + ("" if _waits_for_others(one) else ",type=Warning")
-        try:
-            raws = await client.list(EVENTS, namespace, fields=fields)
-        except ApiError:
-            continue  # an explanation is welcome, not needed
-        for raw in raws:
+
+    def __init__(self, client: Client, cache: Cache, notes: NotesStore) -> None:
+        self._client, self._cache, self._notes = client, cache, notes
+
+    async def resource(self, key: Key) -> ResourceEntry | None:
+        """Return the cached resource, read again first if it may be stale; None if it is gone."""
+        if self._notes.must_reread(key):
             try:
-                found.append(warning(raw))
-            except MalformedObjectError as error:
-                skip(error)
-    notes.warnings = tuple(sorted(found, key=lambda one: one.time))
-    return notes.warnings_pause
+                entry = await self._read(CHECKPOINTS, key)
+            except NotFound:
+                if known := self._cache.resources.get(key):
+                    self._cache.remove(CHECKPOINTS, key, known.uid)
+                return None
+            self._cache.put(CHECKPOINTS, entry)
+            self._notes.of(key).must_reread = False
+        return self._cache.resources.get(key)
 
+    async def confirm_unchanged(self, resource: Resource) -> None:
+        """Read the resource again, right before something is created for it.
 
-def _waits_for_others(one: Job | Pod | Claim) -> bool:
-    """Whether a queue or a provisioner decides when it goes on; they tell that in Normal events."""
-    return isinstance(one, Claim) or _is_held(one)
+        Raises:
+            Conflict: it is gone or has another version.
+        """
+        key = Key(resource.namespace, resource.name)
+        self._notes.of(key).must_reread = True
+        entry = await self.resource(key)
+        if entry is None or (entry.uid, str(entry.version)) != (resource.uid, resource.resource_version):
+            raise Conflict(409, "Stale", "it has changed meanwhile, or is gone", f"reconcile {key}")
 
-
-def _is_held(one: Job | Pod | Claim) -> bool:
-    return isinstance(one, Job) and one.suspended
-
-
-async def read_progress_lines(
-    client: Client, namespace: str, notes: Notes, pods: Sequence[Pod], now: float, interval: float
-) -> float | None:
-    """Refresh the last progress line of running pods; gives seconds until the next look, None if nothing runs."""
-    running = [pod for pod in pods if pod.phase == "Running" and pod.exit_code is None and not pod.deleting]
-    notes.progress = {pod.name: notes.progress[pod.name] for pod in running if pod.name in notes.progress}
-    if not running:
-        return None
-    young = min(_age(pod.started_at or pod.created_at) for pod in running) < PATIENCE
-    due = notes.progress_read + interval
-    if young or now < due:
-        return PATIENCE if young else due - now
-    notes.progress_read = now
-    for pod in running:
+    async def job(self, resource: Resource, name: str) -> Job | None:
+        """Return the Job of this name, None if there is none. Ours is cached, a foreign one is noted."""
+        key = Key(resource.namespace, name)
+        notes = self._notes.of(Key(resource.namespace, resource.name))
+        notes.foreign_jobs.pop(name, None)
         try:
-            text = await client.log_tail(namespace, pod.name, _TAIL)
-        except ApiError:
-            continue  # the node may not answer; the pod's end will be seen all the same
-        if line := last_progress(text):
-            notes.progress[pod.name] = line
-    return interval
+            entry = await self._read(JOBS, key)
+        except NotFound:
+            if known := self._cache.jobs.get(key):
+                self._cache.remove(JOBS, key, known.uid)
+            return None
+        assert isinstance(entry.value, Job)
+        notes.rejected.pop(name, None)
+        job = replace(entry.value, owned=entry.owner == resource.uid)
+        # Without the label no watch would report the Job's end, and it would stay in the cache forever.
+        if job.owned and CHECKPOINT_UID in job.labels:
+            self._cache.put(JOBS, entry)
+        cached = self._cache.jobs.by_owner(key.namespace, resource.uid).get(key)
+        if cached is None or cached.uid != job.uid:
+            notes.foreign_jobs[name] = job
+        return job
 
+    async def claim(self, key: Key) -> Claim | None:
+        """Return the cached claim, or the one on the API server, None if there is none."""
+        if self._cache.claims.get(key) is None:
+            try:
+                self._cache.put(CLAIMS, await self._read(CLAIMS, key))
+            except NotFound:
+                pass
+        known = self._cache.claims.get(key)
+        return known.value if known else None
 
-def last_progress(text: str) -> Progress | None:
-    """The last progress line in a piece of a log."""
-    for line in reversed(text.splitlines()):
-        if progress := read_progress(line):
-            return progress
-    return None
+    async def pods_of_job(self, namespace: str, job: str) -> None:
+        """Store every pod of this Job in the cache."""
+        for raw in await self._client.list(PODS, namespace, labels=f"batch.kubernetes.io/job-name={job}"):
+            if entry := self._cache.read(PODS, raw):
+                self._cache.put(PODS, entry)
 
-
-def _age(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()
+    async def _read(self, kind: Kind, key: Key) -> AnyEntry:
+        raw = await self._client.get(kind, key.namespace, key.name)
+        entry = self._cache.read(kind, raw)
+        if entry is None or entry.key != key:
+            raise Unavailable(200, "Malformed", "the object in the response is malformed", f"get {kind.plural} {key}")
+        return entry

@@ -1,36 +1,62 @@
-"""What pods mount of which claims: asked live, right when something may be removed."""
+"""Finds which folders of which claims pods mount, read live just before something may be removed."""
 
 import re
 from collections.abc import Collection, Mapping
 
 from shardwright_operator.api.output_folder import normalized
 from shardwright_operator.kube.client import Client
-from shardwright_operator.kube.fields import Raw, flag, mapping, mappings, text
+from shardwright_operator.kube.convert.fields import Raw, boolean, mapping, mappings, text
 from shardwright_operator.kube.kinds import PODS
 
 _VARIABLE = re.compile(r"\$\(([^()]*)\)")
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
-async def read_claim_users(
+async def list_mounted_folders(
     client: Client, namespace: str, workers: Collection[str] = ()
 ) -> Mapping[str, tuple[str, ...]] | None:
-    """Which folders of which claims are mounted by pods that have not ended ("" is a whole volume).
+    """Return the folders of each claim that pods mount which have not ended; "" is a whole volume.
 
-    `workers`: uids of Jobs whose pods do not count. None if a pod cannot be read: nobody knows what it mounts.
+    `workers` are uids of Jobs whose pods do not count. None if a pod is malformed: what it mounts is not known.
+
+    Raises:
+        ApiError: the pods could not be listed.
     """
-    users: dict[str, set[str]] = {}
+    folders: dict[str, set[str]] = {}
     for raw in await client.list(PODS, namespace):
         try:
             for claim, path in _mounts(raw, workers):
-                users.setdefault(claim, set()).add(path)
+                folders.setdefault(claim, set()).add(path)
         except (ValueError, AttributeError, TypeError):
             return None
-    return {claim: tuple(sorted(paths)) for claim, paths in users.items()}
+    return {claim: tuple(sorted(paths)) for claim, paths in folders.items()}
+
+
+def mounted_path(pod: Raw, container: Raw, mount: Raw) -> str:
+    """Return the folder that a container mounts, "" if it is the whole volume or its path has unknown variables.
+
+    https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath-expanded-environment
+    """
+    if not (expression := text(mount, "subPathExpr")):
+        return normalized(text(mount, "subPath"))
+    metadata = mapping(pod, "metadata")
+    fields = {f"metadata.{name}": text(metadata, name) for name in ("name", "namespace", "uid")}
+    values: dict[str, str] = {}
+    for variable in mappings(container, "env"):
+        field = text(mapping(mapping(variable, "valueFrom"), "fieldRef"), "fieldPath")
+        value = fields.get(field) if "valueFrom" in variable else text(variable, "value")
+        values.pop(text(variable, "name"), None)  # of two variables with one name the last counts
+        if value and "$" not in value:
+            values[text(variable, "name")] = value
+    names = _VARIABLE.findall(expression)
+    if "$" in _VARIABLE.sub("", expression) or any(name not in values for name in names):
+        return ""
+    return normalized(_VARIABLE.sub(lambda found: values[found.group(1)], expression))
 
 
 def _mounts(pod: Raw, workers: Collection[str]) -> list[tuple[str, str]]:
-    if text(mapping(pod, "status"), "phase") in ("Succeeded", "Failed") or _controller(pod) in workers:
+    """Return the claim and the folder of each mount of a pod."""
+    if text(mapping(pod, "status"), "phase") in ("Succeeded", "Failed") or _controlling_job(pod) in workers:
         return []
     spec = mapping(pod, "spec")
     volumes = {text(one, "name"): _claim(pod, one) for one in mappings(spec, "volumes")}
@@ -44,31 +70,15 @@ def _mounts(pod: Raw, workers: Collection[str]) -> list[tuple[str, str]]:
 
 
 def _claim(pod: Raw, volume: Raw) -> str:
-    """The claim of a volume; a generic ephemeral volume has one named after pod and volume."""
+    """Return the claim of a volume, empty if it has none. A generic ephemeral volume has one named after the pod.
+
+    https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#persistentvolumeclaim-naming
+    """
     if "ephemeral" in volume:
         return f"{text(mapping(pod, 'metadata'), 'name')}-{text(volume, 'name')}"
     return text(mapping(volume, "persistentVolumeClaim"), "claimName")
 
 
-def _controller(pod: Raw) -> str:
+def _controlling_job(pod: Raw) -> str:
     owners = mappings(mapping(pod, "metadata"), "ownerReferences")
-    return next((text(one, "uid") for one in owners if flag(one, "controller") and text(one, "kind") == "Job"), "")
-
-
-def mounted_path(pod: Raw, container: Raw, mount: Raw) -> str:
-    """The folder that a container mounts; the whole volume ("") if its path has variables that are not known here."""
-    if not (expression := text(mount, "subPathExpr")):
-        return normalized(text(mount, "subPath"))
-    metadata = mapping(pod, "metadata")
-    fields = {f"metadata.{name}": text(metadata, name) for name in ("name", "namespace", "uid")}
-    values: dict[str, str] = {}
-    for one in mappings(container, "env"):
-        field = text(mapping(mapping(one, "valueFrom"), "fieldRef"), "fieldPath")
-        value = fields.get(field) if "valueFrom" in one else text(one, "value")
-        values.pop(text(one, "name"), None)  # of two with one name the last counts
-        if value and "$" not in value:
-            values[text(one, "name")] = value
-    names = _VARIABLE.findall(expression)
-    if "$" in _VARIABLE.sub("", expression) or any(name not in values for name in names):
-        return ""
-    return normalized(_VARIABLE.sub(lambda found: values[found.group(1)], expression))
+    return next((text(one, "uid") for one in owners if boolean(one, "controller") and text(one, "kind") == "Job"), "")

@@ -1,4 +1,7 @@
-"""What the operator remembers of a resource between two looks at it, beyond the cache; losing it costs a few reads."""
+"""What the operator remembers about a resource between two reconciliations, beyond the cache.
+
+It is lost when the process ends, which costs some reads and nothing else.
+"""
 
 from dataclasses import dataclass, field
 
@@ -9,17 +12,17 @@ from shardwright_worker.contract.progress_line import Progress
 
 @dataclass(slots=True)
 class Notes:
-    """Notes about one resource that is being worked on. Times are monotonic seconds."""
+    """Notes about one resource that is not settled. Times are monotonic seconds."""
 
-    doubtful: bool = False  # a write of ours had no clear answer: read the resource before deciding
-    foreign: dict[str, Job] = field(default_factory=dict)  # Jobs that have a name we want and are not ours
-    refused: dict[str, Warning] = field(default_factory=dict)  # what the API server would not let us create
-    podless: set[str] = field(default_factory=set)  # uids of finished Jobs whose pods are really gone
-    progress: dict[str, Progress] = field(default_factory=dict)
-    progress_read: float = float("-inf")
+    must_reread: bool = False  # a write had no clear outcome: the cached resource may be stale
+    foreign_jobs: dict[str, Job] = field(default_factory=dict)  # by name: they have a name that the resource needs
+    rejected: dict[str, Warning] = field(default_factory=dict)  # by name: objects that the API server did not create
+    jobs_without_pods: set[str] = field(default_factory=set)  # uids of finished Jobs whose pods were listed in vain
+    progress: dict[str, Progress] = field(default_factory=dict)  # by pod
+    progress_read_at: float = float("-inf")
     waiting_since: float | None = None
     warnings: tuple[Warning, ...] = ()
-    warnings_read: float = float("-inf")
+    warnings_read_at: float = float("-inf")
     warnings_pause: float = 0.0
 
 
@@ -30,14 +33,14 @@ class NotesStore:
         self._notes: dict[Key, Notes] = {}
 
     def of(self, key: Key) -> Notes:
-        """The notes about this resource, made when first asked for."""
+        """Return the notes about a resource; they are created by the first call."""
         return self._notes.setdefault(key, Notes())
 
-    def doubts(self, key: Key) -> bool:
-        """Whether the cached resource must be read again before it is trusted."""
+    def must_reread(self, key: Key) -> bool:
+        """Return whether the cached resource must be read again before a decision."""
         notes = self._notes.get(key)
-        return notes is not None and notes.doubtful
+        return notes is not None and notes.must_reread
 
     def forget(self, key: Key) -> None:
-        """The resource is settled or gone."""
+        """Remove the notes about a resource that is settled or deleted."""
         self._notes.pop(key, None)

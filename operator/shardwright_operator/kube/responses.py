@@ -1,4 +1,4 @@
-"""What an HTTP answer must be before anything is made of it: from the API server itself, and an object of JSON."""
+"""Checks an HTTP response before it is used: that it is of the API server itself, and a JSON object or a page."""
 
 import json
 import math
@@ -9,50 +9,69 @@ import aiohttp
 
 from shardwright_worker.contract.text import clean
 
-_EXACT = 4000  # digits: Python refuses to read longer whole numbers, and with them all that stands beside them
+# Digits. Python refuses to parse longer integers (sys.set_int_max_str_digits), and with them the whole response.
+_INTEGER_DIGITS = 4000
 
 Raw = dict[str, Any]
 
 
-class Redirected(aiohttp.ClientError):
-    """The answer points elsewhere. Nobody goes there: API servers do not redirect, and the token is for them alone."""
+class RedirectError(aiohttp.ClientError):
+    """The response is a redirect, which is not followed: API servers do not redirect, and the token is for them."""
 
 
-async def refuse_redirects(
+async def reject_redirects(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """A middleware of every session that carries the token."""
+    """Raise instead of following a redirect; a middleware for every session that sends the token.
+
+    Raises:
+        RedirectError: the response has a status from 300 to 399.
+    """
     response = await handler(request)
     if 300 <= response.status < 400:
         host = clean(_host(response.headers.get("Location", "")) or "the same host", 253)
         response.close()
-        raise Redirected(
-            f"{request.url.host} answers with a redirect ({response.status}) to {host}, which is not followed; "
-            "let the server in the kubeconfig be the API server itself"
+        raise RedirectError(
+            f"{request.url.host} responds with a redirect ({response.status}) to {host}, which is not followed; "
+            "set the server in the kubeconfig to the API server itself"
         )
     return response
 
 
 def read_object(data: bytes | str) -> Raw:
-    """The JSON object that an answer holds; anything else is a ValueError."""
+    """Return the JSON object in a body.
+
+    Raises:
+        ValueError: it is not a JSON object.
+    """
     try:
-        answer = _parsed(data)
+        parsed = _parse(data)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(answer, dict):
-        raise ValueError(f"it is {type(answer).__name__}, not an object")
-    return answer
+    if not isinstance(parsed, dict):
+        raise ValueError(f"it is {type(parsed).__name__}, not an object")
+    return parsed
 
 
 def read_page(data: bytes | str) -> Raw:
-    """The page of a list that an answer holds; anything else is a ValueError."""
+    """Return the page of a list in a body.
+
+    Raises:
+        ValueError: it is not one.
+    """
     page = read_object(data)
     check_page(page)
     return page
 
 
 def check_page(page: object) -> None:
-    """Raise ValueError unless this is a page of a list."""
+    """Check that this is a page of a list.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+
+    Raises:
+        ValueError: it is not one.
+    """
     if not isinstance(page, dict) or not isinstance(page.get("items"), list):
         raise ValueError("it has no list of items")
     metadata = page.get("metadata")
@@ -60,8 +79,8 @@ def check_page(page: object) -> None:
         raise ValueError("it has no metadata of a list")
 
 
-def pause_of(header: str) -> float | None:
-    """The seconds that a Retry-After asks for, None if it is missing or no such number."""
+def retry_after_seconds(header: str) -> float | None:
+    """Return the seconds in a Retry-After header, None if it is missing or not a number of seconds."""
     try:
         seconds = float(header)
     except ValueError:
@@ -69,19 +88,20 @@ def pause_of(header: str) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _parsed(data: bytes | str) -> Any:
+def _parse(data: bytes | str) -> Any:
     try:
         return json.loads(data)
     except ValueError:
-        return json.loads(data, parse_int=_whole)  # slower: for what the first try cannot read
+        # With a callback for integers json.loads is slower, so it is used only where the first try fails.
+        return json.loads(data, parse_int=_integer)
 
 
-def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits) < _EXACT else float(digits)
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < _INTEGER_DIGITS else float(digits)
 
 
 def _host(location: str) -> str:
     try:
         return urlsplit(location).hostname or ""
     except ValueError:
-        return "a place that cannot be read"
+        return "an invalid URL"

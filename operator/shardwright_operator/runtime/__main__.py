@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 
-from shardwright_operator.kube.credentials import CredentialsError
+from shardwright_operator.kube.tokens import CredentialsError
 from shardwright_operator.runtime.logs import configure_logging
 from shardwright_operator.runtime.operator import Operator
 from shardwright_operator.runtime.settings import Settings, read_settings

@@ -95,7 +95,7 @@ class Controller:
             self.resource_metrics.remove(key)
             return "gone"
         plan = self.decide(datetime.now(UTC), self.config, observation.observed)
-        result = await self.executor.execute(observation, plan)
+        result = await self.executor.execute(observation.observed, plan)
         self._record(key, observation, plan, result)
         if result.rejected:
             self._retry(key, "rejected", result.rejected, logging.WARNING, plan.requeue_after)

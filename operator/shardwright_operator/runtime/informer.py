@@ -92,7 +92,7 @@ class Informer:
             self._early_claims.append(delta)
             return
         namespaces = (delta.namespace,) if delta.namespace else ()
-        affected = self._cache.reconcile(delta.kind, delta.entries, delta.started, namespaces)
+        affected = self._cache.replace(delta.kind, delta.entries, delta.started, namespaces)
         for key in affected:
             self._enqueue(key, False)
         if self.has_synced and affected:

@@ -8,7 +8,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from shardwright_operator.kube.credentials import Credentials
-from shardwright_operator.kube.responses import pause_of, refuse_redirects
+from shardwright_operator.kube.responses import reject_redirects, retry_after_seconds
 
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds: without a usable Retry-After, and at most
 
@@ -42,7 +42,7 @@ def open_session(
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=credentials.ssl_context()),
         proxy=credentials.proxy,
-        middlewares=(refuse_redirects, authorize),
+        middlewares=(reject_redirects, authorize),
         response_class=Response,
     )
 
@@ -52,6 +52,6 @@ def _with_retry_after(headers: "CIMultiDictProxy[str]") -> "CIMultiDictProxy[str
 
     https://github.com/nolar/kopf/blob/1.45.2/kopf/_cogs/clients/api.py#L105
     """
-    requested = pause_of(headers.get("Retry-After", ""))
+    requested = retry_after_seconds(headers.get("Retry-After", ""))
     pause = _PAUSE if requested is None else min(requested, _LONGEST_PAUSE)
     return CIMultiDictProxy(CIMultiDict({**headers, "Retry-After": str(pause)}))

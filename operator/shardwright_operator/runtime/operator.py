@@ -63,7 +63,7 @@ class Operator:
         self._recorder = EventRecorder(self.client, self.identity, on_drop=lambda: self.metrics.count("events_dropped"))
         notes = NotesStore()
         observer = Observer(self.client, self.cache, notes, config)
-        executor = Executor(self.client, self.cache, notes, observer, self._recorder)
+        executor = Executor(self.client, self.cache, notes, config, self._recorder)
         self._resource_metrics = ResourceMetrics(self.metrics)
         self._controller = Controller(
             self.queue, observer, decide, executor, config, self.metrics, self._resource_metrics, settings.work_timeout

@@ -55,7 +55,7 @@ class Relister:
                 listed.update({entry.key: entry for entry in entries if entry})
         # An event that the watch delivers meanwhile touches its object, and the list does not overrule it.
         await asyncio.sleep(min(_WATCH_LAG, self._interval))
-        affected = self._cache.reconcile(kind, list(listed.values()), started, namespaces)
+        affected = self._cache.replace(kind, list(listed.values()), started, namespaces)
         for key in affected:
             self._enqueue(key)
         if affected:

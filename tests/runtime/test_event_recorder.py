@@ -1,23 +1,21 @@
-"""Events: repeated ones become a series, whoever tells them, and they never hold up work."""
+"""Events: repeated ones become a series, whichever replica writes them, and recording never waits."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from shardwright_operator.decide.observed import Resource
 from shardwright_operator.decide.plan import Event
-from shardwright_operator.kube import convert
 from shardwright_operator.kube.client import Client
+from shardwright_operator.kube.convert.checkpoint import convert_checkpoint
 from shardwright_operator.kube.credentials import Credentials
-from shardwright_operator.kube.event_recorder import EventRecorder, TokenBucket
+from shardwright_operator.kube.event_recorder import EventRecorder
 from shardwright_operator.kube.kinds import EVENTS
-from shardwright_operator.kube.observed_objects import parse
-from tests.runtime.clock import Clock
+from shardwright_operator.kube.observed_resource import parse_resource
 from tools.testing.namespace import Namespace
 
 FAILED = Event("Warning", "OutOfMemory", "the pod needed more memory")
@@ -25,7 +23,7 @@ FAILED = Event("Warning", "OutOfMemory", "the pod needed more memory")
 
 @pytest.fixture
 def resource(namespace: Namespace) -> Resource:
-    return parse(convert.resource(namespace.create("model")))
+    return parse_resource(convert_checkpoint(namespace.create("model")))
 
 
 @pytest.fixture
@@ -36,16 +34,14 @@ async def recorder(client: Client) -> AsyncIterator[EventRecorder]:
     running.cancel()
 
 
-def told(namespace: Namespace) -> list[Any]:
+def events_of(namespace: Namespace) -> list[Any]:
     return [one for one in namespace.objects("events") if one["regarding"]["kind"] == "ShardedCheckpoint"]
 
 
-async def test_an_event_is_told_about_the_resource(
-    recorder: EventRecorder, resource: Resource, namespace: Namespace
-) -> None:
+async def test_an_event_regards_the_resource(recorder: EventRecorder, resource: Resource, namespace: Namespace) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    (event,) = told(namespace)
+    (event,) = events_of(namespace)
     assert event["regarding"]["uid"] == resource.uid
     assert (event["type"], event["reason"], event["note"]) == ("Warning", FAILED.reason, FAILED.message)
     assert (event["reportingController"], event["reportingInstance"]) == ("shardwright.io/operator", "replica-1")
@@ -58,11 +54,11 @@ async def test_repeated_events_become_one_with_a_series(
         recorder.record(resource, FAILED)
     recorder.record(resource, Event("Normal", "Succeeded", "done"))
     await recorder.drain(30)
-    counts = {event["reason"]: (event.get("series") or {}).get("count") for event in told(namespace)}
+    counts = {event["reason"]: (event.get("series") or {}).get("count") for event in events_of(namespace)}
     assert counts == {"OutOfMemory": 4, "Succeeded": None}
 
 
-async def test_a_series_goes_on_in_the_next_process(
+async def test_a_series_continues_in_the_next_process(
     recorder: EventRecorder, client: Client, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
@@ -72,26 +68,26 @@ async def test_a_series_goes_on_in_the_next_process(
     other.record(resource, FAILED)
     await other.drain(30)
     running.cancel()
-    (event,) = told(namespace)
+    (event,) = events_of(namespace)
     assert event["series"]["count"] == 2
 
 
-async def test_a_series_begins_anew_when_its_event_has_expired(
+async def test_a_series_starts_again_when_its_event_has_expired(
     recorder: EventRecorder, client: Client, resource: Resource, namespace: Namespace
 ) -> None:
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    (event,) = told(namespace)
+    (event,) = events_of(namespace)
     await client.delete(EVENTS, namespace.name, event["metadata"]["name"], event["metadata"]["uid"])
     recorder.record(resource, FAILED)
     await recorder.drain(30)
-    assert len(told(namespace)) == 1
+    assert len(events_of(namespace)) == 1
 
 
 async def test_a_long_message_is_cut(recorder: EventRecorder, resource: Resource, namespace: Namespace) -> None:
     recorder.record(resource, Event("Warning", "OutOfMemory", "ä" * 2000))
     await recorder.drain(30)
-    (event,) = told(namespace)
+    (event,) = events_of(namespace)
     assert event["note"].endswith("…")
     assert len(event["note"].encode()) <= 1024
 
@@ -108,26 +104,3 @@ async def test_recording_never_waits_and_never_fails(resource: Resource) -> None
     assert not running.done()
     running.cancel()
     await client.close()
-
-
-def test_a_bucket_lets_a_burst_through_and_then_a_rate() -> None:
-    clock = Clock()
-    bucket = TokenBucket(2.0, 3, clock)
-    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
-    assert bucket.take() == pytest.approx(0.5)
-    clock.advance(0.5)
-    assert bucket.take() == 0.0
-
-
-def test_times_of_warnings_are_read() -> None:
-    raw = {
-        "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
-        "regarding": {"kind": "Pod", "name": "p"},
-        "reason": "FailedMount",
-        "note": "secret not found",
-        "eventTime": None,
-        "deprecatedLastTimestamp": "2026-01-01T00:00:05Z",
-    }
-    warning = convert.warning(raw)
-    assert (warning.kind, warning.name, warning.reason) == ("Pod", "p", "FailedMount")
-    assert warning.time == datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC)

@@ -1,0 +1,33 @@
+"""Converts an Event, which may come from any component of the cluster."""
+
+from datetime import UTC, datetime
+
+from shardwright_operator.decide.observed import Warning
+from shardwright_operator.kube.convert.fields import Raw, identifier, mapping, text, timestamp
+from shardwright_operator.kube.convert.malformed import converter
+from shardwright_operator.kube.kinds import EVENTS
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@converter(EVENTS)
+def convert_event(raw: Raw) -> Warning:
+    """Return an event of events.k8s.io/v1. Components of the core/v1 API fill its deprecated fields only.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+    """
+    regarding, metadata = mapping(raw, "regarding"), mapping(raw, "metadata")
+    times = (
+        timestamp(mapping(raw, "series"), "lastObservedTime"),
+        timestamp(raw, "deprecatedLastTimestamp"),
+        timestamp(raw, "eventTime"),
+        timestamp(metadata, "creationTimestamp"),
+    )
+    return Warning(
+        kind=text(regarding, "kind"),
+        name=identifier(regarding, "name"),
+        reason=text(raw, "reason"),
+        message=text(raw, "note"),
+        time=next((one for one in times if one), _EPOCH),
+        normal=text(raw, "type") == "Normal",
+    )
