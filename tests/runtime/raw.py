@@ -1,4 +1,4 @@
-"""Raw objects as the API server gives them, for tests of what is made of them."""
+"""Raw objects as the API server returns them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def job(name: str = "model-prepare-1", version: int = 20, owner: str = UID, **st
             "creationTimestamp": "2026-01-01T00:00:00Z",
             "labels": {"shardwright.io/checkpoint-uid": owner, "other": "label"},
             "ownerReferences": controlled_by("ShardedCheckpoint", owner),
-            "managedFields": [{"manager": "somebody"}],
+            "managedFields": [{"manager": "another"}],
         },
         "spec": {"template": {"spec": {"containers": [{"name": "worker"}]}}},
         "status": status,

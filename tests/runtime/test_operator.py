@@ -52,7 +52,7 @@ def test_a_resource_becomes_ready_by_two_jobs(namespace: Namespace, kubelet: Kub
     wait_until(lambda: any(one["reason"] == "Succeeded" for one in namespace.objects("events")), "the event", 30)
 
 
-def test_few_calls_are_needed_and_none_when_quiet(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+def test_a_resource_needs_few_calls(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
     namespace.create("first")
     namespace.wait("first")
     before = _calls(operator)
@@ -61,10 +61,10 @@ def test_few_calls_are_needed_and_none_when_quiet(namespace: Namespace, kubelet:
     calls = {name: value - before.get(name, 0) for name, value in _calls(operator).items()}
     reads = sum(value for name, value in calls.items() if 'verb="get"' in name)
     writing = {name: value for name, value in calls.items() if any(verb in name for verb in WRITING)}
-    told = sum(value for name, value in writing.items() if 'resource="events"' in name)
+    events = sum(value for name, value in writing.items() if 'resource="events"' in name)
     assert reads <= 2, calls
-    assert sum(writing.values()) - told <= 7, calls
-    assert told <= 3, calls  # two Jobs that began, and the end
+    assert sum(writing.values()) - events <= 7, calls
+    assert events <= 3, calls  # two Jobs that began, and the end
 
 
 def test_a_restart_writes_nothing(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
@@ -74,12 +74,12 @@ def test_a_restart_writes_nothing(namespace: Namespace, kubelet: Kubelet, operat
     operator.stop()
     operator.start()
     operator.wait_ready()
-    wait_until(lambda: _handled(operator) >= 1, "a look at the resource", 60)
+    wait_until(lambda: _reconciled(operator) >= 1, "a reconciliation", 60)
     assert namespace.read("model")["metadata"]["resourceVersion"] == version
     assert not [name for name in _calls(operator) if any(verb in name for verb in WRITING)]
 
 
-def test_killed_at_any_point_it_goes_on_and_does_nothing_twice(
+def test_a_killed_operator_continues_and_creates_no_job_twice(
     namespace: Namespace, kubelet: Kubelet, operator: Operator
 ) -> None:
     kubelet.script = by_stage(prepare=RUNNING, shard=RUNNING)
@@ -94,7 +94,7 @@ def test_killed_at_any_point_it_goes_on_and_does_nothing_twice(
     assert len(namespace.jobs("model")) == 2
 
 
-def test_a_failure_is_told_in_the_workers_words_and_tried_again(
+def test_a_failure_is_reported_with_the_workers_message_and_retried(
     namespace: Namespace, kubelet: Kubelet, operator: Operator
 ) -> None:
     kubelet.script = by_stage(shard=[failure(Reason.COMMUNICATION_FAILED, "rank 1 was lost", rank=1)])
@@ -108,7 +108,7 @@ def test_a_failure_is_told_in_the_workers_words_and_tried_again(
 
 
 @pytest.mark.parametrize("exit_code", [0, 1])
-def test_a_container_beside_the_worker_decides_nothing(
+def test_a_sidecar_does_not_affect_the_result(
     namespace: Namespace, kubelet: Kubelet, operator: Operator, exit_code: int
 ) -> None:
     kubelet.script = lambda _: Outcome(sidecar=exit_code)
@@ -117,7 +117,7 @@ def test_a_container_beside_the_worker_decides_nothing(
     assert len(namespace.jobs("model")) == 2
 
 
-def test_a_permanent_failure_stops_until_a_person_asks(
+def test_a_permanent_failure_is_not_retried_until_a_user_requests_it(
     namespace: Namespace, kubelet: Kubelet, operator: Operator
 ) -> None:
     kubelet.script = by_stage(prepare=[failure(Reason.SOURCE_INCOMPLETE, "model-00002.safetensors is missing")])
@@ -128,7 +128,7 @@ def test_a_permanent_failure_stops_until_a_person_asks(
     assert namespace.wait("model")["status"]["lastHandledReconcileAt"] == "now"
 
 
-def test_deleting_the_resource_takes_its_jobs_along(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+def test_deleting_a_resource_deletes_its_jobs(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
     kubelet.script = by_stage(prepare=RUNNING)
     namespace.create("model")
     wait_until(lambda: bool(namespace.jobs("model")), "the Job", 120)
@@ -137,14 +137,16 @@ def test_deleting_the_resource_takes_its_jobs_along(namespace: Namespace, kubele
     assert operator.running
 
 
-def test_a_claim_that_comes_late_is_noticed(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
+def test_a_claim_that_is_created_later_is_used(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
     namespace.create("model", output={"persistentVolumeClaim": {"claimName": "late"}})
     namespace.wait("model", reason="VolumeNotFound")
     namespace.create_claim("late")
     namespace.wait("model")
 
 
-def test_two_replicas_hand_over_without_a_duplicate(served: Plane, namespace: Namespace, kubelet: Kubelet) -> None:
+def test_another_replica_continues_after_the_leader_without_a_duplicate(
+    served: Plane, namespace: Namespace, kubelet: Kubelet
+) -> None:
     options = (f"--namespaces={namespace.name}", f"--lease-namespace={namespace.name}")
     kubelet.script = by_stage(shard=RUNNING)
     with Operator(served.kubeconfig, *options) as first, Operator(served.kubeconfig, *options) as second:
@@ -161,7 +163,7 @@ def test_two_replicas_hand_over_without_a_duplicate(served: Plane, namespace: Na
     assert len(namespace.jobs("model")) == 2
 
 
-def test_sigterm_ends_it_well_and_releases_the_lease(namespace: Namespace, operator: Operator, served: Plane) -> None:
+def test_sigterm_exits_with_0_and_releases_the_lease(namespace: Namespace, operator: Operator, served: Plane) -> None:
     wait_until(lambda: _leads(operator), "leading", 60)
     assert operator.stop() == 0
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace.name}/leases/shardwright-operator"
@@ -184,6 +186,6 @@ def _calls(operator: Operator) -> dict[str, float]:
     }
 
 
-def _handled(operator: Operator) -> float:
+def _reconciled(operator: Operator) -> float:
     found = operator.metrics().items()
     return sum(value for name, value in found if name.startswith("shardwright_reconcile_seconds_count"))

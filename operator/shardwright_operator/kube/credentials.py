@@ -87,7 +87,7 @@ def _in_cluster() -> Credentials:
 def _from_kubeconfig(path: Path, context_name: str) -> Credentials:
     """Return the credentials of a context, the current one if the name is empty.
 
-    https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+    https://github.com/kubernetes/client-go/blob/v0.36.3/tools/clientcmd/api/v1/types.go#L28
     """
     config = yaml.safe_load(path.read_text()) or {}
     context = _section(config, "context", context_name or config.get("current-context", ""), path)

@@ -1,6 +1,6 @@
 """Records Kubernetes Events on resources: in the background, repeated ones as a series, and with a limited rate.
 
-https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+https://github.com/kubernetes/api/blob/v0.36.3/events/v1/types.go#L34
 """
 
 import asyncio

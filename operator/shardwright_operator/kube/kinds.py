@@ -24,7 +24,7 @@ class Kind:
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """Return the URL path of the collection, of one object, or of its subresource; no namespace means all.
 
-        https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
+        https://kubernetes.io/docs/reference/using-api/api-concepts/
         """
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
         if namespace:

@@ -35,7 +35,7 @@ async def list_mounted_folders(
 def mounted_path(pod: Raw, container: Raw, mount: Raw) -> str:
     """Return the folder that a container mounts, "" if it is the whole volume or its path has unknown variables.
 
-    https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath-expanded-environment
+    https://github.com/kubernetes/api/blob/v0.36.3/core/v1/types.go#L2418
     """
     if not (expression := text(mount, "subPathExpr")):
         return normalized(text(mount, "subPath"))
@@ -72,7 +72,7 @@ def _mounts(pod: Raw, workers: Collection[str]) -> list[tuple[str, str]]:
 def _claim(pod: Raw, volume: Raw) -> str:
     """Return the claim of a volume, empty if it has none. A generic ephemeral volume has one named after the pod.
 
-    https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#persistentvolumeclaim-naming
+    https://github.com/kubernetes/component-helpers/blob/v0.36.3/storage/ephemeral/ephemeral.go#L41
     """
     if "ephemeral" in volume:
         return f"{text(mapping(pod, 'metadata'), 'name')}-{text(volume, 'name')}"

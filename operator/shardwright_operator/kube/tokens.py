@@ -54,7 +54,7 @@ def cached(read: Callable[[], str]) -> Callable[[], str]:
 def run_exec_plugin(plugin: Mapping[str, Any]) -> str:
     """Return the token that the command of a kubeconfig's `exec` section prints as an ExecCredential.
 
-    https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
+    https://github.com/kubernetes/client-go/blob/v0.36.3/pkg/apis/clientauthentication/v1/types.go#L28
 
     Raises:
         CredentialsError: the command failed, or printed no token.

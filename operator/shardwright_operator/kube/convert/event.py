@@ -14,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def convert_event(raw: Raw) -> Warning:
     """Return an event of events.k8s.io/v1. Components of the core/v1 API fill its deprecated fields only.
 
-    https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+    https://github.com/kubernetes/api/blob/v0.36.3/events/v1/types.go#L95
     """
     regarding, metadata = mapping(raw, "regarding"), mapping(raw, "metadata")
     times = (

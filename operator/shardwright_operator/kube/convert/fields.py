@@ -137,7 +137,7 @@ _UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("MGTPE", sta
 def quantity(written: str | None) -> int | None:
     """Return a Kubernetes quantity in whole units, None if it is malformed or has more than 19 digits.
 
-    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    https://github.com/kubernetes/apimachinery/blob/v0.36.3/pkg/api/resource/quantity.go#L103
     """
     if not written or len(written) > _QUANTITY_CHARACTERS:
         return None

@@ -31,7 +31,7 @@ def our_labels(metadata: Raw) -> dict[str, str]:
 def controller_of(metadata: Raw, kind: Kind) -> tuple[str, str]:
     """Return name and uid of the object's controller, empty if it has none of this kind and group, in any version.
 
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+    https://github.com/kubernetes/apimachinery/blob/v0.36.3/pkg/apis/meta/v1/types.go#L315
     """
     for one in mappings(metadata, "ownerReferences"):
         if boolean(one, "controller") and _is_of(one, kind):

@@ -40,7 +40,7 @@ def convert_pod(raw: Raw) -> PodEntry:
         exit_code=integer(terminated, "exitCode"),
         terminated_reason=text(terminated, "reason") or text(status, "reason"),
         termination_message=_termination_message(terminated),
-        # https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+        # https://github.com/kubernetes/api/blob/v0.36.3/core/v1/types.go#L3534
         disruption=text(target, "reason") if text(target, "status") == "True" else "",
         started_at=timestamp(mapping(state, "running") or terminated, "startedAt"),
         status_reason=text(status, "reason"),
