@@ -19,6 +19,21 @@ REWORDED = (
     "docs/design",
     "docs/lifecycle",
     "docs/operations",
+    "worker/shardwright_worker/artifact/",
+    "worker/shardwright_worker/files/",
+    "worker/shardwright_worker/hub/",
+    "worker/shardwright_worker/prepare/",
+    "worker/shardwright_worker/publish/",
+    "worker/shardwright_worker/reporting/",
+    "worker/shardwright_worker/source/",
+    "tests/unit/worker/artifact/",
+    "tests/unit/worker/files/",
+    "tests/unit/worker/hub/",
+    "tests/unit/worker/prepare/",
+    "tests/unit/worker/publish/",
+    "tests/unit/worker/reporting/",
+    "tests/unit/worker/source/",
+    "tests/volumes/",
 )
 
 

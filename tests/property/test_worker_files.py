@@ -76,7 +76,7 @@ def test_a_manifest_is_read_or_refused(content: bytes) -> None:
             read_manifest(Path(folder))
         except WorkerFailure:
             return
-        raise AssertionError("that was no manifest")
+        raise AssertionError("that was not a manifest")
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6), st.integers(1, 9), st.integers(1, 9), st.booleans())

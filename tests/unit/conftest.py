@@ -26,6 +26,6 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def hub() -> Iterator[HubServer]:
-    """A hub with a model, beside which lie the other formats that repositories carry."""
+    """A Hub server with a model and with the other formats that repositories have beside it."""
     with HubServer(org__model=Repository({**model_files(), **OTHERS})) as running:
         yield running

@@ -1,1 +1,1 @@
-"""The worker on volumes that are full, read-only, silent, or cannot do everything that a disk can."""
+"""The worker on volumes that are full, read-only, unavailable, or do not support every call."""

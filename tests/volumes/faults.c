@@ -1,7 +1,7 @@
-/* A volume that refuses: preloaded into a worker, it lets calls on chosen paths fail with a chosen error.
+/* Injects errors of a volume: preloaded into a worker, it lets calls on chosen paths fail with a chosen error.
  *
- * FAULTS holds rules, one a line: CALL ERRNO PART. The call fails with the error if its path holds PART. CALL is one of
- * the names given to `refused` below. Calls on descriptors count for the path that /proc tells.
+ * FAULTS holds rules, one per line: CALL ERRNO PART. The call fails with the error if its path contains PART. CALL is
+ * one of the names passed to `fails` below. Calls on descriptors have the path that /proc/self/fd shows.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -18,7 +18,7 @@
 
 #define REAL(name) ((__typeof__(&name)) dlsym(RTLD_NEXT, #name))
 
-static int refused(const char *call, const char *path)
+static int fails(const char *call, const char *path)
 {
     const char *rule = getenv("FAULTS");
     while (path && rule && *rule) {
@@ -64,13 +64,13 @@ static int is_folder(const char *path)
 
 static int rename_refused(const char *from, const char *to)
 {
-    return refused("rename", to) || (is_folder(from) && refused("rename_folder", to));
+    return fails("rename", to) || (is_folder(from) && fails("rename_folder", to));
 }
 
 static int open_refused(const char *path, int flags)
 {
-    return refused("open", path) || ((flags & O_DIRECT) && refused("open_direct", path))
-        || ((flags & O_CREAT) && refused("create", path));
+    return fails("open", path) || ((flags & O_DIRECT) && fails("open_direct", path))
+        || ((flags & O_CREAT) && fails("create", path));
 }
 
 #define MODE(flags) \
@@ -90,14 +90,14 @@ static int open_refused(const char *path, int flags)
       return open_refused(path_at(folder, path, at), flags) ? -1 : REAL(name)(folder, path, flags, mode); }
 #define STAT(name, type) \
     int name(const char *restrict path, struct type *restrict state) \
-    { return refused("stat", path) ? -1 : REAL(name)(path, state); }
+    { return fails("stat", path) ? -1 : REAL(name)(path, state); }
 #define STATAT(name, type) \
     int name(int folder, const char *restrict path, struct type *restrict state, int flags) \
     { char at[PATH_MAX]; \
-      return refused("stat", path_at(folder, path, at)) ? -1 : REAL(name)(folder, path, state, flags); }
+      return fails("stat", path_at(folder, path, at)) ? -1 : REAL(name)(folder, path, state, flags); }
 #define ON_FILE(call, type, name, parameters, arguments) \
     type name parameters \
-    { char at[PATH_MAX]; return refused(call, path_of(file, at)) ? -1 : REAL(name) arguments; }
+    { char at[PATH_MAX]; return fails(call, path_of(file, at)) ? -1 : REAL(name) arguments; }
 
 OPEN(open) OPEN(open64) OPENAT(openat) OPENAT(openat64)
 STAT(stat, stat) STAT(stat64, stat64) STAT(lstat, stat) STAT(lstat64, stat64)
@@ -112,15 +112,15 @@ ON_FILE("fallocate", int, fallocate, (int file, int how, off_t from, off_t size)
 extern int flock(int file, int operation);
 ON_FILE("flock", int, flock, (int file, int operation), (file, operation))
 
-DIR *opendir(const char *path) { return refused("list", path) ? NULL : REAL(opendir)(path); }
-int chmod(const char *path, mode_t mode) { return refused("chmod", path) ? -1 : REAL(chmod)(path, mode); }
+DIR *opendir(const char *path) { return fails("list", path) ? NULL : REAL(opendir)(path); }
+int chmod(const char *path, mode_t mode) { return fails("chmod", path) ? -1 : REAL(chmod)(path, mode); }
 int fchmodat(int folder, const char *path, mode_t mode, int flags)
 {
     char at[PATH_MAX];
-    return refused("chmod", path_at(folder, path, at)) ? -1 : REAL(fchmodat)(folder, path, mode, flags);
+    return fails("chmod", path_at(folder, path, at)) ? -1 : REAL(fchmodat)(folder, path, mode, flags);
 }
-int mkdir(const char *path, mode_t mode) { return refused("mkdir", path) ? -1 : REAL(mkdir)(path, mode); }
-int unlink(const char *path) { return refused("unlink", path) ? -1 : REAL(unlink)(path); }
+int mkdir(const char *path, mode_t mode) { return fails("mkdir", path) ? -1 : REAL(mkdir)(path, mode); }
+int unlink(const char *path) { return fails("unlink", path) ? -1 : REAL(unlink)(path); }
 int rename(const char *from, const char *to) { return rename_refused(from, to) ? -1 : REAL(rename)(from, to); }
 int renameat(int from_folder, const char *from, int to_folder, const char *to)
 {

@@ -1,4 +1,7 @@
-"""Runs a function among mounts of its own: what it mounts, nobody else sees, and it is gone at the end."""
+"""Runs a function in a mount namespace of its own: other processes do not see what it mounts, and it ends with it.
+
+https://man7.org/linux/man-pages/man7/mount_namespaces.7.html
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ _NEW_MOUNTS = 0x00020000
 Result = TypeVar("Result")
 
 
-def among_own_mounts(function: Callable[[], Result]) -> Result:
-    """The function's result, from a child in a mount namespace of its own."""
+def in_mount_namespace(function: Callable[[], Result]) -> Result:
+    """Return the function's result, from a child process in a mount namespace of its own."""
     return run_in_child(function, _leave)
 
 
@@ -33,14 +36,14 @@ def run(*command: str | os.PathLike[str]) -> None:
 
 
 def tmpfs(folder: Path, size: str) -> Path:
-    """A volume in memory of that size."""
+    """Mount a tmpfs of that size, such as `512k`, and return its folder."""
     folder.mkdir()
     run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder)
     return folder
 
 
 def ext4(folder: Path, megabytes: int) -> Path:
-    """A volume on a disk of that size."""
+    """Mount an ext4 file system of that size and return its folder."""
     image = folder.with_suffix(".image")
     with image.open("wb") as file:
         file.truncate(megabytes * 2**20)
@@ -51,12 +54,12 @@ def ext4(folder: Path, megabytes: int) -> Path:
 
 
 def fill(folder: Path, leave: int = 0) -> None:
-    """Fill the volume up to so many bytes."""
+    """Fill the volume until `leave` bytes are free."""
     state = os.statvfs(folder)
-    room = state.f_bavail * state.f_frsize - leave
+    free = state.f_bavail * state.f_frsize - leave
     with (folder / "filler").open("wb", buffering=0) as file:
-        while room > 0 and (written := _write(file.fileno(), min(room, 2**16))):
-            room -= written
+        while free > 0 and (written := _write(file.fileno(), min(free, 2**16))):
+            free -= written
 
 
 def _write(file: int, size: int) -> int:

@@ -21,17 +21,17 @@ def contradictions(manifest: Manifest) -> list[str]:
 
 def _ranks(manifest: Manifest) -> Iterator[str]:
     settings = manifest.engine.settings
-    world, wide = settings.world_size, settings.tensor_parallel_size
+    ranks, wide = settings.world_size, settings.tensor_parallel_size
     numbers: defaultdict[int, list[int]] = defaultdict(list)
     for part in manifest.parts:
         numbers[part.rank].append(part.part)
         if (part.pp_rank, part.tp_rank) != divmod(part.rank, wide):
             yield f"{part.file} is recorded as rank {part.rank}, tensor {part.tp_rank}, stage {part.pp_rank}"
-    if unknown := [rank for rank in numbers if rank >= world]:
-        yield f"rank {min(unknown)} is not among the {world} ranks of the settings"
-    if len(numbers) < world:  # no list of all ranks: the settings may claim any number
+    if unknown := [rank for rank in numbers if rank >= ranks]:
+        yield f"rank {min(unknown)} is not among the {ranks} ranks of the settings"
+    if len(numbers) < ranks:  # no list of all ranks: the settings may claim any number
         missing = next(rank for rank in range(len(numbers) + 1) if rank not in numbers)
-        yield f"rank {missing} has no part, of {world} ranks in the settings"
+        yield f"rank {missing} has no part, of {ranks} ranks in the settings"
     for rank, there in sorted(numbers.items()):
         if sorted(there) != list(range(len(there))):
             yield f"the parts of rank {rank} are not numbered from 0 to {len(there) - 1}"

@@ -1,4 +1,4 @@
-"""Reads the manifest of an artifact, which anybody may have edited, with limits on everything in it."""
+"""Reads the manifest of an artifact, which users may have edited, with limits on everything in it."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Tells what has an artifact's final name, and so whether a new artifact may be published there."""
+"""Determines what has an artifact's final name, and so whether a new artifact may be published there."""
 
 import stat
 from enum import Enum

@@ -43,7 +43,7 @@ def run_parallel(
 
     `work` reports the bytes that it has handled through `count`; `on_total` receives their sum, one call at a time.
     After a failure no further item starts, and running ones end at their next report: this does not wait for them,
-    because one may hang on a volume or a network.
+    because one may block on a volume or a network.
 
     Raises:
         Exception: the first failure, in the order of the items.

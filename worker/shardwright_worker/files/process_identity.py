@@ -1,4 +1,4 @@
-"""Identifies a process across containers and nodes, and tells whether it still runs where that can be seen."""
+"""Identifies a process across containers and nodes, and checks whether it still runs where that can be seen."""
 
 import contextlib
 import os

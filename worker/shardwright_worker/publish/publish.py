@@ -35,7 +35,7 @@ def publish(
     durations: Callable[[], dict[str, float]],
     replaces: str = "",
 ) -> ArtifactReport:
-    """Give the staged artifact its final name and return its report.
+    """Rename the staged artifact to its final name and return its report.
 
     If another worker published the artifact first, that one is checked and reported, and the staged one dropped.
     `durations` returns the seconds of each stage so far. `replaces` is the digest of the manifest of an artifact of

@@ -27,7 +27,7 @@ class Terminated(BaseException):
 def handle_termination(on_signal: Callable[[], None], write_final_report: Callable[[], None]) -> Iterator[None]:
     """Run the block; SIGTERM or SIGINT call `on_signal` and raise Terminated in it.
 
-    If the block has not ended 3.5 seconds later, as when it hangs on a volume or a network, a thread calls
+    If the block has not ended 3.5 seconds later, as when it blocks on a volume or a network, a thread calls
     `write_final_report` and exits the process.
 
     Raises:
@@ -59,7 +59,7 @@ def handle_termination(on_signal: Callable[[], None], write_final_report: Callab
 
 
 def exit_now(code: int) -> NoReturn:
-    """Exit without waiting for threads, which may hang on a network, and without output after the report."""
+    """Exit without waiting for threads, which may block on a network, and without output after the report."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

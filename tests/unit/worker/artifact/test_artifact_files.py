@@ -63,7 +63,7 @@ def test_finds_files_of_another_kind_or_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object], name: str
 ) -> None:
     if (change, name) == (_zero, "config.json"):
-        return  # of the same size: only reading every byte tells
+        return  # of the same size: only reading every byte shows it
     write_artifact(tmp_path / KEY)
     monkeypatch.chdir(tmp_path / KEY)  # a socket's name must be short
     change(Path(name) if change == _socket else tmp_path / KEY / name)

@@ -41,7 +41,7 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
     ),
     "a part twice": (lambda wire: _second_part(wire), "is named twice"),
     "another name": (lambda wire: wire["parts"][1].update(file="weights.safetensors"), "is not the name of part"),
-    "a pattern that is none": (lambda wire: wire.update(filePattern="{part"), "is not the name of part"),
+    "an invalid pattern": (lambda wire: wire.update(filePattern="{part"), "is not the name of part"),
     "a pattern of a gigabyte": (
         lambda wire: wire.update(filePattern="{rank}-{part:>999999999}.safetensors"),
         "is not the name of part",
@@ -60,18 +60,18 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
     ),
     "another source": (lambda wire: wire["source"].update(digest="e" * 64), "its manifest is not that of"),
     "other settings": (lambda wire: wire["engine"]["settings"].update(dtype="float16"), "its manifest is not that of"),
-    "overrides that are no JSON": (
+    "overrides that are not JSON": (
         lambda wire: wire["engine"]["settings"].update(hfOverrides="["),
         "its manifest is not that of",
     ),
     "another image": (lambda wire: wire["engine"].update(image="engine:2"), "its manifest is not that of"),
     "another part size": (lambda wire: wire.update(maxFileSize=1), "its manifest is not that of"),
     "another key": (lambda wire: wire.update(key="f" * 16), "its manifest is not that of"),
-    "a name that leaves": (lambda wire: wire["metadata"][0].update(name="../config.json"), "outside the folder"),
+    "a name outside the folder": (lambda wire: wire["metadata"][0].update(name="../config.json"), "outside the folder"),
     "a huge size": (lambda wire: wire["parts"][0].update(size=10**400), "cannot be read: parts.0.size"),
     "a size below zero": (lambda wire: wire["metadata"][0].update(size=-1), "cannot be read: metadata.0.size"),
     "a rank of a billion": (lambda wire: wire["parts"][0].update(rank=2**30), "cannot be read: parts.0.rank"),
-    "ranks without end": (
+    "too many ranks": (
         lambda wire: wire["engine"]["settings"].update(tensorParallelSize=10**12),
         "cannot be read: engine.settings.tensorParallelSize",
     ),
@@ -80,7 +80,7 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
         "rank 2 has no part, of 1099511627776 ranks",
     ),
     "a long text": (lambda wire: wire["engine"].update(accelerator="x" * 10_000), "engine.accelerator"),
-    "a shape without end": (
+    "a shape of too many dimensions": (
         lambda wire: wire["parts"][0]["tensors"][0].update(shape=[1] * 100),
         "parts.0.tensors.0.shape",
     ),

@@ -10,7 +10,7 @@ from shardwright_worker.contract.naming import MANIFEST_NAME
 from tools.testing.tiny_files import KEY, write_artifact
 
 
-def test_tells_what_has_the_name(tmp_path: Path) -> None:
+def test_distinguishes_what_has_the_name(tmp_path: Path) -> None:
     folder = tmp_path / KEY
     assert target_state(folder, KEY) == TargetState.FREE
     folder.mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.files.nofollow import remove_tree
-from tests.volumes.contents import contents
+from tests.volumes.folder_contents import folder_contents
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def test_removes_links_inside_a_folder_without_following_them(volume: Path, outs
     (removed / "inner").mkdir(parents=True)
     (removed / "inner" / "link").symlink_to(outside)
     (removed / "file").symlink_to(outside / "theirs")
-    before = contents(outside)
+    before = folder_contents(outside)
     remove_tree(removed)
     assert not removed.exists()
     (volume / "link").symlink_to(outside)
     with pytest.raises(OSError, match="symbolic link"):
         remove_tree(volume / "link")
-    assert contents(outside) == before
+    assert folder_contents(outside) == before

@@ -15,7 +15,7 @@ from tools.testing.tiny_files import FIRST, SECOND
 
 def test_downloads_a_file_again_in_which_a_bit_flipped(hub: HubServer, tmp_path: Path) -> None:
     first = prepare(hub, tmp_path)
-    for name in (SECOND, "config.json"):  # one with a SHA-256 of the hub, one with Git's blob id
+    for name in (SECOND, "config.json"):  # one with a SHA-256 of the Hub, one with Git's blob id
         content = (first.folder / name).read_bytes()
         (first.folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         hub.requests.clear()

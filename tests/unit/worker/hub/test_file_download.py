@@ -94,9 +94,7 @@ def test_does_not_write_through_links_in_the_partial_download(hub: HubServer, tm
 
 
 @pytest.mark.parametrize(("name", "omits"), [(SECOND, set()), (SECOND, {"lfs", "tree"}), ("config.json", set())])
-def test_rejects_bytes_that_are_not_what_the_hub_states(
-    hub: HubServer, tmp_path: Path, name: str, omits: set[str]
-) -> None:
+def test_rejects_bytes_that_are_not_what_is_stated(hub: HubServer, tmp_path: Path, name: str, omits: set[str]) -> None:
     hub.faults.wrong.add(name)
     hub.faults.omits = omits
     failed = failure(hub, tmp_path)

@@ -44,7 +44,7 @@ def test_gated_repositories(hub: HubServer, tmp_path: Path) -> None:
         assert f"{hub.url}/org/model" in failed.message
 
 
-def test_a_hub_that_is_down_or_overloaded(hub: HubServer, tmp_path: Path) -> None:
+def test_an_endpoint_that_is_down_or_overloaded(hub: HubServer, tmp_path: Path) -> None:
     for status in (429, 502, 503):
         hub.faults.statuses["/api/models"] = status
         failed = failure(hub, tmp_path)

@@ -69,7 +69,7 @@ def test_replaces_an_empty_folder(volume: Volume) -> None:
 @pytest.mark.parametrize("kind", ["folder", "file", "link", "pipe"])
 def test_rejects_foreign_content_before_anything_is_made(volume: Volume, kind: str) -> None:
     if kind == "folder":
-        write_files(volume.folder, {PART: b"by somebody's own script"})
+        write_files(volume.folder, {PART: b"by a script of a user"})
     elif kind == "file":
         volume.folder.write_text("a file")
     elif kind == "link":

@@ -14,7 +14,7 @@ from shardwright_worker.artifact.find import artifact_keys
 from shardwright_worker.contract.maintenance import PruneReport
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.publish.prune import prune
-from tests.volumes.contents import contents
+from tests.volumes.folder_contents import folder_contents
 from tools.testing.tiny_files import write_artifact
 from tools.testing.unprivileged import UNPRIVILEGED_ID, run_unprivileged
 
@@ -102,7 +102,7 @@ NOT_OURS: dict[str, Callable[[Path], object]] = {
     "a pipe": _pipe,
     "a link": _link,
     "nested": _nested,
-    "a folder that is no part of it": lambda folder: (folder / "mounted").mkdir(),
+    "a folder that is not part of it": lambda folder: (folder / "mounted").mkdir(),
 }
 
 
@@ -114,12 +114,12 @@ def test_does_not_touch_what_is_not_clearly_an_artifact_of_this_folder(
     oldest, second, _third, newest = fill(output)
     change(output / oldest)
     elsewhere = tmp_path / "elsewhere"
-    before = (contents(output / oldest), contents(elsewhere)) if change != _pipe else None
+    before = (folder_contents(output / oldest), folder_contents(elsewhere)) if change != _pipe else None
     done = prune(output, 1, {newest})
     assert done.not_removed == [oldest]
     assert second in done.removed
     assert os.path.lexists(output / oldest / MANIFEST_NAME)
-    assert before is None or before == (contents(output / oldest), contents(elsewhere))
+    assert before is None or before == (folder_contents(output / oldest), folder_contents(elsewhere))
 
 
 def test_removes_folders_that_the_manifest_names(tmp_path: Path) -> None:

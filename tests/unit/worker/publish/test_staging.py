@@ -16,17 +16,17 @@ from tools.testing.tiny_files import KEY
 def test_removes_abandoned_attempts_and_nothing_else(tmp_path: Path) -> None:
     root = tmp_path / ".staging"
     other = "f" * 16
-    for name in (f"{KEY}.dead", f"{other}.dead", f"{other}.lives", "probe.12345678"):
+    for name in (f"{KEY}.dead", f"{other}.dead", f"{other}.running", "probe.12345678"):
         (root / name).mkdir(parents=True)
         (root / f"{name}.owner").touch()
     (root / f"{other}.alone.owner").touch()
-    with (root / f"{other}.lives.owner").open("r+") as owner:
+    with (root / f"{other}.running.owner").open("r+") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
-        os.utime(owner.fileno(), (0, 0))  # a lock that is held says more than the time of the last sign
+        os.utime(owner.fileno(), (0, 0))  # a lock that is held counts, not the time of the last heartbeat
         with Staging(tmp_path, KEY, "2"):
-            there = {path.name for path in root.iterdir()}
+            found = {path.name for path in root.iterdir()}
     mine = {f"{KEY}.2", f"{KEY}.2.owner"}
-    assert there == mine | {f"{other}.lives", f"{other}.lives.owner", "probe.12345678", "probe.12345678.owner"}
+    assert found == mine | {f"{other}.running", f"{other}.running.owner", "probe.12345678", "probe.12345678.owner"}
 
 
 def test_rejects_an_attempt_that_is_running(tmp_path: Path) -> None:

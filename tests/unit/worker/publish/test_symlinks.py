@@ -15,7 +15,7 @@ from shardwright_worker.files.nofollow import normalize_path
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
 from tests.unit.worker.hub_cases import failure, prepare
-from tests.volumes.contents import contents
+from tests.volumes.folder_contents import folder_contents
 from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import KEY, model_files, write_artifact, write_files
 
@@ -59,14 +59,14 @@ def test_rejects_an_output_folder_behind_a_link(
     target.mkdir(exist_ok=True)
     (volume / link).parent.mkdir(parents=True, exist_ok=True)
     (volume / link).symlink_to(target)
-    before = contents(target)
+    before = folder_contents(target)
     report = _prepare(capsys, volume, f"{volume}/team/model", "--history-limit", "1")
     assert report.reason == Reason.VOLUME_NOT_WRITABLE
     assert f"{volume / link} is a symbolic link" in report.message
     with pytest.raises(WorkerFailure) as refused:
         _publish(volume / "team/model", volume)
     assert refused.value.reason == Reason.VOLUME_NOT_WRITABLE
-    assert contents(target) == before
+    assert folder_contents(target) == before
 
 
 def test_does_not_accept_replace_or_prune_an_artifact_that_is_a_link(
@@ -77,7 +77,7 @@ def test_does_not_accept_replace_or_prune_an_artifact_that_is_a_link(
     write_artifact(outside / KEY)
     (volume / key).symlink_to(outside / key)
     (volume / KEY).symlink_to(outside / KEY)
-    before = contents(outside)
+    before = folder_contents(outside)
     report = _prepare(capsys, volume, str(volume))
     assert report.reason == Reason.ARTIFACT_DAMAGED
     assert "is a symbolic link, and links are not followed" in report.message
@@ -88,7 +88,7 @@ def test_does_not_accept_replace_or_prune_an_artifact_that_is_a_link(
     pruned = _prepare(capsys, volume, str(volume), "--history-limit", "1").maintenance.pruned
     assert pruned is not None
     assert pruned.not_removed == [KEY]
-    assert contents(outside) == before
+    assert folder_contents(outside) == before
 
 
 OUTSIDE = ("/../outside", "/a/../../outside", "//../outside", "/./../outside/.", "/..", "/../volume2")
@@ -99,11 +99,11 @@ def test_rejects_an_output_folder_outside_the_volume(
     volume: Path, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
     write_files(volume.parent / "model", model_files())
-    before = contents(volume.parent)
+    before = folder_contents(volume.parent)
     report = _prepare(capsys, volume, f"{volume}{output}")
     assert report.reason == Reason.INVALID_ENGINE_ARGUMENTS
     assert "is not inside --volume-root" in report.message
-    assert contents(volume.parent) == before
+    assert folder_contents(volume.parent) == before
 
 
 @pytest.mark.parametrize("output", ["//a//b", "/./a/b/", "/a/c/../b", "/../volume/a/b"])
@@ -139,26 +139,26 @@ def _publish_with_a_link(output: Path, name: str, target: Path) -> None:
 
 @pytest.mark.parametrize("name", ["config.json", "model-rank-0-part-0.safetensors"])
 def test_does_not_publish_a_link_in_the_staging_folder(volume: Path, outside: Path, name: str) -> None:
-    before = contents(outside)
+    before = folder_contents(outside)
     with pytest.raises(WorkerFailure) as refused:
         _publish_with_a_link(volume, name, outside / "theirs")
     assert refused.value.reason == Reason.ARTIFACT_DAMAGED
-    assert contents(outside) == before
+    assert folder_contents(outside) == before
     assert list(volume.iterdir()) == []
 
 
 def test_does_not_write_the_manifest_through_a_link(volume: Path, outside: Path) -> None:
-    before = contents(outside)
+    before = folder_contents(outside)
     _publish_with_a_link(volume, MANIFEST_NAME, outside / "theirs")
-    assert contents(outside) == before
+    assert folder_contents(outside) == before
     assert not (volume / KEY / MANIFEST_NAME).is_symlink()
 
 
 def test_does_not_write_the_lock_file_through_a_link(volume: Path, outside: Path) -> None:
     (volume / ".staging").mkdir()
     (volume / ".staging" / f"{KEY}.one.owner").symlink_to(outside / "theirs")
-    before = contents(outside)
+    before = folder_contents(outside)
     with pytest.raises(WorkerFailure) as refused, Staging(volume, KEY, "one"):
         pass
     assert refused.value.reason == Reason.VOLUME_NOT_WRITABLE
-    assert contents(outside) == before
+    assert folder_contents(outside) == before

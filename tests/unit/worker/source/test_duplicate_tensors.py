@@ -107,6 +107,6 @@ def test_pytorch_files(tmp_path: Path, write: object) -> None:
     one, two, lone = "pytorch_model-1.bin", "pytorch_model-2.bin", "pytorch_model.bin"
     files = {**CONFIG_ONLY, one: write("a", "b"), two: write("c")}
     assert weights_of(tmp_path / "good", files) == [one, two]
-    # vLLM does not look at the index of such files.
+    # vLLM does not read the index of such files.
     named = with_index({**files, lone: write("x", "c")}, "pytorch_model.bin.index.json", a=one, b=one, c=two)
     assert f"tensor c is in {two} and in {lone}" in rejection_message(tmp_path / "bad", named)

@@ -36,7 +36,7 @@ def test_does_not_read_an_unchanged_source_again(tmp_path: Path) -> None:
     again, read = prepare_and_count(tmp_path, known)
     assert read == 0
     assert (again.key, again.source) == (first.key, first.source)
-    # Same size, and the old time put back: the inode still tells.
+    # Same size, and the old time restored: ctime still differs.
     state = (tmp_path / "model" / FIRST).stat()
     (tmp_path / "model" / FIRST).write_bytes(model_files()[FIRST].replace(b"\1\2", b"\1\3"))
     os.utime(tmp_path / "model" / FIRST, ns=(state.st_atime_ns, state.st_mtime_ns))
@@ -88,7 +88,7 @@ def test_rejects_a_source_that_changes_while_it_is_read(tmp_path: Path, change: 
 
 
 def test_accepts_a_mode_that_changes_while_it_is_read(tmp_path: Path) -> None:
-    # Kubernetes gives the files of a volume to a group whenever a pod with an fsGroup starts.
+    # The kubelet changes the group of all files on a volume whenever a pod with an fsGroup starts.
     def change_mode(folder: Path) -> None:
         (folder / FIRST).chmod(0o640)
 

@@ -1,4 +1,4 @@
-"""Real small volumes: full, read-only, and one whose folders cannot be renamed."""
+"""Small mounted volumes: full, read-only, and an overlay whose folders cannot be renamed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shardwright_worker.files.volume_probe import probe_volume
 from shardwright_worker.prepare.disk_space import check_space
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
-from tests.volumes.mounts import among_own_mounts, ext4, fill, run, tmpfs
+from tests.volumes.mounts import ext4, fill, in_mount_namespace, run, tmpfs
 from tools.testing.tiny_files import KEY, write_artifact
 
 Volume = Callable[[Path], Path]
@@ -28,7 +28,7 @@ small = pytest.mark.parametrize("volume", SMALL.values(), ids=SMALL.keys())
 
 
 def _publish(output: Path, then: Callable[[Path], object] = lambda _: None) -> None:
-    """Publish; `then` is called when everything but the manifest is staged."""
+    """Publish; `then` is called once everything but the manifest is staged."""
     with Staging(output, KEY, "") as staging:
         manifest = write_artifact(staging.path)
         (staging.path / MANIFEST_NAME).unlink()
@@ -43,7 +43,7 @@ def _failure(work: Callable[[], object]) -> tuple[Reason, str]:
 
 
 @small
-def test_a_volume_that_fills_up_in_the_middle(tmp_path: Path, volume: Volume) -> None:
+def test_a_volume_that_becomes_full_while_publishing(tmp_path: Path, volume: Volume) -> None:
     def work() -> None:
         output = volume(tmp_path / "volume")
         reason, message = _failure(lambda: _publish(output, fill))
@@ -56,11 +56,11 @@ def test_a_volume_that_fills_up_in_the_middle(tmp_path: Path, volume: Volume) ->
         _publish(output)
         assert find_artifact(output, KEY, output)
 
-    among_own_mounts(work)
+    in_mount_namespace(work)
 
 
 @small
-def test_a_full_volume_is_told_before_anything_is_made(tmp_path: Path, volume: Volume) -> None:
+def test_a_full_volume_is_reported_before_anything_is_written(tmp_path: Path, volume: Volume) -> None:
     def work() -> None:
         output = volume(tmp_path / "volume")
         fill(output)
@@ -69,7 +69,7 @@ def test_a_full_volume_is_told_before_anything_is_made(tmp_path: Path, volume: V
         assert reason == Reason.INSUFFICIENT_SPACE
         assert "has 0 B free of" in message
 
-    among_own_mounts(work)
+    in_mount_namespace(work)
 
 
 def test_a_read_only_volume_is_named_and_still_read(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_a_read_only_volume_is_named_and_still_read(tmp_path: Path) -> None:
         assert "it is mounted read-only" in message
         assert _failure(lambda: _publish(output))[0] == Reason.VOLUME_NOT_WRITABLE
 
-    among_own_mounts(work)
+    in_mount_namespace(work)
 
 
-def test_a_volume_that_becomes_read_only_in_the_middle(tmp_path: Path) -> None:
-    """As the kernel does with a disk that fails."""
+def test_a_volume_that_becomes_read_only_while_publishing(tmp_path: Path) -> None:
+    """The kernel remounts a failing disk so."""
 
     def work() -> None:
         output = ext4(tmp_path / "volume", 4)
@@ -102,11 +102,11 @@ def test_a_volume_that_becomes_read_only_in_the_middle(tmp_path: Path) -> None:
         _publish(output)
         assert find_artifact(output, KEY, output)
 
-    among_own_mounts(work)
+    in_mount_namespace(work)
 
 
 @pytest.mark.parametrize("damaged", [True, False])
-def test_folders_of_a_lower_layer_cannot_be_renamed(tmp_path: Path, damaged: bool) -> None:
+def test_folders_of_a_lower_overlay_layer_cannot_be_renamed(tmp_path: Path, damaged: bool) -> None:
     def work() -> None:
         layers = tmpfs(tmp_path / "layers", "8m")
         lower, upper, scratch, output = (layers / name for name in ("lower", "upper", "scratch", "output"))
@@ -123,14 +123,14 @@ def test_folders_of_a_lower_layer_cannot_be_renamed(tmp_path: Path, damaged: boo
         assert found.completed_at.startswith("2026" if damaged else "2025")
         assert [path.name for path in output.iterdir()] == [KEY]
 
-    among_own_mounts(work)
+    in_mount_namespace(work)
 
 
-def test_an_artifact_copied_between_volumes_is_one(tmp_path: Path) -> None:
+def test_accepts_an_artifact_that_was_copied_between_volumes(tmp_path: Path) -> None:
     def work() -> None:
         one, other = tmpfs(tmp_path / "one", "1m"), ext4(tmp_path / "other", 4)
         _publish(one)
         shutil.copytree(one / KEY, other / KEY)
         assert find_artifact(other, KEY, other)
 
-    among_own_mounts(work)
+    in_mount_namespace(work)

@@ -1,4 +1,4 @@
-"""Parts on volumes that reserve no space or take nothing past the page cache, are full, or do not answer."""
+"""Parts on volumes without fallocate, O_DIRECT or modes, and on full or unavailable ones."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
-from tests.volumes.worker import Faults
+from tests.volumes.worker_process import FaultyVolume
 
-UNABLE = (errno.ENOSYS, errno.ENOTSUP, errno.EINVAL, errno.EPERM)
-LESS = [
-    *(f"fallocate {number} output" for number in (*UNABLE, errno.ENODEV)),
-    *(f"open_direct {number} output" for number in UNABLE),
-    *(f"chmod {number} output" for number in UNABLE),
+UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EINVAL, errno.EPERM)
+UNSUPPORTED_CALLS = [
+    *(f"fallocate {number} output" for number in (*UNSUPPORTED, errno.ENODEV)),
+    *(f"open_direct {number} output" for number in UNSUPPORTED),
+    *(f"chmod {number} output" for number in UNSUPPORTED),
 ]
 
 
-@pytest.mark.parametrize("rule", ["", *LESS, "\n".join(LESS)])
-def test_the_bytes_are_the_same(faults: Faults, output: Path, rule: str) -> None:
+@pytest.mark.parametrize("rule", ["", *UNSUPPORTED_CALLS, "\n".join(UNSUPPORTED_CALLS)])
+def test_writes_the_same_bytes(faults: FaultyVolume, output: Path, rule: str) -> None:
     ended = faults(rule).run("write", output)
     assert ended.result == 0o644, ended
     content = (output / "part").read_bytes()
@@ -31,7 +31,9 @@ def test_the_bytes_are_the_same(faults: Faults, output: Path, rule: str) -> None
 
 @pytest.mark.parametrize("call", ["fallocate", "write", "fsync"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_volume_says_what_is_needed_and_free_where(faults: Faults, output: Path, call: str, number: int) -> None:
+def test_names_needed_and_free_space_of_a_full_volume(
+    faults: FaultyVolume, output: Path, call: str, number: int
+) -> None:
     ended = faults(f"{call} {number} output/part").run("write", output)
     assert ended.reason == Reason.INSUFFICIENT_SPACE
     assert f"{os.strerror(number)}; 20.0 KiB are needed, and {output} has " in ended.message
@@ -40,7 +42,7 @@ def test_a_full_volume_says_what_is_needed_and_free_where(faults: Faults, output
 
 @pytest.mark.parametrize("call", ["fallocate", "write", "fsync"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
-def test_an_error_of_the_volume_is_never_passed_over(faults: Faults, output: Path, call: str, number: int) -> None:
+def test_reports_every_error_of_the_volume(faults: FaultyVolume, output: Path, call: str, number: int) -> None:
     ended = faults(f"{call} {number} output/part").run("write", output)
     assert ended.reason == Reason.VOLUME_UNAVAILABLE
     assert f"{output / 'part'}" in ended.message

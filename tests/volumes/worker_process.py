@@ -1,4 +1,4 @@
-"""A worker in a process of its own, on a volume that may refuse: prepares, publishes, prunes or checks, and reports."""
+"""A worker in a process of its own, on a volume with injected errors: prepares, publishes, prunes or checks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker did: `reason` and `message` of its failure, or its `result`."""
+    """The outcome of a task: `reason` and `message` of its failure, or its `result`."""
 
     reason: str = ""
     message: str = ""
@@ -43,25 +43,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Faults:
-    """A volume that refuses, by rules of faults.c."""
+class FaultyVolume:
+    """A volume that returns errors, by the rules of faults.c."""
 
     library: Path
     server: subprocess.Popen[str] | None = None
     rules: tuple[str, ...] = ()
 
-    def __call__(self, *rules: str) -> Faults:
-        """The volume with these rules instead."""
+    def __call__(self, *rules: str) -> FaultyVolume:
+        """Return the volume with these rules instead."""
         return replace(self, rules=rules)
 
     @property
     def environment(self) -> dict[str, str]:
-        """For a process on that volume."""
+        """The environment of a process on that volume."""
         rest = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
         return {**rest, "LD_PRELOAD": str(self.library), "FAULTS": "\n".join(self.rules)}
 
     def run(self, task: str, output: Path, *more: str) -> Outcome:
-        """Let a worker do one task: a fork of the server, which saves the time to start."""
+        """Return the outcome of one task, done by a fork of the server, which saves the time to start a process."""
         assert self.server
         assert self.server.stdin
         assert self.server.stdout
@@ -71,8 +71,8 @@ class Faults:
 
     @contextmanager
     def running(self, task: str, output: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-        """A worker that is at it."""
-        command = [sys.executable, "-m", "tests.volumes.worker", task, str(output), *more]
+        """Start a worker on a task, and kill it at the end of the context."""
+        command = [sys.executable, "-m", "tests.volumes.worker_process", task, str(output), *more]
         with subprocess.Popen(
             command, env=self.environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as process:
@@ -83,17 +83,17 @@ class Faults:
 
 
 def outcome_of(process: subprocess.Popen[str]) -> Outcome:
-    """Wait for the worker's last line."""
+    """Wait for the worker and return the outcome in its last line."""
     text, _ = process.communicate(timeout=60)
     assert process.returncode == 0, text
     return Outcome(**json.loads(text.splitlines()[-1]))
 
 
-MADE = "2026-02-02T00:00:00Z"
+CREATED_AT = "2026-02-02T00:00:00Z"
 
 
-def publish_one(output: Path, created_at: str = MADE, attempt: str = "", *, wait: bool = False) -> str:
-    """Publish a small artifact; returns when the published one was made. `wait`: for a line on stdin, when staged."""
+def publish_one(output: Path, created_at: str = CREATED_AT, attempt: str = "", *, wait: bool = False) -> str:
+    """Publish a small artifact and return the creation time of the published one; with `wait` after a line on stdin."""
     with tempfile.TemporaryDirectory() as made, Staging(output, KEY, attempt) as staging:
         manifest = write_artifact(Path(made), created_at=created_at)
         for path in Path(made).iterdir():
@@ -106,14 +106,14 @@ def publish_one(output: Path, created_at: str = MADE, attempt: str = "", *, wait
 
 
 def _prepare(output: Path) -> object:
-    """What prepare does on the output volume, as `Layout.finished` and the probe do it."""
+    """Do what the prepare stage does on the output volume."""
     found = find_artifact(output, KEY, output)
     probe_volume(output)
     return found and found.completed_at
 
 
 def _write_part(output: Path) -> int:
-    """Write a part's bytes as the ranks do; returns its mode."""
+    """Write a part's bytes as the ranks do, and return its mode."""
     path = output / "part"
     memory = mmap.mmap(-1, 5 * PAGE)
     memory.write(b"part" * (5 * PAGE // 4))
@@ -132,7 +132,7 @@ def _write_part(output: Path) -> int:
 def _work(task: str, output: Path, more: list[str]) -> object:
     if task == "publish":
         return publish_one(output, *more[:2])
-    if task == "publish-told":
+    if task == "publish-on-request":
         return publish_one(output, wait=True)
     if task == "prepare":
         return _prepare(output)
@@ -144,7 +144,7 @@ def _work(task: str, output: Path, more: list[str]) -> object:
 
 
 def _serve() -> None:
-    """Do each task of stdin in a fork, under the rules that come with it."""
+    """Do each task of stdin in a fork, with its rules."""
     for line in sys.stdin:
         order = json.loads(line)
         if child := os.fork():
@@ -153,28 +153,28 @@ def _serve() -> None:
                 print(json.dumps({"reason": "", "message": f"the worker ended with status {status}"}), flush=True)
             continue
         os.environ["FAULTS"] = order["faults"]
-        _tell(*order["words"])
+        _run(*order["words"])
         sys.stdout.flush()
         os._exit(0)
 
 
-def _tell(task: str, output: str, *more: str) -> None:
+def _run(task: str, output: str, *more: str) -> None:
     try:
-        answer = {"result": _work(task, Path(output), list(more))}
+        outcome = {"result": _work(task, Path(output), list(more))}
     except WorkerFailure as failure:
-        answer = {"reason": failure.reason, "message": failure.message}
+        outcome = {"reason": failure.reason, "message": failure.message}
     except Exception as error:
         traceback.print_exc()
-        answer = {"reason": type(error).__name__, "message": str(error)}
-    print(json.dumps(answer))
+        outcome = {"reason": type(error).__name__, "message": str(error)}
+    print(json.dumps(outcome))
 
 
 def main() -> None:
-    """Do one task and tell how it ended as the last line; `serve`: one after the other."""
+    """Do one task and print its outcome as the last line; with `serve` those of stdin."""
     if sys.argv[1] == "serve":
         _serve()
     else:
-        _tell(*sys.argv[1:])
+        _run(*sys.argv[1:])
 
 
 if __name__ == "__main__":
