@@ -52,7 +52,7 @@ def test_names_a_dangling_link(tmp_path: Path) -> None:
     assert "a link to ../../blobs/gone" in caught.value.message
 
 
-def test_follows_links_of_the_hub_cache(tmp_path: Path) -> None:
+def test_follows_links_to_blobs(tmp_path: Path) -> None:
     write_files(tmp_path / "blobs", model_files())
     (tmp_path / "snapshot").mkdir()
     for name in model_files():
