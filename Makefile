@@ -68,12 +68,14 @@ lint: .venv/.synced ## Style, types, layering, the chart, and whether generated 
 	@$(LIGHT) -m tools.chart lint
 	@$(LIGHT) -m shardwright_operator.api.generate --check
 	@$(LIGHT) -m tools.docs --check
+	@$(LIGHT) -m tools.versions --check
 format: .venv/.synced ## Put the style right
 	@$(LIGHT) -m ruff check --fix .
 	@$(LIGHT) -m ruff format .
-generate: .venv/.synced ## Write the CRD, its reference page and the table of reasons from the types
+generate: .venv/.synced ## Write the CRD, the generated pages and the version to where they are repeated
 	@$(LIGHT) -m shardwright_operator.api.generate
 	@$(LIGHT) -m tools.docs
+	@$(LIGHT) -m tools.versions
 images: ## Build the operator's and the worker's images with buildah
 	@$(CLUSTER_CLI) images
 

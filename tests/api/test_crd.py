@@ -59,20 +59,20 @@ def _affinity(node: dict[str, Any] | None = None, **parts: Any) -> dict[str, Any
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     # source
-    ({"source": {}}, "give exactly one of huggingFace and persistentVolumeClaim"),
-    ({"source": {**HUB, "persistentVolumeClaim": {"claimName": "m"}}}, "give exactly one of huggingFace and"),
+    ({"source": {}}, "must have exactly one of huggingFace and persistentVolumeClaim"),
+    ({"source": {**HUB, "persistentVolumeClaim": {"claimName": "m"}}}, "must have exactly one of huggingFace and"),
     ({"source": {"huggingFace": {}}}, "spec.source.huggingFace.repo: Required value"),
-    (_hub(repo="https://huggingface.co/org/model"), "must be the repository's name on the hub, such as org/model"),
-    (_hub(repo="org/model/extra"), "must be the repository's name on the hub"),
+    (_hub(repo="https://huggingface.co/org/model"), "must be the name of a repository on the Hub, such as org/model"),
+    (_hub(repo="org/model/extra"), "must be the name of a repository on the Hub"),
     (_hub(endpoint="ftp://hub"), "must be an http or https address without user and password"),
-    (_hub(endpoint="https://me:secret@hub"), "tokens go into tokenSecretRef"),
+    (_hub(endpoint="https://me:secret@hub"), "set tokenSecretRef for a token"),
     (_hub(tokenSecretRef={"name": "hf"}), "spec.source.huggingFace.tokenSecretRef.key: Required value"),
     (_hub(include=["*"] * 33), "must have at most 32 items"),
     ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "/llama"}}}, "leave out the leading /"),
-    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a/../b"}}}, "must not hold . or .. as a part"),
-    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a//b"}}}, "must not hold empty parts"),
-    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a/"}}}, "must not hold empty parts"),
-    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a\nb"}}}, "must not hold control characters"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a/../b"}}}, "must not have . or .. as a part"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a//b"}}}, "must not have empty parts"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a/"}}}, "must not have empty parts"),
+    ({"source": {"persistentVolumeClaim": {"claimName": "m", "path": "a\nb"}}}, "must not have control characters"),
     ({"source": {"persistentVolumeClaim": {"claimName": ""}}}, "spec.source.persistentVolumeClaim.claimName"),
     # engine
     (_engine(tensorParallelSize=0), "spec.engine.tensorParallelSize in body should be greater than or equal to 1"),
@@ -81,8 +81,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     *((_engine(quantization=name), "use a checkpoint that is quantized already") for name in (*UNSAVABLE, *ONLINE)),
     (_engine(hfOverrides="rope=1"), "must be a JSON object as text, such as '{}'"),
     (_engine(hfOverrides="[1]"), "must be a JSON object as text"),
-    (_engine(extraArgs={"data_parallel_size": "2"}), "allowed names: code_revision, config_format"),
-    (_engine(extraArgs={"enable_lora": "true"}), "allowed names: "),
+    (_engine(extraArgs={"data_parallel_size": "2"}), "must only have the names code_revision, config_format"),
+    (_engine(extraArgs={"enable_lora": "true"}), "must only have the names "),
     (_engine(quantization="TorchAO"), "use a checkpoint that is quantized already"),
     (_engine(extraArgs={"load_format": "dummy"}), "load_format (how the source is read) must be one of auto, hf"),
     (_engine(extraArgs={"load_format": "sharded_state"}), "load_format (how the source is read) must be one of"),
@@ -94,19 +94,19 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_engine(extraArgs={"distributed_timeout_seconds": "0"}), "must be a whole number above 0, of at most 9 digits"),
     # output
     (_output(persistentVolumeClaim={}), "spec.output.persistentVolumeClaim.claimName: Required value"),
-    (_created(size="-5Gi"), "must be a size larger than nothing, such as 5Gi or 500M"),
-    (_created(size="0"), "must be a size larger than nothing"),
+    (_created(size="-5Gi"), "must be a size above 0, such as 5Gi or 500M"),
+    (_created(size="0"), "must be a size above 0"),
     (_created(accessModes=["ReadOnlyMany"]), 'Unsupported value: "ReadOnlyMany"'),
     (_created(accessModes=[]), "should have at least 1 items"),
     (_created(accessModes=["ReadWriteMany", "ReadWriteMany"]), "Duplicate value"),
     (_created(whenDeleted="Keep"), 'Unsupported value: "Keep": supported values: "Retain", "Delete"'),
     (_output(path="/shards"), "must be relative to the root of the volume: leave out the leading /"),
-    (_output(path="a/.sources"), "no part may start with a dot: such folders are the operator's own"),
-    (_output(path="a b"), "may hold letters, digits, dots, dashes and underscores between slashes"),
-    (_output(maxFileSize="five"), "must be a size larger than nothing, such as 5Gi or 500M"),
-    (_output(path="models//llama"), "must not hold empty parts: write it like a/b, with one slash between and none at"),
-    (_output(path="models/"), "must not hold empty parts"),
-    (_output(path="a/./b"), "no part may start with a dot"),
+    (_output(path="a/.sources"), "must not have a part that starts with a dot: such folders are reserved"),
+    (_output(path="a b"), "must only have letters"),
+    (_output(maxFileSize="five"), "must be a size above 0, such as 5Gi or 500M"),
+    (_output(path="models//llama"), "must not have empty parts: write it like a/b, with one slash between and none at"),
+    (_output(path="models/"), "must not have empty parts"),
+    (_output(path="a/./b"), "must not have a part that starts with a dot"),
     (_output(filePattern="model-{rank}.safetensors"), "must have {part} exactly once"),
     (_output(filePattern="{part}-{rank}-{part}.safetensors"), "must have {part} exactly once"),
     (_output(filePattern="model-{rank}-{part}.bin"), "must end with .safetensors"),
@@ -142,11 +142,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_job(maxAttempts=0), "spec.job.maxAttempts in body should be greater than or equal to 1"),
     (
         _job(resources={"limits": {"nvidia.com/gpu": "8"}}),
-        "resources.limits must not hold the accelerators: their number follows from spec.engine",
+        "resources.limits must not have the accelerators: their number follows from spec.engine",
     ),
     (
         _job(acceleratorResource="amd.com/gpu", resources={"requests": {"amd.com/gpu": "1"}}),
-        "resources.requests must not hold the accelerators",
+        "resources.requests must not have the accelerators",
     ),
     (_job(resources={"limits": {"memory": "lots"}}), "must be a quantity such as 16Gi or 500m"),
     (_job(resources={"limits": {"memory": "-1Gi"}}), "must be a quantity such as 16Gi or 500m"),
@@ -170,11 +170,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (_job(env=[{"name": "1A"}]), "name must be letters, digits and underscores, and must not start with a digit"),
     (_job(env=[{"name": "HF_TOKEN", "value": "x"}]), "use spec.source.huggingFace.tokenSecretRef"),
     (_job(env=[{"name": "PYTHONPATH", "value": "/source"}]), "put what has to run into the image of spec.engine.image"),
-    (_job(env=[{"name": "LD_PRELOAD", "value": "/source/x"}]), "this name decides which code runs in the worker"),
-    (_job(env=[{"name": "VLLM_PLUGINS", "value": "x"}]), "this name decides which code runs in the worker"),
-    (_job(env=[{"name": "VLLM_PP_LAYER_PARTITION", "value": "20,12"}]), "this name may decide what the shards hold"),
-    (_job(env=[{"name": "HF_HUB_OFFLINE", "value": "0"}]), "the operator, the worker or the device plugin sets this"),
-    (_job(env=[{"name": "SHARDWRIGHT_X"}]), "leave it out of env"),
+    (_job(env=[{"name": "LD_PRELOAD", "value": "/source/x"}]), "decides which code runs in the worker"),
+    (_job(env=[{"name": "VLLM_PLUGINS", "value": "x"}]), "decides which code runs in the worker"),
+    (_job(env=[{"name": "VLLM_PP_LAYER_PARTITION", "value": "20,12"}]), "may decide what the shards hold"),
+    (_job(env=[{"name": "HF_HUB_OFFLINE", "value": "0"}]), "is set by the operator, the worker or the device plugin"),
+    (_job(env=[{"name": "SHARDWRIGHT_X"}]), "leave it out"),
     (_job(env=[{"name": "HF_ENDPOINT", "value": "http://x"}]), "use spec.source.huggingFace.endpoint"),
     (_job(env=[{"name": "A"}, {"name": "A"}]), 'Duplicate value: {"name":"A"}'),
     (_job(podSecurityContext={"runAsUser": 0}), "spec.job.podSecurityContext.runAsUser in body should be greater"),
@@ -266,7 +266,7 @@ def test_a_right_manifest_is_taken(namespace: Namespace, spec: dict[str, Any]) -
         (
             _created()["output"],
             _created(size="9Gi")["output"],
-            "is immutable once set: resize the PersistentVolumeClaim itself",
+            "is immutable once set: resize the PersistentVolumeClaim instead",
         ),
         (OUTPUT, {**OUTPUT, "maxFileSize": "2Gi", "historyLimit": 3}, ""),
         (OUTPUT, _created()["output"], ""),
@@ -300,13 +300,13 @@ def test_patterns_are_judged_by_the_api_server_as_by_the_worker(namespace: Names
 def test_every_rule_is_tried() -> None:
     messages = [one["message"] for one in _rules(custom_resource_definition())]
     assert len(messages) > 20
-    told = [message for _, message in WRONG]
-    told += ["is immutable: create another", "path is immutable", "is immutable once set"]
-    untried = [message for message in messages if not any(one in message for one in told)]
+    tried = [message for _, message in WRONG]
+    tried += ["is immutable: create another", "path is immutable", "is immutable once set"]
+    untried = [message for message in messages if not any(one in message for one in tried)]
     assert untried == []
 
 
-def test_a_resource_nobody_looked_at_is_not_taken_for_finished(namespace: Namespace) -> None:
+def test_a_resource_that_no_operator_has_seen_is_not_taken_for_finished(namespace: Namespace) -> None:
     body = namespace.create("fresh")
     assert body["status"] == {"observedGeneration": -1}
     assert body["spec"] == manifest("fresh")["spec"], "a spec stays as its user wrote it"

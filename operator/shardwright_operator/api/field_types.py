@@ -1,7 +1,7 @@
-"""The base of the resource's types, and the kinds of text, numbers and times in it.
+"""Base classes of the resource's types, and the kinds of text, numbers and times in its fields.
 
-What a user writes is refused where it is out of bounds. What a status says is brought within them instead: whatever
-was seen, the API server takes the status that tells of it.
+A value of the spec that is out of bounds is rejected. A value of the status is brought within its bounds instead, so
+that the API server accepts a status whatever was observed.
 """
 
 import math
@@ -45,9 +45,9 @@ class Api(BaseModel):
 
 
 class Shown(Api):
-    """A part of a status: whatever its fields are given, they hold what the API server and a terminal take.
+    """A part of a status. Its fields have values that the API server accepts and that are safe in a terminal.
 
-    Only the fields in `EXACT` stay as they are, since they are compared with what somebody else wrote.
+    Only the fields in `EXACT` keep every value, since they are compared with what a user wrote or are passed to vLLM.
     """
 
     EXACT: ClassVar[frozenset[str]] = frozenset()
@@ -55,11 +55,11 @@ class Shown(Api):
     @field_validator("*")
     @classmethod
     def _bound(cls, value: object, info: ValidationInfo) -> object:
-        # What is read back was taken by the API server once, and is read for every resource at every start.
+        # JSON comes from the API server, which has accepted it; checking it again would slow down every start.
         return value if info.mode == "json" or info.field_name in cls.EXACT else _within_bounds(value)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other values, which are held to the same bounds."""
+        """Return a copy with other values, which are brought within the same bounds."""
         if not update:
             return super().model_copy(deep=deep)
         return type(self).model_validate({**self.__dict__, **update})
@@ -85,7 +85,7 @@ def _within_bounds(value: object) -> object:
 
 
 def _utc(time: datetime) -> datetime:
-    """In UTC, which every reader of RFC 3339 takes; what has no zone is that already."""
+    """Return the time in UTC. A time without a zone is taken for UTC."""
     if time.tzinfo is None:
         return time.replace(tzinfo=UTC)
     try:

@@ -1,4 +1,4 @@
-"""Names that spec.job.env may not set: they decide which code runs or what shards hold, or are the operator's own."""
+"""Names that spec.job.env must not set: they decide which code runs or what shards hold, or the operator sets them."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from shardwright_worker.contract.vllm_support.environment import LAYOUT_VARIABLE
 
 
 class Refused(NamedTuple):
-    """Names, as a regular expression that RE2 and Python read alike, and what to do instead."""
+    """Names, as a regular expression with the same meaning in RE2 (CEL) and Python, and what to do instead."""
 
     names: str
     instead: str
@@ -16,18 +16,18 @@ class Refused(NamedTuple):
 REFUSED = (
     Refused(
         "HF_TOKEN|HF_TOKEN_PATH|HUGGING_FACE_HUB_TOKEN|HUGGINGFACE_HUB_TOKEN|HUGGINGFACE_TOKEN",
-        "tokens do not belong into env; use spec.source.huggingFace.tokenSecretRef",
+        "is a token; use spec.source.huggingFace.tokenSecretRef",
     ),
     Refused(
         "HF_ENDPOINT|HUGGINGFACE_CO_STAGING|VLLM_USE_MODELSCOPE|MODELSCOPE_.*",
-        "the hub is not chosen in env; use spec.source.huggingFace.endpoint",
+        "chooses the Hub; use spec.source.huggingFace.endpoint",
     ),
     Refused(
         "HOME|TMPDIR|TMP|TEMP|PATH|PWD|XDG_.*|SHARDWRIGHT_.*|HF_HOME|HF_HUB_OFFLINE|TRANSFORMERS_OFFLINE"
         "|HF_DATASETS_OFFLINE|HF_.*CACHE|HUGGINGFACE_.*CACHE|TRANSFORMERS_CACHE|PYTORCH_.*CACHE|TORCH_HOME"
         "|VLLM_CACHE_ROOT|VLLM_CONFIG_ROOT|VLLM_ASSETS_CACHE|VLLM_RPC_BASE_PATH|VLLM_WORKER_MULTIPROC_METHOD"
         "|VLLM_ENABLE_V1_MULTIPROCESSING|NVIDIA_VISIBLE_DEVICES|CUDA_VISIBLE_DEVICES|KUBERNETES_.*",
-        "the operator, the worker or the device plugin sets this name; leave it out of env",
+        "is set by the operator, the worker or the device plugin; leave it out",
     ),
     Refused(
         # Interpreters, loaders, compilers and plugins; each can run code of a volume inside of the worker.
@@ -38,15 +38,15 @@ REFUSED = (
         "|.*INJECTION.*|.*_PRELOAD|.*PLUGINS?|.*_SO_PATH|OMP_TOOL.*|ONEAPI_.*|OPENSSL_.*|SSLKEYLOGFILE"
         "|COVERAGE_.*|COV_CORE_.*|PYDEVD.*|DEBUGPY.*|VLLM_LOGGING_CONFIG_PATH|VLLM_CONFIGURE_LOGGING"
         "|VLLM_ALLOW_.*|VLLM_RAY_.*|RAY_.*|VLLM_.*_MODULE|HF_MODULES_.*|NUMBA_.*|CUPY_.*|JAX_.*|XLA_.*",
-        "this name decides which code runs in the worker; put what has to run into the image of spec.engine.image",
+        "decides which code runs in the worker; put what has to run into the image of spec.engine.image",
     ),
     Refused(
         LAYOUT_VARIABLES,
-        "this name may decide what the shards hold, and a server would need it too; leave it out of env",
+        "may decide what the shards hold, and a server would need it too; leave it out",
     ),
 )
 
 
 def is_refused(name: str) -> bool:
-    """Whether the name may not be set."""
+    """Return whether spec.job.env must not set this name."""
     return any(re.fullmatch(one.names, name) for one in REFUSED)

@@ -1,4 +1,9 @@
-"""The admission rules: CEL, each with a message that says what to write instead."""
+"""The validation rules of the CRD in CEL, each with a message that says what to write instead.
+
+The API server evaluates them at every write: https://kubernetes.io/docs/reference/using-api/cel/. Every text and list
+that a rule reads has a maximum length, since the API server bounds the estimated cost of a rule by it:
+https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#resource-use-by-validation-functions
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,13 +19,13 @@ Rule = dict[str, str]
 
 
 def rule(expression: str, message: str) -> Rule:
-    """One entry of `x-kubernetes-validations`."""
+    """Return one entry of `x-kubernetes-validations`."""
     return {"rule": expression, "message": message}
 
 
-def rules(*given: Rule) -> dict[str, Any]:
-    """Schema extras that carry these rules."""
-    return {"x-kubernetes-validations": list(given)}
+def rules(*entries: Rule) -> dict[str, Any]:
+    """Return the keywords of a schema that has these rules."""
+    return {"x-kubernetes-validations": list(entries)}
 
 
 SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
@@ -36,7 +41,7 @@ def _listed(names: Iterable[str]) -> str:
 _RELATIVE = rule("!self.startsWith('/')", "must be relative to the root of the volume: leave out the leading /")
 _NO_EMPTY_PARTS = rule(
     "!self.matches('//|./$')",
-    "must not hold empty parts: write it like a/b, with one slash between and none at the end",
+    "must not have empty parts: write it like a/b, with one slash between and none at the end",
 )
 
 _IS_DURATION = rule(
@@ -48,7 +53,8 @@ DURATION = rules(_IS_DURATION)
 TTL = rules(
     _IS_DURATION,
     rule(
-        # A Job that goes sooner may go before its outcome is on record. The other rule refuses what is no duration.
+        # A Job that is deleted sooner may be deleted before its outcome is in the status. duration() fails on what is
+        # not a duration; the other rule rejects that with a better message.
         f"!({_IS_DURATION['rule']}) || duration(self) >= duration('1m')",
         "must be at least 1m: the outcome of a Job is read from it after its end",
     ),
@@ -62,49 +68,49 @@ QUANTITY = rules(
 SIZE = rules(
     rule(
         "self.matches('^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$') && self.matches('[1-9]')",
-        "must be a size larger than nothing, such as 5Gi or 500M",
+        "must be a size above 0, such as 5Gi or 500M",
     )
 )
 SOURCE_PATH = rules(
     _RELATIVE,
     _NO_EMPTY_PARTS,
-    rule("!self.split('/').exists(part, part in ['.', '..'])", "must not hold . or .. as a part: name the folder"),
-    rule("!self.matches('[[:cntrl:]]')", "must not hold control characters, such as line ends: rename the folder"),
+    rule("!self.split('/').exists(part, part in ['.', '..'])", "must not have . or .. as a part: name the folder"),
+    rule("!self.matches('[[:cntrl:]]')", "must not have control characters, such as line ends: rename the folder"),
 )
 OUTPUT_PATH = rules(
     _RELATIVE,
     _NO_EMPTY_PARTS,
     rule(
         "!self.split('/').exists(part, part.startsWith('.'))",
-        "no part may start with a dot: such folders are the operator's own",
+        "must not have a part that starts with a dot: such folders are reserved for Shardwright",
     ),
     rule(
         "self.matches('^[A-Za-z0-9._/-]*$')",
-        "may hold letters, digits, dots, dashes and underscores between slashes: it becomes part of vLLM's arguments",
+        "must only have letters, digits, dots, dashes, underscores and slashes: it becomes part of vLLM's arguments",
     ),
 )
 REPO = rules(
     rule(
         "self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$')",
-        "must be the repository's name on the hub, such as org/model; another hub goes into endpoint",
+        "must be the name of a repository on the Hub, such as org/model; set endpoint for another server",
     )
 )
 ENDPOINT = rules(
     rule(
         "self == '' || (self.matches('^https?://[^@]+$'))",
-        "must be an http or https address without user and password; tokens go into tokenSecretRef",
+        "must be an http or https address without user and password; set tokenSecretRef for a token",
     )
 )
 SOURCE = rules(
     rule(
         "has(self.huggingFace) != has(self.persistentVolumeClaim)",
-        "give exactly one of huggingFace and persistentVolumeClaim",
+        "must have exactly one of huggingFace and persistentVolumeClaim",
     )
 )
 QUANTIZATION = rules(
     rule(
         f"!(self.lowerAscii() in [{_listed((*UNSAVABLE, *ONLINE))}])",
-        "this quantization is done while loading or cannot be saved; use a checkpoint that is quantized already, and "
+        "is a method that quantizes while loading or cannot be saved; use a checkpoint that is quantized already, and "
         "leave this field out",
     )
 )
@@ -112,7 +118,7 @@ OVERRIDES = rules(
     rule("self == '' || (self.startsWith('{') && self.endsWith('}'))", "must be a JSON object as text, such as '{}'")
 )
 EXTRA_ARGS = rules(
-    rule(f"self.all(name, name in [{_listed(sorted(EXTRA_ARGUMENTS))}])", f"allowed names: {_NAMES}"),
+    rule(f"self.all(name, name in [{_listed(sorted(EXTRA_ARGUMENTS))}])", f"must only have the names {_NAMES}"),
     *(
         rule(
             f"!('{name}' in self) || self['{name}'] in [{_listed(argument.choices)}]",
@@ -138,7 +144,7 @@ EXTRA_ARGS = rules(
         if argument.value is Value.COUNT
     ),
 )
-CREATE = rules(rule("self == oldSelf", "is immutable once set: resize the PersistentVolumeClaim itself"))
+CREATE = rules(rule("self == oldSelf", "is immutable once set: resize the PersistentVolumeClaim instead"))
 FILE_PATTERN = rules(
     *(
         rule(f"self == '' || {'' if form.matches else '!'}self.matches('{form.expression}')", form.message)
@@ -167,7 +173,7 @@ JOB = rules(
     *(
         rule(
             f"!has(self.resources) || !has(self.resources.{part}) || !({_ACCELERATOR} in self.resources.{part})",
-            f"resources.{part} must not hold the accelerators: their number follows from spec.engine",
+            f"resources.{part} must not have the accelerators: their number follows from spec.engine",
         )
         for part in ("requests", "limits")
     )
@@ -180,8 +186,8 @@ def _need(need: Need) -> Rule:
     applies = f"({larger})" if need.larger else f"!({larger})"
     holds = " || ".join(f"self.output.filePattern.contains('{field}')" for field in need.fields)
     good = f"({holds})" if need.required else f"!({holds})"
-    given = "has(self.output.filePattern) && self.output.filePattern != ''"
-    return rule(f"!({given} && {applies}) || {good}", f"output.filePattern {need.message}")
+    is_set = "has(self.output.filePattern) && self.output.filePattern != ''"
+    return rule(f"!({is_set} && {applies}) || {good}", f"output.filePattern {need.message}")
 
 
 SPEC = rules(*(_need(need) for need in NEEDS))
