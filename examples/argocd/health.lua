@@ -7,7 +7,7 @@ if obj.metadata.deletionTimestamp ~= nil then
 end
 if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   health.status = "Progressing"
-  health.message = "Waiting for the operator to look at it"
+  health.message = "Waiting for the operator"
   return health
 end
 local conditions = {}
