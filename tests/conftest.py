@@ -1,4 +1,4 @@
-"""Fixtures that tests of several areas share."""
+"""Fixtures of several test folders."""
 
 from tools.control_plane.fixtures import plane
 

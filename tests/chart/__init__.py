@@ -1,1 +1,1 @@
-"""The Helm chart: rendered by the real helm, its objects looked at, its values refused where they are wrong."""
+"""The Helm chart, rendered by helm: its objects, its permissions, and the rejection of wrong values."""

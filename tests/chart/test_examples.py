@@ -1,4 +1,4 @@
-"""Every example is taken by a real API server that has the definition; kinds of other projects at least parse."""
+"""Every example is accepted by an API server with the CRD; objects of other projects are only parsed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.cluster.paths import ROOT
 from tools.control_plane.plane import Plane
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
-_ELSEWHERE = ("kustomize.toolkit.fluxcd.io/",)
+_OTHER_PROJECTS = ("kustomize.toolkit.fluxcd.io/",)
 
 
 def _kubectl(plane: Plane, *arguments: str, text: str = "") -> None:
@@ -28,9 +28,9 @@ def _kubectl(plane: Plane, *arguments: str, text: str = "") -> None:
 def test_an_example_is_accepted(example: Path, plane: Plane) -> None:
     _kubectl(plane, "apply", "--server-side", "--force-conflicts", f"--filename={ROOT / 'crds'}")
     served = "/apis/shardwright.io/v1alpha1/shardedcheckpoints"
-    wait_until(lambda: plane.api.answers(served), "the definition being served", 60)
+    wait_until(lambda: plane.api.answers(served), "the CRD being served", 60)
     things = list(yaml.safe_load_all(example.read_text()))
-    ours = [thing for thing in things if not thing["apiVersion"].startswith(_ELSEWHERE)]
+    ours = [thing for thing in things if not thing["apiVersion"].startswith(_OTHER_PROJECTS)]
     for thing in ours:
         thing["metadata"].pop("namespace", None)
     if ours:

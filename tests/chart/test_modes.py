@@ -1,4 +1,4 @@
-"""What is installed in each way of installing: objects, pods, network, and what a real API server says to them."""
+"""The objects of each installation mode, which an API server accepts without a warning."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ EXPECTED_KINDS = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_each_mode_installs_these_kinds(mode: str) -> None:
+def test_objects_by_kind(mode: str) -> None:
     objects = render(*MODES[mode])
     assert {kind: len(of_kind(objects, kind)) for kind in {thing["kind"] for thing in objects}} == EXPECTED_KINDS[mode]
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_api_server_takes_every_object(mode: str, plane: Plane) -> None:
+def test_the_api_server_accepts_every_object(mode: str, plane: Plane) -> None:
     known = [thing for thing in render(*MODES[mode]) if not thing["apiVersion"].startswith("monitoring.coreos.com/")]
     for namespace in (NAMESPACE, "models", "staging"):
         if not plane.api.answers(f"/api/v1/namespaces/{namespace}"):
             plane.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    # Server-side, since other tests may have put the definition there before.
+    # Server-side, since other tests may have installed the CRD before.
     apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-")
     command = [str(binary("kubectl")), f"--kubeconfig={plane.kubeconfig}", *apply]
-    said = subprocess.run(command, input=yaml.safe_dump_all(known), capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    assert "Warning" not in said.stderr
+    done = subprocess.run(command, input=yaml.safe_dump_all(known), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
 
 
 def _pod(objects: list[Object]) -> Any:
@@ -83,13 +83,13 @@ def test_the_operators_pod_is_restricted() -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
 
 
-def test_images_and_namespaces_reach_the_command_line() -> None:
+def test_images_and_namespaces_are_flags_of_the_operator() -> None:
     pod = _pod(render("worker.engineImage=registry/engine:1", "watchNamespaces={models,staging}", "extraArgs={--x=1}"))
     arguments = pod["containers"][0]["args"]
     assert {"--engine-image=registry/engine:1", "--namespaces=models,staging", "--x=1"} <= set(arguments)
 
 
-def test_a_digest_wins_over_the_tag() -> None:
+def test_a_digest_overrides_the_tag() -> None:
     digest = "sha256:" + "0" * 64
     assert _pod(render("image.tag=v1", f"image.digest={digest}"))["containers"][0]["image"].endswith(f"@{digest}")
 
@@ -99,14 +99,14 @@ def test_two_replicas_prefer_two_nodes() -> None:
     assert "affinity" not in _pod(render())
 
 
-def test_the_selector_finds_the_pods() -> None:
+def test_selectors_match_the_pods() -> None:
     deployment = only(render(), "Deployment")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert only(render(), "Service")["spec"]["selector"].items() <= labels.items()
 
 
-def test_the_definition_is_the_generated_one_and_survives_an_uninstall() -> None:
+def test_the_crd_is_the_generated_one_and_is_kept_on_uninstall() -> None:
     generated = yaml.safe_load((ROOT / "crds" / "shardwright.io_shardedcheckpoints.yaml").read_text())
     installed = only(render(), "CustomResourceDefinition")
     assert json.dumps(installed["spec"], sort_keys=True) == json.dumps(generated["spec"], sort_keys=True)
@@ -115,6 +115,6 @@ def test_the_definition_is_the_generated_one_and_survives_an_uninstall() -> None
     assert "helm.sh/resource-policy" not in removable["metadata"].get("annotations", {})
 
 
-def test_a_service_monitor_without_its_service_is_refused() -> None:
+def test_a_service_monitor_without_its_service_is_rejected() -> None:
     with pytest.raises(HelmError, match=r"needs metrics\.service\.enabled"):
         render("metrics.serviceMonitor.enabled=true", "metrics.service.enabled=false")

@@ -60,7 +60,7 @@ def test_every_binding_is_for_the_operators_account() -> None:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "worker-of-shards", "namespace": NAMESPACE}]
 
 
-def test_only_the_own_lease_may_be_changed() -> None:
+def test_only_the_operators_lease_may_be_changed() -> None:
     (lease,) = [role for role in of_kind(render(), "Role") if role["metadata"]["name"].endswith("-lease")]
     assert lease["metadata"]["namespace"] == NAMESPACE
     assert lease["rules"][1]["resourceNames"] == ["shardwright"]

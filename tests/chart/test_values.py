@@ -1,4 +1,4 @@
-"""Values that are wrong are refused with a message that names them."""
+"""Wrong values are rejected with a message that names them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tools.chart.rendering import HelmError, render
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "named"),
     [
         ("replica=2", "replica"),
         ("replicas=3", "replicas"),
@@ -21,10 +21,10 @@ from tools.chart.rendering import HelmError, render
         ("extraArgs={retry-base}", "extraArgs"),
     ],
 )
-def test_a_wrong_value_is_named(value: str, says: str) -> None:
-    with pytest.raises(HelmError, match="specifications of the schema") as refused:
+def test_a_wrong_value_is_named(value: str, named: str) -> None:
+    with pytest.raises(HelmError, match="specifications of the schema") as raised:
         render(value)
-    assert says in str(refused.value)
+    assert named in str(raised.value)
 
 
 def test_a_parent_chart_may_pass_its_globals() -> None:

@@ -1,1 +1,1 @@
-"""The whole way on a real cluster, under the chart's own permissions; one file per kind of situation."""
+"""End-to-end tests on a cluster, with the permissions of the chart; each file is named after what happens in it."""

@@ -1,4 +1,4 @@
-"""The plane itself: it starts, keeps what is written, and its parts can crash and come back."""
+"""The control plane for tests: it starts, keeps its data, and its components can crash and be restarted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tools.control_plane.plane import Plane
 
 @pytest.fixture(scope="module")
 def own_plane() -> Iterator[Plane]:
+    """A control plane of this module, since its components are killed."""
     with Plane() as running:
         yield running
 
@@ -24,14 +25,14 @@ def test_a_namespace_is_created(own_plane: Plane) -> None:
     assert own_plane.api.call("GET", "/api/v1/namespaces/first")["status"]["phase"] == "Active"
 
 
-@pytest.mark.parametrize("part", ["kube-apiserver", "etcd"])
-def test_a_crash_loses_nothing(own_plane: Plane, part: str) -> None:
-    _create_namespace(own_plane, f"before-{part}")
-    own_plane.restart(part)
-    assert own_plane.api.answers(f"/api/v1/namespaces/before-{part}")
+@pytest.mark.parametrize("component", ["kube-apiserver", "etcd"])
+def test_a_crash_loses_no_data(own_plane: Plane, component: str) -> None:
+    _create_namespace(own_plane, f"before-{component}")
+    own_plane.restart(component)
+    assert own_plane.api.answers(f"/api/v1/namespaces/before-{component}")
 
 
-def test_stopping_the_api_server_is_noticed(own_plane: Plane) -> None:
+def test_a_stopped_api_server_is_not_ready(own_plane: Plane) -> None:
     own_plane.stop("kube-apiserver")
     assert not own_plane.api.ready()
     own_plane.start("kube-apiserver")

@@ -14,8 +14,9 @@ from tools.demo.progress import follow
 from tools.testing import release
 from tools.testing.checkpoints import KIND, Checkpoint
 from tools.testing.kubectl import Kubectl, Object
-from tools.testing.model_upload import run_to_end, upload_models
-from tools.testing.pod_builders import claim, claim_volume, pod
+from tools.testing.model_upload import upload_models
+from tools.testing.pod_builders import claim
+from tools.testing.pod_runs import run_script
 from tools.testing.tiny_llama import STORY
 from tools.testing.vllm_server import ON_CPU, Answer, ask, server_pod, wait_serving
 
@@ -59,8 +60,9 @@ def _run() -> None:
         resource = _shard(demo)
     with step("6/7  The files of the artifact", f"{logs} {NAMESPACE} describe pods"):
         artifact = resource["status"]["artifact"]
-        listing = f"ls -l /shards/{artifact['path']}"
-        show(_with_claim(demo, cluster, "shards", listing))
+        script = f"ls -l /shards/{artifact['path']}"
+        command(script)
+        show(run_script(demo, "shards", cluster.images["worker-prepare"], script, read_only=True))
     with step(
         "7/7  A stock vLLM with the arguments of status.serving, and one on the source",
         f"{logs} {NAMESPACE} describe pods",
@@ -93,16 +95,6 @@ def _shard(demo: Kubectl) -> Object:
     for one in resource["status"]["conditions"]:
         show(f"{one['type']:18}{one['status']:8}{one['reason']:14}{one.get('message', '')}")
     return resource
-
-
-def _with_claim(demo: Kubectl, cluster: Description, name: str, script: str) -> str:
-    command(script)
-    container: Object = {
-        "image": cluster.images["worker-prepare"],
-        "command": ["sh", "-euc", script],
-        "volumeMounts": [{"name": name, "mountPath": f"/{name}", "readOnly": True}],
-    }
-    return run_to_end(demo, pod("list-files", [container], [claim_volume(name, read_only=True)]))
 
 
 def _serve(demo: Kubectl, cluster: Description, resource: Object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from shardwright_operator.api import names
@@ -26,6 +27,12 @@ def manifest(name: str, *, path: str = "tiny-llama", tensor_parallel_size: int =
     }
 
 
+def create(kubectl: Kubectl, name: str, **spec: Any) -> Checkpoint:
+    """Create a resource, with the arguments of `manifest`."""
+    kubectl.apply(manifest(name, **spec))
+    return Checkpoint(kubectl, name)
+
+
 class Checkpoint:
     """One resource on a cluster."""
 
@@ -40,6 +47,18 @@ class Checkpoint:
     def status(self) -> Any:
         """Its status as it is now."""
         return self.read().get("status", {})
+
+    def patch(self, **spec: Any) -> None:
+        """Merge fields into its spec."""
+        self.kubectl.run("patch", KIND, self.name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
+
+    def request(self, value: str) -> None:
+        """Request a reconcile with this value of the annotation `reconcile.fluxcd.io/requestedAt`."""
+        self.kubectl.run("annotate", KIND, self.name, "--overwrite", f"reconcile.fluxcd.io/requestedAt={value}")
+
+    def delete(self) -> None:
+        """Delete it."""
+        self.kubectl.delete(KIND, self.name)
 
     def jobs(self, stage: str = "") -> list[Object]:
         """Return its Jobs, oldest first; of one stage if it is named."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.testing import tiny_llama
-from tools.testing.kubectl import Kubectl, KubectlError, Object, wait_for
+from tools.testing.kubectl import Kubectl, Object
 from tools.testing.pod_builders import claim_volume, pod
+from tools.testing.pod_runs import run_to_end
 
 _SCRIPT = Path(tiny_llama.__file__)
 
@@ -30,26 +31,3 @@ def upload_models(kubectl: Kubectl, claim_name: str, image: str, folders: Mappin
     }
     script = {"name": "script", "configMap": {"name": "tiny-llama"}}
     run_to_end(kubectl, pod("upload-models", [container], [claim_volume(claim_name), script]))
-
-
-def run_to_end(kubectl: Kubectl, thing: Object, seconds: float = 300) -> str:
-    """Run a pod until it terminates, delete it, and return its log.
-
-    Raises:
-        KubectlError: the pod failed; the message has its log.
-    """
-    name = thing["metadata"]["name"]
-    kubectl.delete("pod", name)
-    kubectl.apply(thing)
-    ended = wait_for(
-        lambda: kubectl.read("pod", name),
-        lambda one: one["status"].get("phase") in ("Succeeded", "Failed"),
-        f"the end of pod {name}",
-        seconds,
-        lambda one: one["status"],
-    )
-    log = kubectl.logs(name)
-    if ended["status"]["phase"] == "Failed":
-        raise KubectlError(f"pod {name} failed: {log}")
-    kubectl.delete("pod", name, "--wait=false")
-    return log

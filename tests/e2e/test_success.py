@@ -1,4 +1,4 @@
-"""The good way: a resource becomes Ready, its shards serve, and what people do to it afterwards does no harm."""
+"""A resource becomes Ready and its shards serve; repeated applies, a wiped status and a deletion do no harm."""
 
 from __future__ import annotations
 
@@ -9,29 +9,19 @@ import pytest
 from tools.cluster.description import Description
 from tools.testing.checkpoints import KIND, Checkpoint, condition, holds, manifest
 from tools.testing.kubectl import Kubectl, KubectlError, Object
-from tools.testing.model_upload import run_to_end
-from tools.testing.pod_builders import claim_volume, pod
+from tools.testing.pod_runs import run_worker
 from tools.testing.tiny_llama import STORY
 from tools.testing.vllm_server import ask, server_pod, wait_serving
 
 NAME = "ready"
-pytestmark = pytest.mark.begins(name=NAME)
+pytestmark = pytest.mark.creates(name=NAME)
 
 
 def _uids(jobs: list[Object]) -> list[str]:
     return [job["metadata"]["uid"] for job in jobs]
 
 
-def _run_worker(kubectl: Kubectl, image: str, *arguments: str) -> str:
-    container: Object = {
-        "image": image,
-        "args": list(arguments),
-        "volumeMounts": [{"name": "shards", "mountPath": "/shards", "readOnly": True}],
-    }
-    return run_to_end(kubectl, pod("worker", [container], [claim_volume("shards", read_only=True)]))
-
-
-def test_it_becomes_ready_and_says_what_it_has(checkpoint: Checkpoint, cluster: Description) -> None:
+def test_it_becomes_ready_and_reports_its_artifact(checkpoint: Checkpoint, cluster: Description) -> None:
     resource = checkpoint.wait_ready()
     for kind in ("Ready", "VolumeReady", "SourceReady", "ShardsComplete", "MetadataComplete", "Verified"):
         assert holds(resource, kind), condition(resource, kind)
@@ -47,7 +37,7 @@ def test_it_becomes_ready_and_says_what_it_has(checkpoint: Checkpoint, cluster: 
     assert len(checkpoint.jobs("shard")) == 1
 
 
-def test_its_pods_took_two_accelerators_and_no_token(checkpoint: Checkpoint, cluster: Description) -> None:
+def test_its_pods_have_two_accelerators_and_no_token(checkpoint: Checkpoint, cluster: Description) -> None:
     checkpoint.wait_ready()
     (shard,) = checkpoint.pods("shard")
     assert shard["spec"]["containers"][0]["resources"]["limits"][cluster.accelerator] == "2"
@@ -60,23 +50,23 @@ def test_its_pods_took_two_accelerators_and_no_token(checkpoint: Checkpoint, clu
 
 def test_the_files_are_on_the_volume(checkpoint: Checkpoint, kubectl: Kubectl, cluster: Description) -> None:
     path = checkpoint.wait_ready()["status"]["artifact"]["path"]
-    _run_worker(kubectl, cluster.images["worker-prepare"], "check", "--deep", f"/shards/{path}")
-    told = _run_worker(kubectl, cluster.images["worker-prepare"], "inspect", "--json", f"/shards/{path}")
-    parts = json.loads(told)["parts"]
+    image = cluster.images["worker-prepare"]
+    run_worker(kubectl, "shards", image, "check", "--deep", f"/shards/{path}")
+    parts = json.loads(run_worker(kubectl, "shards", image, "inspect", "--json", f"/shards/{path}"))["parts"]
     assert sorted(part["rank"] for part in parts) == [0, 1]
 
 
-def test_another_parallel_size_is_refused_before_serving(
+def test_another_parallel_size_is_rejected_before_serving(
     checkpoint: Checkpoint, kubectl: Kubectl, cluster: Description
 ) -> None:
     path = checkpoint.wait_ready()["status"]["artifact"]["path"]
     guard = ("check", f"/shards/{path}", "--for-serving", "--tensor-parallel-size")
-    _run_worker(kubectl, cluster.images["worker-engine"], *guard, "2")
+    run_worker(kubectl, "shards", cluster.images["worker-engine"], *guard, "2")
     with pytest.raises(KubectlError, match=r"tensor.parallel"):
-        _run_worker(kubectl, cluster.images["worker-engine"], *guard, "1")
+        run_worker(kubectl, "shards", cluster.images["worker-engine"], *guard, "1")
 
 
-def test_a_stock_vllm_answers_from_the_shards_as_from_the_source(
+def test_a_stock_vllm_completes_from_the_shards_as_from_the_source(
     checkpoint: Checkpoint, kubectl: Kubectl, cluster: Description
 ) -> None:
     serving = checkpoint.wait_ready()["status"]["serving"]
@@ -85,18 +75,18 @@ def test_a_stock_vllm_answers_from_the_shards_as_from_the_source(
         "from-shards": (serving["args"], serving["volume"]),
         "from-source": (source, {"claimName": "models", "mountPath": "/models"}),
     }
-    answers = []
+    completions = []
     for name, (arguments, volume) in servers.items():
         kubectl.apply(server_pod(name, cluster.images["worker-engine"], arguments, volume, cluster.accelerator, 2))
         wait_serving(kubectl, name)
-        first_word = STORY.split(maxsplit=1)[0]
-        answers.append(ask(kubectl, name, arguments[arguments.index("--model") + 1], first_word))
+        prompt = STORY.split(maxsplit=1)[0]
+        completions.append(ask(kubectl, name, arguments[arguments.index("--model") + 1], prompt))
         kubectl.delete("pod", name, "--wait=false")
-    assert answers[0] == answers[1]
-    assert answers[0].text.split() == STORY.split()[1:]
+    assert completions[0] == completions[1]
+    assert completions[0].text.split() == STORY.split()[1:]
 
 
-def test_applying_the_same_again_starts_nothing(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
+def test_applying_it_again_starts_nothing(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
     before, jobs = checkpoint.wait_ready(), _uids(checkpoint.jobs())
     kubectl.apply(manifest(NAME))
     kubectl.apply(manifest(NAME), flags=("--server-side", "--force-conflicts"))
@@ -106,7 +96,7 @@ def test_applying_the_same_again_starts_nothing(checkpoint: Checkpoint, kubectl:
     assert _uids(checkpoint.jobs()) == jobs
 
 
-def test_a_wiped_status_comes_back_without_a_gpu(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
+def test_a_wiped_status_is_restored_without_a_gpu(checkpoint: Checkpoint, kubectl: Kubectl) -> None:
     before, jobs = checkpoint.wait_ready(), _uids(checkpoint.jobs("shard"))
     kubectl.run("patch", KIND, NAME, "--subresource=status", "--type=merge", "--patch", '{"status":null}')
     after = checkpoint.wait_ready()
@@ -115,8 +105,8 @@ def test_a_wiped_status_comes_back_without_a_gpu(checkpoint: Checkpoint, kubectl
     assert _uids(checkpoint.jobs("shard")) == jobs
 
 
-def test_deleting_it_leaves_the_data(checkpoint: Checkpoint, kubectl: Kubectl, cluster: Description) -> None:
+def test_deleting_it_keeps_the_data(checkpoint: Checkpoint, kubectl: Kubectl, cluster: Description) -> None:
     path = checkpoint.wait_ready()["status"]["artifact"]["path"]
     kubectl.run("delete", KIND, NAME, "--cascade=foreground", "--timeout=300s")
     assert not checkpoint.jobs()
-    _run_worker(kubectl, cluster.images["worker-prepare"], "check", f"/shards/{path}")
+    run_worker(kubectl, "shards", cluster.images["worker-prepare"], "check", f"/shards/{path}")
