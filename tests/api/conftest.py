@@ -1,4 +1,4 @@
-"""What the tests of the resource share: a plane on which it is served, a namespace, and what its users are told."""
+"""Fixtures of the tests of the resource: a control plane that serves it, a namespace, messages of rejections."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tools.testing.namespace import Namespace, install_crd
 
 @pytest.fixture(scope="session")
 def served(plane: Plane) -> Plane:
-    """A plane on which ShardedCheckpoints are served."""
+    """A control plane that serves ShardedCheckpoints."""
     install_crd(plane.api)
     return plane
 
 
 @pytest.fixture(scope="module")
 def namespace(served: Plane) -> Namespace:
-    """A namespace of the module's own."""
+    """A namespace for one module."""
     return Namespace(served.api, claims=())
 
 
 def refusal(namespace: Namespace, method: str, path: str, body: Any, kind: str = "application/json") -> str:
-    """What the API server tells a user who asks for this, empty if it takes it; nothing is stored."""
+    """Return the message with which the API server rejects a request, empty if it accepts it. Nothing is stored."""
     try:
         namespace.api.call(method, f"{path}?dryRun=All&fieldValidation=Strict", body, kind)
     except urllib.error.HTTPError as error:

@@ -59,7 +59,7 @@ def _token(api: Api) -> str:
 
 
 class Pods:
-    """What the pods do: most succeed; `waits` does not start and `runs` does not end until it is let go."""
+    """What the pods do: most succeed; `waits` does not start and `runs` does not end, until they are released."""
 
     def __init__(self) -> None:
         self.released: set[str] = set()
@@ -87,30 +87,30 @@ def record(plane_with_chart: Plane, tmp_path_factory: pytest.TempPathFactory) ->
 
 def _live_through_everything(namespace: Namespace, pods: Pods, proxy: Proxy, operator: Operator) -> None:
     called = proxy.log.count
-    # An answer is lost: the resource is read.
+    # A response is lost: the resource is read.
     proxy.add(Rule("apply", "/shardedcheckpoints/plain/status", LostResponse()))
     namespace.create("plain")
-    # A claim of our own; a pod that does not start, of which Warnings may tell; a pod that runs on.
+    # A created claim; a pod that does not start, so that its Warnings are read; a pod that keeps running.
     create = {"claimName": "own", "create": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}
     namespace.create("claims", output={"persistentVolumeClaim": create})
     namespace.create("waits")
     namespace.create("runs")
-    wait_until(lambda: called(lambda call: call.operation == "list events") > 0, "a look at the Warnings", 120)
+    wait_until(lambda: called(lambda call: call.operation == "list events") > 0, "the Warnings being read", 120)
     namespace.change("waits", suspend=True)
     wait_until(lambda: called(lambda call: call.operation == "patch jobs") > 0, "the Job being suspended", 120)
     namespace.change("waits", suspend=False)
-    wait_until(lambda: called(lambda call: call.operation == "get pods/log") > 0, "a look at the log", 120)
-    # A Job that was seen is missing: it is asked for before it is called gone.
+    wait_until(lambda: called(lambda call: call.operation == "get pods/log") > 0, "the log being read", 120)
+    # A Job that was seen is missing: it is read live before it is taken for deleted.
     namespace.delete("jobs", namespace.jobs("runs")[0]["metadata"]["name"])
-    wait_until(lambda: called(lambda call: call.operation == "get jobs") > 0, "a look for the Job", 120)
+    wait_until(lambda: called(lambda call: call.operation == "get jobs") > 0, "the Job being read", 120)
     wait_until(lambda: bool(namespace.jobs("runs")), "another attempt", 120)
-    # The Job for inputs that nobody wants any more is deleted.
+    # The obsolete Job of earlier inputs is deleted.
     namespace.change("runs", engine={"dtype": "bfloat16"})
     wait_until(lambda: called(lambda call: call.operation == "delete jobs") > 0, "the Job being deleted", 120)
     pods.released |= {"waits", "runs"}
     for name in ("plain", "claims", "waits", "runs"):
         namespace.wait(name)
-    # The same is told again, once by a process that does not know that it was told.
+    # The same Event occurs again, once in a process that does not know of the first.
     for dtype in ("bfloat16", "auto", "bfloat16"):
         if dtype == "auto":
             operator.stop()

@@ -48,7 +48,7 @@ def _spec(parts: dict[str, Any]) -> Spec:
 
 @SPECS
 @pytest.mark.parametrize("stage", ["Prepare", "Shard"])
-def test_jobs_and_their_pods_are_taken(restricted: Namespace, stage: str, parts: dict[str, Any]) -> None:
+def test_jobs_and_their_pods_are_accepted(restricted: Namespace, stage: str, parts: dict[str, Any]) -> None:
     facts, spec = facts_of(stage, restricted.name, "tried"), _spec(parts)
     pruning = Pruning(1, ("k2",), until=0)
     prepares = stage == "Prepare"
@@ -65,7 +65,7 @@ def test_the_restricted_level_is_on(restricted: Namespace) -> None:
 
 
 @pytest.mark.parametrize("when_deleted", ["Retain", "Delete"])
-def test_claims_are_taken(restricted: Namespace, when_deleted: str) -> None:
+def test_claims_are_accepted(restricted: Namespace, when_deleted: str) -> None:
     template = ClaimTemplate.model_validate({"size": "40Gi", "storageClassName": "fast"})
     owned = when_deleted == "Delete"
     claim = build_claim(CreateClaim(restricted.name, "tried", "uid-1", "new", template, owned))

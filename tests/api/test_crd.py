@@ -242,14 +242,14 @@ def _manifest(**spec: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("spec", "message"), WRONG, ids=lambda value: json.dumps(value)[:60] if value else "none")
-def test_a_wrong_manifest_is_refused_with_what_to_write_instead(
+def test_a_wrong_manifest_is_rejected_with_what_to_write_instead(
     namespace: Namespace, spec: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(namespace, "POST", namespace.path("shardedcheckpoints"), _manifest(**spec))
 
 
 @pytest.mark.parametrize("spec", RIGHT, ids=lambda spec: json.dumps(spec)[:60])
-def test_a_right_manifest_is_taken(namespace: Namespace, spec: dict[str, Any]) -> None:
+def test_a_valid_manifest_is_accepted(namespace: Namespace, spec: dict[str, Any]) -> None:
     assert refusal(namespace, "POST", namespace.path("shardedcheckpoints"), _manifest(**spec)) == ""
 
 
@@ -277,27 +277,27 @@ def test_what_may_change_later(
 ) -> None:
     namespace.create("changing", output=before)
     path = namespace.path("shardedcheckpoints", "changing")
-    told = refusal(namespace, "PATCH", path, {"spec": {"output": after}}, "application/merge-patch+json")
+    rejected = refusal(namespace, "PATCH", path, {"spec": {"output": after}}, "application/merge-patch+json")
     namespace.delete("shardedcheckpoints", "changing")
-    assert message in told
-    assert bool(message) == bool(told)
+    assert message in rejected
+    assert bool(message) == bool(rejected)
 
 
-def test_patterns_are_judged_by_the_api_server_as_by_the_worker(namespace: Namespace) -> None:
+def test_the_api_server_accepts_the_patterns_that_the_worker_accepts(namespace: Namespace) -> None:
     path, differ, good = namespace.path("shardedcheckpoints"), [], 0
     for pattern in patterns(150):
         for tensor, pipeline in ((1, 1), (2, 1), (1, 2), (16, 2)):
             engine = {"tensorParallelSize": tensor, "pipelineParallelSize": pipeline}
-            told = refusal(namespace, "POST", path, _manifest(engine=engine, **_output(filePattern=pattern)))
+            rejected = refusal(namespace, "POST", path, _manifest(engine=engine, **_output(filePattern=pattern)))
             wrong = problems(pattern, tensor, pipeline)
             good += not wrong
-            if bool(told) != bool(wrong):
-                differ.append((pattern, tensor, pipeline, told, wrong))
+            if bool(rejected) != bool(wrong):
+                differ.append((pattern, tensor, pipeline, rejected, wrong))
     assert differ == []
     assert good > 20
 
 
-def test_every_rule_is_tried() -> None:
+def test_every_rule_is_tested() -> None:
     messages = [one["message"] for one in _rules(custom_resource_definition())]
     assert len(messages) > 20
     tried = [message for _, message in WRONG]
@@ -306,7 +306,7 @@ def test_every_rule_is_tried() -> None:
     assert untried == []
 
 
-def test_a_resource_that_no_operator_has_seen_is_not_taken_for_finished(namespace: Namespace) -> None:
+def test_a_new_resource_is_in_progress_until_the_operator_has_seen_it(namespace: Namespace) -> None:
     body = namespace.create("fresh")
     assert body["status"] == {"observedGeneration": -1}
     assert body["spec"] == manifest("fresh")["spec"], "a spec stays as its user wrote it"
@@ -334,7 +334,7 @@ def test_kubectl_knows_its_short_name_category_and_columns(namespace: Namespace,
     assert [name for name, priority in shown if priority == 1] == ["Message", "Job"]
 
 
-def test_the_definition_is_small_and_hides_nothing_from_validation() -> None:
+def test_the_crd_is_small_and_every_field_is_validated() -> None:
     assert CRD.stat().st_size < 200_000
     assert yaml.safe_load(CRD.read_text()) == custom_resource_definition(), "run `make generate`"
     assert "x-kubernetes-preserve-unknown-fields" not in CRD.read_text()

@@ -30,12 +30,12 @@ def _helm(plane: Plane, *words: Any) -> None:
 
 
 def _served(plane: Plane, namespace: Namespace, image: str) -> Any:
-    """An operator of this release looks at the resource until it has nothing to do; the resource then."""
+    """Run an operator of this release until it has nothing to do. Return the resource as it is then."""
     options = ("--leader-elect=false", f"--engine-image={image}", f"--namespaces={namespace.name}")
     with Operator(plane.kubeconfig, *options) as operator:
         operator.wait_ready()
         namespace.wait("kept")
-        wait_until(lambda: operator.idle_after(1), "a look at the resource", 60)
+        wait_until(lambda: operator.idle_after(1), "the resource being reconciled", 60)
     return namespace.read("kept")
 
 

@@ -1,4 +1,4 @@
-"""What goes on over a resource's life on a real API server: queues, suspension, looks at what is published."""
+"""Queues, suspension, rechecks and pruning, on a real API server."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ _MERGE = "application/merge-patch+json"
 
 @dataclass(frozen=True)
 class Scene:
-    """A namespace, the nodes under it, and the names of resources whose pods find no node."""
+    """A namespace with its kubelet, and the names of the resources whose pods cannot be scheduled."""
 
     namespace: Namespace
     kubelet: Kubelet
-    homeless: set[str]
+    unschedulable: set[str]
 
     def patch_job(self, name: str, **spec: Any) -> None:
         """Change a Job as a queue would."""
         self.namespace.api.call("PATCH", self.namespace.path("jobs", name), {"spec": spec}, _MERGE)
 
     def lose(self, artifact: Mapping[str, Any]) -> None:
-        """Somebody removes the artifact from its volume."""
+        """Remove the artifact from its volume."""
         del self.kubelet.volumes.artifacts[self.namespace.name, artifact["claimName"]][artifact["path"]]
 
 
 @pytest.fixture(scope="module")
 def scene(served: Plane) -> Iterator[Scene]:
-    """A namespace that an operator serves."""
-    namespace, homeless = Namespace(served.api), set[str]()
+    """A namespace that an operator watches."""
+    namespace, unschedulable = Namespace(served.api), set[str]()
 
     def script(pod: Mapping[str, Any]) -> Outcome:
-        return unscheduled("0/3 nodes") if pod["metadata"]["labels"][LABEL] in homeless else SUCCESS
+        return unscheduled("0/3 nodes") if pod["metadata"]["labels"][LABEL] in unschedulable else SUCCESS
 
     options = (f"--namespaces={namespace.name}", "--leader-elect=false", "--retry-base=1")
     kubelet = Kubelet(served.api, script, namespace=namespace.name)
     with kubelet, Operator(served.kubeconfig, *options) as operator:
         operator.wait_ready()
-        yield Scene(namespace, kubelet, homeless)
+        yield Scene(namespace, kubelet, unschedulable)
 
 
 def test_both_jobs_wait_for_their_queue(scene: Scene) -> None:
@@ -68,8 +68,8 @@ def _wait_for_job(scene: Scene, name: str, stage: str) -> None:
     wait_until(lambda: bool(scene.namespace.jobs(name, stage)), f"the {stage} Job", 60)
 
 
-def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None:
-    scene.homeless.add("held")
+def test_a_job_that_another_controller_suspends_stays_suspended(scene: Scene) -> None:
+    scene.unschedulable.add("held")
     scene.namespace.create("held")
     scene.namespace.wait("held", reason="Unschedulable")
     (job,) = scene.namespace.jobs("held")
@@ -87,12 +87,16 @@ def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None
     }
     scene.namespace.api.call("POST", f"/api/v1/namespaces/{scene.namespace.name}/events", event)
     wait_until(
-        lambda: "insufficient quota" in str(scene.namespace.read("held")["status"]["conditions"]), "its words", 90
+        lambda: "insufficient quota" in str(scene.namespace.read("held")["status"]["conditions"]),
+        "the message of the Event",
+        90,
     )
-    scene.namespace.change("held", verification="Load")  # the default in words: the operator looks and changes nothing
+    scene.namespace.change(
+        "held", verification="Load"
+    )  # the explicit default: the operator reconciles it and changes nothing
     wait_until(
         lambda: scene.namespace.read("held")["status"]["observedGeneration"] > held["status"]["observedGeneration"],
-        "another look",
+        "the new generation being observed",
         60,
     )
     after = scene.namespace.api.call("GET", path)
@@ -100,14 +104,14 @@ def test_a_job_that_somebody_else_suspends_is_left_to_them(scene: Scene) -> None
     assert (before["metadata"]["generation"], after["metadata"]["generation"]) == (
         before["metadata"]["generation"],
     ) * 2
-    scene.homeless.clear()
+    scene.unschedulable.clear()
     scene.patch_job(job["metadata"]["name"], suspend=False)
     scene.namespace.wait("held")
 
 
 def test_a_storage_class_that_does_not_exist_is_named(scene: Scene) -> None:
     create = {"size": "1Gi", "storageClassName": "no-such-class"}
-    scene.homeless.add("classless")
+    scene.unschedulable.add("classless")
     scene.namespace.create("classless", output={"persistentVolumeClaim": {"claimName": "made", "create": create}})
 
     def is_named() -> bool:
@@ -117,29 +121,29 @@ def test_a_storage_class_that_does_not_exist_is_named(scene: Scene) -> None:
     assert condition(scene.namespace.read("classless"), "Ready")["reason"] == "VolumePending"
 
 
-def test_suspending_takes_a_waiting_pod_away_and_gives_it_back(scene: Scene) -> None:
-    scene.homeless.add("paused")
+def test_suspending_deletes_a_waiting_pod_and_resuming_creates_it_again(scene: Scene) -> None:
+    scene.unschedulable.add("paused")
     scene.namespace.create("paused")
     scene.namespace.wait("paused", reason="Unschedulable")
     scene.namespace.change("paused", suspend=True)
     scene.namespace.wait("paused", reason="Suspended")
     (job,) = scene.namespace.jobs("paused")
     wait_until(lambda: not scene.namespace.objects("pods", f"{LABEL}=paused"), "the pod being gone", 60)
-    scene.homeless.clear()
+    scene.unschedulable.clear()
     scene.namespace.change("paused", suspend=False)
     scene.namespace.wait("paused")
     assert scene.namespace.jobs("paused", "prepare")[0]["metadata"]["uid"] == job["metadata"]["uid"]
 
 
 def test_a_change_of_job_fields_replaces_a_job_that_has_not_started(scene: Scene) -> None:
-    scene.homeless.add("replaced")
+    scene.unschedulable.add("replaced")
     scene.namespace.create("replaced", job={"nodeSelector": {"gpu": "old"}})
     scene.namespace.wait("replaced", reason="Unschedulable")
     (old,) = scene.namespace.jobs("replaced")
     scene.namespace.change("replaced", job={"nodeSelector": {"gpu": "new"}})
-    # Not before the Job is gone: a pod that starts would keep it.
+    # Not before the Job is deleted: a pod that starts would keep it.
     wait_until(lambda: old["metadata"]["uid"] not in _uids(scene, "replaced"), "the old Job being replaced", 120)
-    scene.homeless.clear()
+    scene.unschedulable.clear()
     scene.namespace.wait("replaced")
     jobs = scene.namespace.jobs("replaced")
     assert old["metadata"]["uid"] not in {job["metadata"]["uid"] for job in jobs}
@@ -147,8 +151,8 @@ def test_a_change_of_job_fields_replaces_a_job_that_has_not_started(scene: Scene
 
 
 @pytest.mark.parametrize("rebuild", [False, True])
-def test_an_artifact_that_vanished_is_noticed(scene: Scene, rebuild: bool) -> None:
-    name = f"vanished-{rebuild}".lower()
+def test_a_deleted_artifact_is_detected(scene: Scene, rebuild: bool) -> None:
+    name = f"deleted-{rebuild}".lower()
     scene.namespace.create(name, recheck={"interval": "2s", "rebuild": rebuild})
     before = scene.namespace.wait(name)["status"]
     scene.lose(before["artifact"])
@@ -164,7 +168,7 @@ def test_an_artifact_that_vanished_is_noticed(scene: Scene, rebuild: bool) -> No
     scene.namespace.wait(name)
 
 
-def test_older_artifacts_are_pruned_but_never_what_a_running_pod_mounts(scene: Scene) -> None:
+def test_pruning_keeps_an_artifact_that_a_running_pod_mounts(scene: Scene) -> None:
     output = {"persistentVolumeClaim": {"claimName": "shards"}, "historyLimit": 1}
     scene.namespace.create("pruned", output=output)
     artifact = scene.namespace.wait("pruned")["status"]["artifact"]
@@ -189,7 +193,7 @@ def _value(line: list[str], flag: str) -> str:
 
 
 def _prunings(scene: Scene) -> list[list[str]]:
-    """The command lines of the Jobs that prune, oldest first."""
+    """Return the command lines of the Jobs that prune, oldest first."""
     jobs = scene.namespace.jobs("pruned", "prepare")
     lines: list[list[str]] = [job["spec"]["template"]["spec"]["containers"][0]["args"] for job in jobs]
     return [line for line in lines if "--history-limit" in line]

@@ -33,7 +33,7 @@ class JobStatus(Shown):
         description="What the Job does: Prepare resolves and checks the source without accelerators, Shard saves,"
         " verifies and publishes the artifact."
     )
-    attempt: int = Field(description="Number of the attempt. Numbers only grow over the life of the resource.")
+    attempt: int = Field(description="Number of the attempt. Numbers only grow.")
     inputs: str = Field("", description="Hash of the settings that the Job was created for.")
     claim_uid: str = Field("", description="UID of the output claim that the Job was created for.")
     started_at: datetime | None = Field(

@@ -1,4 +1,4 @@
-"""Whatever a status is given, it holds what the API server and a terminal take."""
+"""Values of a status are brought within the bounds of the API server, and texts are safe in a terminal."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ ARTIFACT = Artifact(
 )
 
 
-def taken(value: object) -> bool:
-    """Whether it can be written to the API server, and shown."""
+def is_accepted(value: object) -> bool:
+    """Return whether the API server accepts the value, and a terminal may show it."""
     match value:
         case None | bool():
             return True
@@ -41,9 +41,9 @@ def taken(value: object) -> bool:
         case float():
             return math.isfinite(value)
         case dict():
-            return all(taken(each) for each in (*value, *value.values()))
+            return all(is_accepted(each) for each in (*value, *value.values()))
         case list():
-            return all(taken(each) for each in value)
+            return all(is_accepted(each) for each in value)
     return False
 
 
@@ -51,15 +51,15 @@ def taken(value: object) -> bool:
 def test_numbers_fit_64_bits(number: int) -> None:
     copied = Status(artifact=ARTIFACT.model_copy(update={"bytes": number}))
     built = Status(attempt=number, artifact=Artifact(**{**ARTIFACT.model_dump(), "files": number}))
-    assert taken(copied.to_wire())
-    assert taken(built.to_wire())
+    assert is_accepted(copied.to_wire())
+    assert is_accepted(built.to_wire())
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e300])
 def test_numbers_are_finite(number: float) -> None:
     for durations in (Durations(load=number), Durations(load=1.0).model_copy(update={"load": number})):
         wire = Status(duration_seconds=durations).to_wire()
-        assert taken(wire)
+        assert is_accepted(wire)
         assert Status.model_validate_json(json.dumps(wire, allow_nan=False)) == Status(duration_seconds=durations)
 
 
@@ -73,7 +73,7 @@ def test_numbers_are_finite(number: float) -> None:
         (datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)), microsecond=0), "9999-12-31T23:59:59.999999Z"),
     ],
 )
-def test_times_have_a_zone_that_the_api_server_reads(time: datetime, wire: str) -> None:
+def test_times_are_in_utc(time: datetime, wire: str) -> None:
     for artifact in (
         ARTIFACT.model_copy(update={"checked_at": time}),
         Artifact(**{**ARTIFACT.model_dump(), "checked_at": time}),
@@ -85,7 +85,7 @@ TEXT = st.text(st.characters(codec=None), max_size=50) | st.sampled_from(["x" * 
 
 
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3))
-def test_texts_are_clean_however_they_came_in(reason: str, message: str, keys: list[str]) -> None:
+def test_texts_are_clean_whether_built_or_copied(reason: str, message: str, keys: list[str]) -> None:
     condition = Condition(type="Ready", status="True", reason=reason, message=message, last_transition_time=NOW)
     failure = Failure(reason=Reason.OUT_OF_MEMORY, message="").model_copy(update={"message": message, "job": reason})
     last = LastPruned(artifact=reason, history_limit=1).model_copy(update={"removed": keys})
@@ -93,11 +93,11 @@ def test_texts_are_clean_however_they_came_in(reason: str, message: str, keys: l
     update: dict[str, Any] = {"conditions": [condition], "last_failure": failure, "maintenance": done}
     status = Status().model_copy(update=update)
     wire = status.to_wire()
-    assert taken(wire)
+    assert is_accepted(wire)
     assert Status.model_validate(wire) == status
 
 
-def test_what_is_compared_with_the_words_of_others_stays_exact() -> None:
+def test_values_of_a_user_and_arguments_of_vllm_are_not_changed() -> None:
     arguments = ["--hf-overrides", '{"a":\n1}']
     volume = ServingVolume(claim_name="c", sub_path="p", mount_path="/m")
     assert Serving(args=arguments, volume=volume).args == arguments
