@@ -11,6 +11,7 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.serving.command_line import read_server_line
+from tests.engine.vllm_parser import serve_parser
 
 CHOICES: dict[str, list[str]] = {
     "--tensor-parallel-size": ["1", "2", "16"],
@@ -52,11 +53,7 @@ LINES = 400
 @pytest.fixture(scope="module")
 def vllms() -> argparse.ArgumentParser:
     """The parser of `vllm serve`."""
-    from vllm.entrypoints.launchers.cli_args import make_arg_parser
-    from vllm.utils.argparse_utils import FlexibleArgumentParser
-
-    parser: argparse.ArgumentParser = make_arg_parser(FlexibleArgumentParser(prog="vllm serve"))
-    return parser
+    return serve_parser()
 
 
 def _line(chance: random.Random) -> list[str]:

@@ -10,6 +10,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SOURCE_FORMATS
+from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
 
 
@@ -60,12 +61,12 @@ def _extra_arguments(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _not_allowed(name: str) -> WorkerFailure:
+    if name in RUN_ONLY:
+        why = "changes how a model is run, not what its shards hold: leave it out here, and pass it to the server"
+    else:
+        why = "may change what the shards hold in a way that is not verified: leave it out"
     allowed = ", ".join(sorted(EXTRA_ARGUMENTS))
-    return WorkerFailure(
-        Reason.INVALID_ENGINE_ARGUMENTS,
-        f"--engine-arg {name}: this argument is not supported; it belongs to serving, or may change what the shards "
-        f"hold in a way that is not verified; allowed are {allowed}",
-    )
+    return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--engine-arg {name} {why}; allowed are {allowed}")
 
 
 def _check_load_format(name: str) -> None:
