@@ -1,28 +1,34 @@
 """The command line `shardwright-worker`: prepare, shard, check, inspect."""
 
 import argparse
-import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
-from pathlib import Path
 
 from shardwright_worker.cli.arguments import read_arguments
-from shardwright_worker.cli.commands import COMMANDS, stop_children
+from shardwright_worker.cli.check_command import check
+from shardwright_worker.cli.inspect_command import inspect
+from shardwright_worker.cli.prepare_command import prepare
+from shardwright_worker.cli.shard_command import shard, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS
 from shardwright_worker.contract.report import Report
-from shardwright_worker.contract.text import clean
 from shardwright_worker.reporting.final_report import failure_report, write_report
-from shardwright_worker.reporting.progress_output import progress_output
+from shardwright_worker.reporting.progress_output import ShowProgress, progress_output
 from shardwright_worker.reporting.redaction import RedactingFormatter
 from shardwright_worker.reporting.shutdown import Terminated, exit_now, handle_termination
 
+Command = Callable[[argparse.Namespace, ShowProgress, set[str]], Report]
+COMMANDS: dict[str, Command] = {"prepare": prepare, "shard": shard, "check": check}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code tells the reason of a failure. Without `argv` a failure ends the process."""
+    """Run one command and return its exit code, which is that of the reason of a failure.
+
+    Without `argv`, which is how the program starts, a failure ends the process.
+    """
     code = run(sys.argv[1:] if argv is None else argv)
     if code and argv is None:
         exit_now(code)
@@ -30,28 +36,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command."""
+    """Run one command, write its report, and return its exit code."""
     words = list(argv)
     secrets: set[str] = set()
-    _log_without(secrets)
+    _redact_logs(secrets)
     try:
         arguments = read_arguments(words)
     except WorkerFailure as failure:
         stage = words[0].capitalize() if words and words[0] in COMMANDS else "Worker"
-        return _end(failure_report(stage, failure, secrets), _report_file(words))
+        return _finish(failure_report(stage, failure, secrets), _report_file(words))
     if arguments.command == "inspect":
-        return _inspect(arguments)
-    return _reporting(arguments, secrets)
+        return inspect(arguments)
+    return _run_stage(arguments, secrets)
 
 
-def _reporting(arguments: argparse.Namespace, secrets: set[str]) -> int:
+def _run_stage(arguments: argparse.Namespace, secrets: set[str]) -> int:
     stage = arguments.command.capitalize()
     started = time.monotonic()
 
-    def last_word() -> None:
+    def report_termination() -> None:
         write_report(failure_report(stage, Terminated(), secrets), arguments.report)
 
-    with handle_termination(stop_children, last_word):
+    with handle_termination(stop_children, report_termination):
         try:
             with progress_output() as show:
                 report = COMMANDS[arguments.command](arguments, show, secrets)
@@ -60,10 +66,10 @@ def _reporting(arguments: argparse.Namespace, secrets: set[str]) -> int:
             report = report.model_copy(update={"duration_seconds": durations})
         except BaseException as error:
             report = failure_report(stage, error, secrets)
-    return _end(report, arguments.report)
+    return _finish(report, arguments.report)
 
 
-def _end(report: Report, file: str) -> int:
+def _finish(report: Report, file: str) -> int:
     if not report.succeeded:
         print(f"{report.stage} failed, {report.reason}: {report.message}", file=sys.stderr)
         print(f"What to do: {MEANINGS[report.reason].advice}", file=sys.stderr)
@@ -71,27 +77,8 @@ def _end(report: Report, file: str) -> int:
     return report.exit_code
 
 
-def _inspect(arguments: argparse.Namespace) -> int:
-    from shardwright_worker.artifact.manifest_file import read_manifest
-
-    try:
-        manifest = read_manifest(Path(arguments.folder))
-    except WorkerFailure as failure:
-        print(clean(failure.message), file=sys.stderr)
-        return failure.exit_code
-    if arguments.json:
-        print(json.dumps(manifest.to_wire(), indent=2))  # plain ASCII, whatever names the artifact holds
-        return 0
-    from rich.console import Console
-
-    from shardwright_worker.artifact.inspect_table import print_artifact
-
-    print_artifact(manifest, Console())
-    return 0
-
-
 def _report_file(words: list[str]) -> str:
-    """The file named by --report on a command line that could not be read as a whole."""
+    """Return the file named by --report on a command line that could not be parsed."""
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word == "--report":
             return following
@@ -100,8 +87,8 @@ def _report_file(words: list[str]) -> str:
     return ""
 
 
-def _log_without(secrets: set[str]) -> None:
-    """All log records go to stderr, without secrets."""
+def _redact_logs(secrets: set[str]) -> None:
+    """Write all log records to stderr, without secrets."""
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter(secrets))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
