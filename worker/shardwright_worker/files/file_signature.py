@@ -41,7 +41,7 @@ def find_pickle_damage(path: Path) -> str:
     """Return what is wrong with a PyTorch checkpoint as far as that shows without unpickling, or an empty string.
 
     torch.save writes a ZIP archive, before PyTorch 1.6 a bare pickle:
-    https://github.com/pytorch/pytorch/blob/v2.8.0/torch/serialization.py
+    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/serialization.py#L1021
 
     Raises:
         OSError: the file cannot be read.

@@ -13,7 +13,7 @@ from shardwright_worker.files.json_reader import JsonError, JsonReader
 from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
 from shardwright_worker.files.tensor_names import TensorNameBudget
 
-# The library's own limit: https://github.com/huggingface/safetensors/blob/v0.5.3/safetensors/src/tensor.rs
+# The library's own limit: https://github.com/huggingface/safetensors/blob/v0.7.0/safetensors/src/tensor.rs
 HEADER_LIMIT = 100_000_000  # bytes
 MAX_TENSORS = 500_000  # in one file; the largest models have half as many in total
 _MOST_DIMENSIONS = 64

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.files.free_space import space_of
 from shardwright_worker.files.sizes import format_size
 
 # https://man7.org/linux/man-pages/man3/errno.3.html
@@ -69,16 +70,12 @@ def is_unavailable(error: OSError) -> bool:
 
 
 def describe_free_space(volume: Path, needed: int = 0) -> str:
-    """Return how many bytes are needed, if known, and how many are free on which volume.
-
-    https://man7.org/linux/man-pages/man3/statvfs.3.html
-    """
+    """Return how many bytes are needed, if known, and how many are free on which volume."""
     needs = f"{format_size(needed)} are needed, and " if needed else ""
     with contextlib.suppress(OSError, StopIteration):
         place = next(each for each in (volume, *volume.parents) if os.path.isdir(each))
-        state = os.statvfs(place)
-        free, whole = state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize
-        return f"{needs}{place} has {format_size(free)} free of {format_size(whole)}"
+        space = space_of(place)
+        return f"{needs}{place} has {format_size(space.free)} free of {format_size(space.total)}"
     return f"{needs}the free space of {volume} is not known"
 
 

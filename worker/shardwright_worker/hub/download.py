@@ -13,6 +13,7 @@ from shardwright_worker.contract.manifest import FileDigest, Source
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.files.durable_files import fsync_path
 from shardwright_worker.files.folders import make_folders
+from shardwright_worker.files.free_space import space_of
 from shardwright_worker.files.lock_file import exclusive_lock
 from shardwright_worker.files.nofollow import is_folder, lstat_below, lstat_if_exists, reject_symlinks, remove_tree
 from shardwright_worker.files.parallel import run_parallel
@@ -76,8 +77,7 @@ class Download:
             if is_folder(self._final) and lstat_if_exists(self.folder) is None:
                 move_folder(self._final, self.folder, RECORD)  # an incomplete download: keep the files that it has
             make_folders(self.folder)
-            free = os.statvfs(self.folder)
-            self._max_unknown_size = free.f_bavail * free.f_frsize or self._max_unknown_size
+            self._max_unknown_size = space_of(self.folder).free or self._max_unknown_size
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -1,11 +1,11 @@
 """Checks that the output volume has space for what will be written."""
 
-import os
 from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.files.folders import nearest_folder
+from shardwright_worker.files.free_space import space_of
 from shardwright_worker.files.sizes import format_size
 from shardwright_worker.files.volume_errors import UNSUPPORTED, volume_read_failure
 
@@ -19,23 +19,20 @@ def check_space(folder: Path, needed: int, what: str) -> None:
 
     Raises:
         WorkerFailure: InsufficientSpace, with both numbers; VolumeUnavailable if the volume does not answer.
-
-    https://man7.org/linux/man-pages/man3/statvfs.3.html (f_bavail, f_frsize)
     """
     place = nearest_folder(folder)
     try:
-        state = os.statvfs(place)
+        space = space_of(place)
     except OSError as error:
         if error.errno in UNSUPPORTED:
             return
         raise volume_read_failure(error, place) from error
-    if not state.f_blocks:
-        return  # some network file systems report 0
-    free = state.f_bavail * state.f_frsize
+    if not space.total:
+        return
     required = int(needed * SLACK)
-    if free < required:
+    if space.free < required:
         raise WorkerFailure(
             Reason.INSUFFICIENT_SPACE,
-            f"{what} need {format_size(required)}, and the volume has {format_size(free)} free of "
-            f"{format_size(state.f_blocks * state.f_frsize)}: enlarge the claim or delete old artifacts",
+            f"{what} need {format_size(required)}, and the volume has {format_size(space.free)} free of "
+            f"{format_size(space.total)}: enlarge the claim or delete old artifacts",
         )

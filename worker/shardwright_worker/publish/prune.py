@@ -43,42 +43,42 @@ def prune(
         WorkerFailure: VolumeUnavailable, and nothing is removed, if the volume does not show what is there.
     """
     reject_symlinks(root or output, output / STAGING_FOLDER)
-    made, unknown = _artifacts(output)
-    newest_first = sorted(made, key=lambda key: (_age(made[key]), key), reverse=True)
+    artifacts, unknown = _artifacts(output)
+    newest_first = sorted(artifacts, key=lambda key: (_created_at(artifacts[key]), key), reverse=True)
     old = [key for key in newest_first[max(history_limit, 0) :] if key not in protected]
-    freed, removed, failed, passed = 0, [], [], False
+    freed, removed, failed, expired = 0, [], [], False
     for key in [key for key in old if key not in in_use]:
-        passed = until is not None and time.time() > until
-        if passed:
+        expired = until is not None and time.time() > until
+        if expired:
             break
         if _remove(output, key):
             removed.append(key)
-            freed += sum(file_sizes(made[key]).values())
+            freed += sum(file_sizes(artifacts[key]).values())
         else:
             failed.append(key)
     not_removed = failed + [key for key in unknown if key not in protected]
     return PruneReport(
-        kept=len(made) - len(removed),
+        kept=len(artifacts) - len(removed),
         removed=removed[:_MOST_NAMED],
         removed_count=len(removed),
         not_removed=not_removed[:_MOST_NAMED],
         in_use=[key for key in old if key in in_use],
         freed_bytes=freed,
-        expired=passed,
+        expired=expired,
     )
 
 
 def _artifacts(output: Path) -> tuple[dict[str, Manifest], list[str]]:
     """Return the artifacts of this folder by key, and the names of what looks like one but is not."""
-    made: dict[str, Manifest] = {}
+    artifacts: dict[str, Manifest] = {}
     unknown = []
     for key in filter(is_key, list_folder(output)):
         manifest = _manifest(output / key, key)
         if manifest:
-            made[key] = manifest
+            artifacts[key] = manifest
         elif _looks_like_artifact(output / key):
             unknown.append(key)
-    return made, unknown
+    return artifacts, unknown
 
 
 def _manifest(folder: Path, key: str) -> Manifest | None:
@@ -102,7 +102,7 @@ def _looks_like_artifact(folder: Path) -> bool:
         return True
 
 
-def _age(manifest: Manifest) -> float:
+def _created_at(manifest: Manifest) -> float:
     try:
         return datetime.fromisoformat(manifest.created_at).timestamp()
     except (ValueError, OverflowError):
@@ -111,11 +111,11 @@ def _age(manifest: Manifest) -> float:
 
 def _remove(output: Path, key: str) -> bool:
     """Remove an artifact and return whether that worked: renamed first, so that half of one never has its name."""
-    doomed = output / STAGING_FOLDER / f"{key}.removed.{uuid.uuid4().hex[:8]}"
+    aside = output / STAGING_FOLDER / f"{key}.removed.{uuid.uuid4().hex[:8]}"
     try:
         if foreign_folders(output / key):
             return False
-        if not with_shared_folder(doomed.parent, lambda: rename_folder(output / key, doomed)):
+        if not with_shared_folder(aside.parent, lambda: rename_folder(output / key, aside)):
             _remove_in_place(output / key)
             return True
     except WorkerFailure as failure:
@@ -127,8 +127,8 @@ def _remove(output: Path, key: str) -> bool:
             raise volume_read_failure(error, output / key) from error
         return False
     with contextlib.suppress(OSError):  # the next worker removes what is left
-        os.unlink(doomed / MANIFEST_NAME)
-        remove_tree(doomed)
+        os.unlink(aside / MANIFEST_NAME)
+        remove_tree(aside)
     return True
 
 

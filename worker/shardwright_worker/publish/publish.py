@@ -50,7 +50,7 @@ def publish(
     if not manifest.may_have_key(target.name):
         raise WorkerFailure(
             Reason.INVALID_ENGINE_ARGUMENTS,
-            f"--artifact-name {target.name} does not follow from source, engine flags, image, pattern and part size: "
+            f"--artifact-name {target.name} does not follow from source, engine flags, image, file pattern and size: "
             "remove it, or set all of them as they were when it was computed",
         )
     with volume_errors(target.parent, f"publish {target}", needed=manifest.bytes):

@@ -109,9 +109,7 @@ def _read(listing: Listing, name: str) -> Any:
     except OSError as error:
         raise source_read_failure(name, path, error) from None
     except ValueError as error:
-        raise WorkerFailure(
-            Reason.SOURCE_CORRUPT, f"{name} is not a valid JSON file{_content_hint(listing, name)}: {error}"
-        ) from None
+        raise _invalid_json(listing, name, error) from None
 
 
 def _check(listing: Listing, name: str) -> None:
@@ -127,9 +125,7 @@ def _check(listing: Listing, name: str) -> None:
     except OSError as error:
         raise source_read_failure(name, path, error) from None
     except JsonError as error:
-        raise WorkerFailure(
-            Reason.SOURCE_CORRUPT, f"{name} is not a valid JSON file{_content_hint(listing, name)}: {error}"
-        ) from None
+        raise _invalid_json(listing, name, error) from None
     except ValueError as error:
         raise source_read_failure(name, path, error) from None
     if not is_tokenizer:
@@ -146,6 +142,11 @@ def _has_model(reader: JsonReader) -> bool:
         found = found or (key == "model" and reader.kind() == "{")
         reader.skip()
     return found
+
+
+def _invalid_json(listing: Listing, name: str, error: ValueError) -> WorkerFailure:
+    message = f"{name} is not a valid JSON file{_content_hint(listing, name)}: {error}"
+    return WorkerFailure(Reason.SOURCE_CORRUPT, message)
 
 
 def _content_hint(listing: Listing, name: str) -> str:

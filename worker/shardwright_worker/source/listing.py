@@ -72,7 +72,7 @@ def list_source(folder: Path, extra_args: Mapping[str, str]) -> Listing:
 
 def _names(folder: Path, modules: Collection[str]) -> list[str]:
     try:
-        return walk_source(folder, modules).names
+        return walk_source(folder, modules)
     except TooManyFilesError as error:
         raise WorkerFailure(Reason.SOURCE_CORRUPT, str(error)) from None
     except OSError as error:

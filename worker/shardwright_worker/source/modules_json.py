@@ -1,7 +1,8 @@
 """The folders of a sentence-transformers model: those that its modules.json names, with their weights.
 
-vLLM reads pooling and projection from them:
+vLLM reads the pooling and the projection of an embedding model from them:
 https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/transformers_utils/config.py#L967
+https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/adapters.py#L40
 The file's format: https://sbert.net/docs/sentence_transformer/usage/custom_models.html
 """
 

@@ -1,7 +1,7 @@
 """Reads the tensor names of a PyTorch checkpoint from the opcodes of its pickle, without executing any.
 
 torch.save writes a ZIP archive whose data.pkl is a pickle of the state dict; the older format is a sequence of pickles:
-https://github.com/pytorch/pytorch/blob/v2.8.0/torch/serialization.py
+https://github.com/pytorch/pytorch/blob/v2.13.0/torch/serialization.py#L1021 (legacy) and #L1183
 """
 
 import io

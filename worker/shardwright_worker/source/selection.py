@@ -48,8 +48,10 @@ def select_files(
     `sizes` are in bytes; a file whose size is not known counts as small.
     """
     sizes = sizes or {}
-    kept = sorted(name for name in names if is_weights(name) or is_metadata(name, sizes.get(name, 0)) or _index(name))
-    kept = [name for name in kept if _kept(PurePosixPath(name))]
+    kept = sorted(
+        name for name in names if is_weights(name) or is_metadata(name, sizes.get(name, 0)) or _is_index(name)
+    )
+    kept = [name for name in kept if _is_selected(PurePosixPath(name))]
     tops = [name for name in kept if "/" not in name]
     safetensors = {name for name in tops if name.endswith(".safetensors")}
     pickles = {name for name in tops if name.endswith(PICKLES)}
@@ -65,8 +67,8 @@ def is_metadata(name: str, size: int, modules: Collection[str] = ()) -> bool:
     """
     path = PurePosixPath(name)
     if any(path.is_relative_to(folder) for folder in modules):
-        return _kept(path)
-    return _kept(path) and not is_weights(name) and not _index(name) and size <= size_limit(name)
+        return _is_selected(path)
+    return _is_selected(path) and not is_weights(name) and not _is_index(name) and size <= size_limit(name)
 
 
 def is_weights(name: str) -> bool:
@@ -110,7 +112,7 @@ def select_weights(names: Iterable[str], extra_args: Mapping[str, str]) -> list[
         return safetensors
     kinds = (".pt",) if load_format == "pt" else (".bin", ".pt")
     pickles = ([name for name in names if name.endswith(kind) and name not in _TRAINING] for kind in kinds)
-    return next((held for held in pickles if held), [])
+    return next((files for files in pickles if files), [])
 
 
 def select_index(files: Iterable[str], extra_args: Mapping[str, str]) -> str:
@@ -154,11 +156,11 @@ def _one_copy(names: list[str], extra_args: Mapping[str, str]) -> list[str]:
     return [name for name in names if name not in unread]
 
 
-def _index(name: str) -> bool:
+def _is_index(name: str) -> bool:
     return name.endswith(".index.json")
 
 
-def _kept(path: PurePosixPath) -> bool:
+def _is_selected(path: PurePosixPath) -> bool:
     *folders, name = path.parts
     if name.startswith(".") or not all(may_hold_model_files(folder) for folder in folders):
         return False

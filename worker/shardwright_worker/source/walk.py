@@ -6,7 +6,6 @@ import os
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
 
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.files.volume_errors import is_unavailable
@@ -17,51 +16,45 @@ _MAX_DEPTH = 8
 _MAX_FILES_AT_THE_TOP = 200_000
 
 
-class WalkResult(NamedTuple):
-    """Names relative to the source's folder, and the subfolders that were left out, with the reason of each."""
-
-    names: list[str]
-    left_out: dict[str, str]
-
-
 class TooManyFilesError(Exception):
     """The folder holds more files than any model has."""
 
 
-def walk_source(folder: Path, required: Collection[str] = ()) -> WalkResult:
-    """Return all names that can be part of the model; `required` are subfolders that must be readable.
+def walk_source(folder: Path, required: Collection[str] = ()) -> list[str]:
+    """Return the sorted relative names of all files that can be part of the model.
+
+    `required` are subfolders that must be readable; any other is left out if it cannot be read, or holds too many
+    files to be part of a model.
 
     Raises:
         OSError: the folder itself or a required subfolder cannot be listed.
         TooManyFilesError: the folder has more files than any model.
     """
     names: list[str] = []
-    left_out: dict[str, str] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if not _is_folder(entry):
                 names.append(entry.name)
             elif may_hold_model_files(entry.name) and (_is_required(entry.name, required) or not entry.is_symlink()):
-                _descend(folder, entry.name, required, names, left_out)
+                names += _walk_subfolder(folder, entry.name, required)
             if len(names) > _MAX_FILES_AT_THE_TOP:
                 raise TooManyFilesError(
-                    f"{folder} holds more than {_MAX_FILES_AT_THE_TOP} files: name the model's own folder"
+                    f"{folder} holds more than {_MAX_FILES_AT_THE_TOP} files: set the source to the model's own folder"
                 )
-    return WalkResult(sorted(name for name in names if not name.startswith(".")), left_out)
+    return sorted(name for name in names if not name.startswith("."))
 
 
-def _descend(folder: Path, name: str, required: Collection[str], names: list[str], left_out: dict[str, str]) -> None:
+def _walk_subfolder(folder: Path, name: str, required: Collection[str]) -> list[str]:
     inside: list[str] = []
     try:
         _collect(folder, name, 1, inside)
-    except TooManyFilesError as error:
-        left_out[name] = str(error)
+    except TooManyFilesError:
+        return []
     except OSError as error:
         if _is_required(name, required) or is_unavailable(error):
             raise
-        left_out[name] = f"it cannot be read: {error.strerror}"
-    else:
-        names += inside
+        return []
+    return inside
 
 
 def _collect(folder: Path, below: str, depth: int, inside: list[str]) -> None:
@@ -103,7 +96,7 @@ def _is_required(name: str, required: Collection[str]) -> bool:
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Return whether the entry is a folder or a link to one; required ones only are followed."""
+    """Return whether the entry is a folder or a link to one. Only required links are followed: they may form cycles."""
     try:
         return entry.is_dir()
     except OSError:

@@ -1,6 +1,6 @@
 """Reads the index of a model's weights, which maps each tensor to its file.
 
-https://huggingface.co/docs/transformers/big_models#sharded-checkpoints
+https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L585
 """
 
 import os
@@ -29,36 +29,36 @@ def read_index(listing: Listing, name: str) -> dict[str, str]:
     path = listing.folder / name
     try:
         with open_regular(path) as file:
-            where = _weight_map(name, JsonReader(file, os.fstat(file.fileno()).st_size))
+            files = _weight_map(name, JsonReader(file, os.fstat(file.fileno()).st_size))
     except (OSError, NotRegularFileError) as error:
         raise source_read_failure(name, path, error) from None
     except JsonError as error:
         raise _corrupt(f"{name} is not a valid JSON file: {error}") from None
-    if not where:
+    if not files:
         raise _corrupt(f"{name} has no weight_map that maps tensors to files")
-    for each in set(where.values()):
+    for each in set(files.values()):
         if not stays_inside(each):
             raise _outside(name, each)
-    return where
+    return files
 
 
 def _weight_map(name: str, reader: JsonReader) -> dict[str, str]:
-    where: dict[str, str] | None = None
+    files: dict[str, str] | None = None
     if reader.kind() != "{":
         raise _corrupt(f"{name} has no weight_map that maps tensors to files")
     for key in reader.members():
         if key != "weight_map" or reader.kind() != "{":
             reader.skip()
             continue
-        if where is not None:
+        if files is not None:
             raise _corrupt(f"{name} has two objects called weight_map: recreate the index")
-        where = _entries(name, reader)
+        files = _entries(name, reader)
     reader.end()
-    return where or {}
+    return files or {}
 
 
 def _entries(name: str, reader: JsonReader) -> dict[str, str]:
-    where: dict[str, str] = {}
+    files: dict[str, str] = {}
     budget = TensorNameBudget()
     for tensor in reader.members():
         problem = budget.charge(tensor)
@@ -69,13 +69,13 @@ def _entries(name: str, reader: JsonReader) -> dict[str, str]:
             raise _corrupt(f"{name} has no weight_map that maps tensors to files: {tensor[:200]!r} has no file")
         if len(file) > _MAX_FILE_NAME:
             raise _outside(name, file)
-        if tensor in where:
-            twice = f"{name} names tensor {printable_name(tensor)} twice, in {where[tensor]} and in {file}"
+        if tensor in files:
+            twice = f"{name} names tensor {printable_name(tensor)} twice, in {files[tensor]} and in {file}"
             raise _corrupt(f"{twice}: keep the correct entry, or recreate the index")
-        if len(where) == _MAX_TENSORS:
+        if len(files) == _MAX_TENSORS:
             raise _corrupt(f"{name} names more than {_MAX_TENSORS} tensors")
-        where[tensor] = sys.intern(file)
-    return where
+        files[tensor] = sys.intern(file)
+    return files
 
 
 def _outside(name: str, file: str) -> WorkerFailure:

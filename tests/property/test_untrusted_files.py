@@ -1,4 +1,4 @@
-"""Files that others wrote: whatever is in them, reading ends with an answer or with a reason."""
+"""Untrusted files: whatever they hold, reading ends with a result or with a failure reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NAMES = (
 
 
 @given(st.binary(max_size=80) | ENTRIES.map(lambda header: _file(header)))
-def test_a_header_is_read_or_refused(content: bytes) -> None:
+def test_reads_or_rejects_any_header(content: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(content)
         find_pickle_damage(Path(file.name))
@@ -59,7 +59,7 @@ def test_a_header_is_read_or_refused(content: bytes) -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1), st.binary(max_size=20).map(lambda data: data * 2), max_size=5))
-def test_what_is_written_by_hand_is_read_back(tensors: dict[str, bytes]) -> None:
+def test_reads_back_a_written_header(tensors: dict[str, bytes]) -> None:
     tensors.pop("__metadata__", None)
     with tempfile.NamedTemporaryFile() as file:
         content = safetensors(tensors)
@@ -69,7 +69,7 @@ def test_what_is_written_by_hand_is_read_back(tensors: dict[str, bytes]) -> None
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_a_manifest_is_read_or_refused(content: bytes) -> None:
+def test_reads_or_rejects_any_manifest(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / MANIFEST_NAME).write_bytes(content)
         try:
@@ -80,7 +80,7 @@ def test_a_manifest_is_read_or_refused(content: bytes) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6), st.integers(1, 9), st.integers(1, 9), st.booleans())
-def test_any_configuration_fits_or_is_refused(config: dict[str, object], tp: int, pp: int, experts: bool) -> None:
+def test_accepts_or_rejects_any_configuration(config: dict[str, object], tp: int, pp: int, experts: bool) -> None:
     settings = EngineSettings(tensor_parallel_size=tp, pipeline_parallel_size=pp, enable_expert_parallel=experts)
     try:
         check_limits(config, settings)

@@ -1,4 +1,4 @@
-"""JSON that is read piece by piece means what Python's own reader says, and is refused where that refuses."""
+"""The JSON reader accepts, and means, what json.loads does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def skipped(text: bytes) -> bool:
 
 
 @given(VALUES, INDENTS, st.integers(1, 40))
-def test_what_is_json_is_read(value: object, indent: int | None, piece: int) -> None:
+def test_reads_all_valid_json(value: object, indent: int | None, piece: int) -> None:
     text = json.dumps(value, indent=indent).encode()
     before = json_reader._FIRST_READ
     json_reader._FIRST_READ = piece  # so that every kind of token is cut somewhere
@@ -53,10 +53,10 @@ def test_what_is_json_is_read(value: object, indent: int | None, piece: int) -> 
 @example(b"01")
 @example(b'{"a" 1}')
 @example(b'"\\x"')
-def test_what_is_refused_is_what_python_refuses(text: bytes) -> None:
+def test_rejects_what_json_loads_rejects(text: bytes) -> None:
     try:
         json.loads(text.decode())
-        fine = True
+        valid = True
     except ValueError:
-        fine = False
-    assert skipped(text) == fine
+        valid = False
+    assert skipped(text) == valid
