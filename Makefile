@@ -1,4 +1,4 @@
-# What can be done here; `make` alone lists it. Every target installs what it needs first and says so.
+# All tasks of the project; `make` alone lists them. Every target installs what it needs first, and prints a line then.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 N ?= 1000
 ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
-# A path to uv, installed into a private folder on a machine without one; asked for once, when first needed.
+# The path of uv, which is installed to a folder in the cache if the machine has none; evaluated once, at its first use.
 UV = $(eval UV := $(or $(shell tools/cluster/bootstrap.sh),false))$(UV)
 CLUSTER_CLI := python3 -m tools.cluster
 LIGHT := .venv/bin/python
@@ -18,49 +18,54 @@ PROJECTS := uv.lock pyproject.toml operator/pyproject.toml worker/pyproject.toml
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
-##@ See it
+##@ Demo
 
 .PHONY: demo demo-down
-demo: .venv/.synced ## Cluster, images, operator, a small model: from kubectl apply to answers from the shards
+demo: .venv/.synced ## Start a cluster, install the operator, shard a tiny model and serve it
 	@$(LIGHT) -m tools.demo
-demo-down: ## Take the demo's cluster down (programs and images stay in the cache)
+demo-down: ## Stop the demo's cluster and delete its state (images and programs stay in the cache)
 	@$(CLUSTER_CLI) down
 
-##@ Test it
+##@ Tests
 
-.PHONY: test test-fast test-plane test-engine test-e2e test-faults test-crashes test-models
-test: ## Everything, from nothing: fast tests, real API server, vLLM, then the cluster from end to end
+.PHONY: test test-fast test-plane test-engine test-e2e test-faults test-crashes test-models coverage
+test: ## All tests but the long ones: test-plane, test-engine and test-e2e
 	@$(MAKE) test-plane
 	@$(MAKE) test-engine
 	@$(MAKE) test-e2e
 	@echo "make test: all passed"
-test-fast: .venv/.synced ## Pure code only: no cluster, no vLLM, under a minute
+test-fast: .venv/.synced ## Tests of pure code and of the documentation, without a cluster and without vLLM
 	@$(LIGHT) -m pytest -q tests/unit tests/property tests/docs $(ARGS)
-test-plane: .venv/.synced ## Pure code, then operator, resource and chart against a real etcd and kube-apiserver
+test-plane: .venv/.synced ## The fast tests, then operator, resource and chart with a real etcd and kube-apiserver
 	@echo "--- unit, property, docs, volumes, plane, runtime, faults, api, chart"
 	@$(LIGHT) -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/volumes tests/plane tests/runtime tests/faults tests/api tests/chart $(ARGS)
-test-engine: .venv-engine/.synced ## The worker with vLLM's CPU build
+test-engine: .venv-engine/.synced ## Tests of the worker with vLLM's CPU build
 	@echo "--- the worker with vLLM"
 	@$(ENGINE) -m pytest -q -m "not long" tests/engine $(ARGS)
-test-e2e: .venv/.synced ## The whole way on a local cluster, which goes away again unless it was up before
+test-e2e: .venv/.synced ## End-to-end tests on a local cluster, which is stopped afterwards unless it ran before
 	@echo "--- end to end on a cluster"
-	@if $(CLUSTER_CLI) status >/dev/null 2>&1; then echo "the cluster is up already, and stays up"; \
+	@if $(CLUSTER_CLI) status >/dev/null 2>&1; then echo "using the running cluster"; \
 	else trap '$(CLUSTER_CLI) down' EXIT; fi; \
 	$(CLUSTER_CLI) up; $(CLUSTER_CLI) load; \
 	$(LIGHT) -m pytest -q tests/e2e $(ARGS) || { \
-	  echo "end-to-end tests failed: pod logs and objects are under .cluster/e2e, the cluster's logs in .cluster/log" >&2; \
+	  echo "end-to-end tests failed: objects and pod logs are in .cluster/e2e, the cluster's logs in .cluster/log" >&2; \
 	  exit 1; }
-test-faults: .venv/.synced ## Long: the operator behind a faulty API server, crashes at every write
+test-faults: .venv/.synced ## Long: random mixes of API server faults, long property tests
 	@$(LIGHT) -m pytest -q -m long tests/faults tests/runtime tests/property $(ARGS)
-test-crashes: .venv-engine/.synced ## Long: the worker with vLLM, killed at every named point
+test-crashes: .venv-engine/.synced ## Long: the worker with vLLM, killed at every crash point
 	@$(ENGINE) -m pytest -q -m long tests/engine $(ARGS)
-test-models: .venv-engine/.synced ## Long: every kind of model there and back, with vLLM's CPU build
+test-models: .venv-engine/.synced ## Long: every kind of model with every layout, with vLLM's CPU build
 	@$(ENGINE) -m tools.model_matrix $(ARGS)
+coverage: .venv/.synced ## Line and branch coverage of the fast tests and the runtime tests (some minutes)
+	@$(LIGHT) -m coverage erase
+	@$(LIGHT) -m coverage run -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/runtime $(ARGS)
+	@$(LIGHT) -m coverage combine --quiet
+	@$(LIGHT) -m tools.coverage
 
-##@ Change it
+##@ Development
 
 .PHONY: lint format generate images
-lint: .venv/.synced ## Style, types, layering, the chart, and whether generated files are up to date
+lint: .venv/.synced ## Check style, types, imports, the chart, and that generated files are up to date
 	@$(LIGHT) -m ruff check .
 	@$(LIGHT) -m ruff format --check .
 	@$(LIGHT) -m mypy
@@ -69,34 +74,34 @@ lint: .venv/.synced ## Style, types, layering, the chart, and whether generated 
 	@$(LIGHT) -m shardwright_operator.api.generate --check
 	@$(LIGHT) -m tools.docs --check
 	@$(LIGHT) -m tools.versions --check
-format: .venv/.synced ## Put the style right
+format: .venv/.synced ## Format the code
 	@$(LIGHT) -m ruff check --fix .
 	@$(LIGHT) -m ruff format .
 generate: .venv/.synced ## Write the CRD, the generated pages and the version to where they are repeated
 	@$(LIGHT) -m shardwright_operator.api.generate
 	@$(LIGHT) -m tools.docs
 	@$(LIGHT) -m tools.versions
-images: ## Build the operator's and the worker's images with buildah
+images: ## Build the images of the operator and the worker with buildah
 	@$(CLUSTER_CLI) images
 
-##@ A cluster on this machine
+##@ Local cluster
 
 .PHONY: cluster-up cluster-down kubeconfig
-cluster-up: ## Kubernetes on this machine with pretended GPUs (CLUSTER=kind or CLUSTER=current: another one)
+cluster-up: ## Start a cluster with simulated GPUs on this machine (CLUSTER=kind: in Docker; CLUSTER=current: use a kubeconfig)
 	@$(CLUSTER_CLI) up
-cluster-down: ## Take it down and leave nothing behind
+cluster-down: ## Stop it and delete its state
 	@$(CLUSTER_CLI) down
 kubeconfig: ## Print the path of its kubeconfig
 	@$(CLUSTER_CLI) kubeconfig
 
-##@ Measure it
+##@ Benchmarks
 
 .PHONY: bench-operator bench-worker bench-gpu
-bench-operator: .venv/.synced ## The operator with N=1000 resources beside a bare client
+bench-operator: .venv/.synced ## Measure the operator with N=1000 resources, beside a baseline client
 	@$(LIGHT) -m benchmarks.operator $(N) $(ARGS)
-bench-worker: .venv-engine/.synced ## Writer and whole process on this machine, beside vLLM's own
+bench-worker: .venv-engine/.synced ## Measure the worker's writer; ARGS=--process: the whole process beside vLLM's own
 	@$(ENGINE) -m benchmarks.worker $(ARGS)
-bench-gpu: ## Print what to run on a machine with GPUs
+bench-gpu: ## Print the commands for a machine with GPUs
 	@python3 -m benchmarks.worker --print-gpu
 
 .venv/.synced: $(PROJECTS)

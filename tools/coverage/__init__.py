@@ -1,0 +1,1 @@
+"""Reports the test coverage of the operator and the worker."""
