@@ -31,7 +31,7 @@ TABLE = [
         None,
     ),
     (
-        stalled(Reason.OUT_OF_MEMORY, "no room"),
+        stalled(Reason.OUT_OF_MEMORY, "memory limit"),
         ("False", Reason.OUT_OF_MEMORY),
         None,
         ("True", Reason.OUT_OF_MEMORY),
@@ -48,7 +48,7 @@ def _shown(verdict: Verdict, status: Status | None = None, prepared: bool = Fals
     return {one.type: one for one in found}
 
 
-def _told(condition: Condition | None) -> tuple[str, str] | None:
+def _state(condition: Condition | None) -> tuple[str, str] | None:
     return (condition.status, condition.reason) if condition else None
 
 
@@ -60,10 +60,10 @@ def test_each_situation_has_its_row(
     stalls: tuple[str, str] | None,
 ) -> None:
     shown = _shown(verdict)
-    assert _told(shown["Ready"]) == ready
-    assert _told(shown.get("Reconciling")) == reconciling
-    assert _told(shown.get("Stalled")) == stalls
-    assert next(iter(shown)) == "Ready", "people read it first"
+    assert _state(shown["Ready"]) == ready
+    assert _state(shown.get("Reconciling")) == reconciling
+    assert _state(shown.get("Stalled")) == stalls
+    assert next(iter(shown)) == "Ready", "the summary comes first"
     assert all(one.observed_generation == 3 for one in shown.values())
 
 
@@ -81,11 +81,11 @@ def test_each_situation_has_its_row(
 )
 def test_a_failure_is_shown_where_it_belongs(reason: Reason, kind: str) -> None:
     shown = _shown(stalled(reason, "what is wrong"))
-    assert _told(shown[kind]) == ("False", reason)
+    assert _state(shown[kind]) == ("False", reason)
     assert shown[kind].message == "what is wrong"
 
 
-def test_what_prepare_has_found_is_shown_while_shard_works() -> None:
+def test_what_prepare_has_found_is_shown_while_shard_runs() -> None:
     shown = _shown(working("Loading"), prepared=True)
     truths = {kind: shown[kind].status for kind in ("VolumeReady", "SourceReady", "ShardsComplete", "Verified")}
     assert truths == {"VolumeReady": "True", "SourceReady": "True", "ShardsComplete": "Unknown", "Verified": "Unknown"}
@@ -102,7 +102,7 @@ def test_a_transition_is_a_change_of_status_and_of_nothing_else() -> None:
     old, later = Status(conditions=first), START + timedelta(hours=1)
     same = conditions_of(old, old, working("Loading"), 2, False, later)
     assert {one.last_transition_time for one in same} == {START}
-    other = conditions_of(old, old, stalled(Reason.OUT_OF_MEMORY, "no room"), 2, False, later)
+    other = conditions_of(old, old, stalled(Reason.OUT_OF_MEMORY, "memory limit"), 2, False, later)
     times = {one.type: one.last_transition_time for one in other}
     assert (times["Ready"], times["VolumeReady"]) == (later, START)
 

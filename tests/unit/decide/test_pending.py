@@ -1,8 +1,10 @@
-"""What keeps pods from running is named by its newest cause, and forgotten when that has passed."""
+"""Why a Job is not running: the newest cause is shown, and forgotten once it is gone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,59 @@ from shardwright_operator.decide.observed import Warning
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import claim, pod
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"unscheduled": ("Unschedulable", "0/1 nodes: insufficient nvidia.com/gpu")}, Reason.UNSCHEDULABLE),
+        (
+            {"unscheduled": ("Unschedulable", "pod has unbound immediate PersistentVolumeClaims")},
+            Reason.VOLUME_PENDING,
+        ),
+        ({"waiting": ("ImagePullBackOff", "no such image")}, Reason.IMAGE_PULL_FAILED),
+        ({"waiting": ("CreateContainerConfigError", "secret hf not found")}, Reason.POD_NOT_CREATED),
+    ],
+)
+def test_a_pod_that_does_not_start_says_why(facts: dict[str, Any], reason: Reason) -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
+    namespace.pods[job.name] = replace(pod(job, namespace.now), **facts)
+    namespace.settle()
+    assert namespace.ready() == ("False", reason)
+    assert namespace.status.condition("Reconciling") is not None
+    namespace.run_to_ready()
+    assert len(namespace.created) == 2
+
+
+@pytest.mark.parametrize("kind", ["Job", "Pod"])
+def test_warnings_say_why_there_is_no_pod(kind: str) -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
+    if kind == "Pod":
+        namespace.pods[job.name] = pod(job, namespace.now)
+    namespace.warnings = (Warning(kind, job.name, "FailedCreate", "exceeded quota: gpus", namespace.now),)
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.POD_NOT_CREATED)
+    assert "exceeded quota" in namespace.message()
+
+
+def test_the_newest_warning_counts_and_not_an_earlier_one_of_the_scheduler() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    (job,) = namespace.live_jobs()
+    namespace.pods[job.name] = pod(job, namespace.now)
+    past, later = namespace.now, namespace.now + timedelta(seconds=5)
+    events = (
+        ("FailedScheduling", "no node", past),
+        ("FailedMount", "no volume", past),
+        ("FailedMount", "no secret", later),
+    )
+    namespace.warnings = tuple(Warning("Pod", job.name, reason, message, time) for reason, message, time in events)
+    namespace.settle()
+    assert "no secret" in namespace.message()
 
 
 def _pending() -> tuple[FakeNamespace, str]:
@@ -28,7 +83,7 @@ def test_a_volume_that_cannot_be_attached_is_pending() -> None:
     assert "Multi-Attach" in namespace.message()
 
 
-def test_a_claim_that_gets_no_volume_says_why() -> None:
+def test_a_claim_that_is_not_bound_says_why() -> None:
     namespace, _ = _pending()
     namespace.claims["shards"] = replace(claim("shards"), phase="Pending")
     namespace.warnings = (
@@ -49,14 +104,14 @@ def test_both_claims_say_why_although_the_pod_only_says_that_it_waits(name: str,
         namespace.pods[job], unscheduled=("Unschedulable", "unbound immediate PersistentVolumeClaims")
     )
     namespace.claims[name] = replace(claim(name), phase="Pending")
-    words = 'storageclass.storage.k8s.io "nowhere" not found'
-    namespace.warnings = (Warning("PersistentVolumeClaim", name, reason, words, namespace.now, normal=normal),)
+    message = 'storageclass.storage.k8s.io "nowhere" not found'
+    namespace.warnings = (Warning("PersistentVolumeClaim", name, reason, message, namespace.now, normal=normal),)
     namespace.settle()
     assert namespace.ready() == ("False", Reason.VOLUME_PENDING)
-    assert words in namespace.message()
+    assert message in namespace.message()
 
 
-def test_a_claim_that_waits_for_its_pod_is_no_obstacle() -> None:
+def test_a_claim_that_waits_for_its_pod_is_not_shown() -> None:
     namespace, _ = _pending()
     namespace.claims["shards"] = replace(claim("shards"), phase="Pending")
     event = ("PersistentVolumeClaim", "shards", "WaitForFirstConsumer", "waiting for first consumer", namespace.now)
@@ -66,7 +121,7 @@ def test_a_claim_that_waits_for_its_pod_is_no_obstacle() -> None:
 
 
 @pytest.mark.parametrize("reason", ["FailedScheduling", "FailedMount"])
-def test_a_warning_that_has_passed_is_no_obstacle(reason: str) -> None:
+def test_an_old_warning_is_not_shown(reason: str) -> None:
     namespace, name = _pending()
     namespace.warnings = (Warning("Pod", name, reason, "once", namespace.now),)
     namespace.advance(600)
@@ -74,14 +129,14 @@ def test_a_warning_that_has_passed_is_no_obstacle(reason: str) -> None:
     assert namespace.ready() == ("Unknown", Reason.PROGRESSING)
 
 
-def test_a_warning_about_something_else_of_that_name_does_not_count() -> None:
+def test_a_warning_about_another_kind_of_the_same_name_is_not_shown() -> None:
     namespace, name = _pending()
     namespace.warnings = (Warning("Job", name, "FailedCreate", "exceeded quota", namespace.now),)
     namespace.settle()
     assert namespace.ready() == ("Unknown", Reason.PROGRESSING)
 
 
-def test_a_job_that_gets_no_pod_goes_on_saying_so() -> None:
+def test_a_job_without_a_pod_keeps_saying_why() -> None:
     namespace = FakeNamespace()
     namespace.settle()
     (job,) = namespace.live_jobs()
@@ -92,33 +147,7 @@ def test_a_job_that_gets_no_pod_goes_on_saying_so() -> None:
     assert plan.requeue_after is not None
 
 
-def test_a_job_that_the_api_server_refuses_is_tried_again() -> None:
-    namespace = FakeNamespace()
-    namespace.step()
-    assert namespace.status.job is not None
-    namespace.warnings = (Warning("Job", namespace.status.job.name, "FailedCreate", "denied by policy", namespace.now),)
-    plan = namespace.plan()
-    assert plan.actions
-    condition = plan.status.condition("Ready")
-    assert condition is not None
-    assert (condition.status, condition.reason) == ("False", Reason.POD_NOT_CREATED)
-    assert "denied by policy" in condition.message
-
-
-def test_a_deadline_that_passed_while_the_pod_waited_says_what_it_waited_for() -> None:
-    namespace, name = _pending()
-    waits = ("Unschedulable", "0/1 nodes: insufficient nvidia.com/gpu")
-    namespace.pods[name] = replace(namespace.pods[name], unscheduled=waits)
-    namespace.settle()
-    job = namespace.jobs[name]
-    namespace.jobs[name] = replace(job, failed=("DeadlineExceeded", "too long"), finished_at=namespace.now)
-    namespace.settle()
-    assert namespace.status.last_failure is not None
-    assert namespace.status.last_failure.reason == Reason.DEADLINE_EXCEEDED
-    assert "insufficient nvidia.com/gpu" in namespace.status.last_failure.message
-
-
-def test_an_obstacle_is_told_once_however_often_it_is_looked_at() -> None:
+def test_a_pending_reason_has_one_event_however_often_it_is_observed() -> None:
     namespace, name = _pending()
     namespace.pods[name] = replace(namespace.pods[name], waiting=("ImagePullBackOff", "no such image"))
     for _ in range(5):

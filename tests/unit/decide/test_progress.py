@@ -30,7 +30,7 @@ def test_the_last_line_of_the_worker_is_shown_and_named_in_the_message() -> None
     assert plan.requeue_after == namespace.config.progress_interval
 
 
-def test_nothing_is_written_while_nothing_moves() -> None:
+def test_nothing_is_written_without_progress() -> None:
     namespace, pod = _running()
     namespace.progress[pod] = Progress(stage=Stage.SAVING, bytes_done=5, bytes_total=20)
     namespace.settle()
@@ -41,7 +41,7 @@ def test_nothing_is_written_while_nothing_moves() -> None:
     assert namespace.plan().status == before, "a log that cannot be read takes nothing back"
 
 
-def test_the_end_is_estimated_from_the_pace_of_the_stage() -> None:
+def test_the_end_is_estimated_from_the_rate_of_the_stage() -> None:
     namespace, pod = _running()
     namespace.progress[pod] = Progress(stage=Stage.SAVING, bytes_done=0, bytes_total=100)
     namespace.settle()
@@ -72,7 +72,7 @@ def test_an_end_that_is_days_away_is_not_estimated(done: int, total: int, second
     assert (namespace.status.progress.bytes_total or 0) <= 2**53
 
 
-def test_progress_goes_when_nothing_runs() -> None:
+def test_progress_is_removed_when_nothing_runs() -> None:
     namespace, name = _running()
     namespace.progress[name] = Progress(stage=Stage.LOADING)
     namespace.settle()
@@ -83,7 +83,7 @@ def test_progress_goes_when_nothing_runs() -> None:
     assert namespace.status.progress is None
 
 
-def test_progress_goes_with_its_job() -> None:
+def test_progress_is_removed_with_its_job() -> None:
     namespace, pod = _running()
     namespace.progress[pod] = Progress(stage=Stage.DIGESTING)
     namespace.settle()
@@ -92,7 +92,7 @@ def test_progress_goes_with_its_job() -> None:
     assert namespace.status.progress is None
 
 
-def test_the_time_in_the_queue_is_told() -> None:
+def test_the_time_in_the_queue_is_shown() -> None:
     namespace = FakeNamespace(job={"queueName": "gpus"})
     namespace.settle()
     namespace.succeed()

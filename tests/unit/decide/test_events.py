@@ -1,4 +1,4 @@
-"""Events tell a life in few words: each Job that begins, what disturbs or stops it, and how it ended; each once."""
+"""Events: one for each Job that starts, is disrupted or stopped, and for each result."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.events import events_of
 from shardwright_operator.decide.plan import Event
 from shardwright_worker.contract.reasons import Reason
+from tests.unit.decide.namespaces import ready
 from tools.testing.fake_namespace import FakeNamespace
 
 
-def _told(namespace: FakeNamespace) -> list[Event]:
-    """Settle, and give the events of it."""
+def _events(namespace: FakeNamespace) -> list[Event]:
+    """Settle, and return the Events of that."""
     events: list[Event] = []
     for _ in range(6):
         before = namespace.status
@@ -24,45 +25,44 @@ def _told(namespace: FakeNamespace) -> list[Event]:
     return events
 
 
-def test_a_normal_run_tells_of_both_jobs_and_of_its_end() -> None:
+def test_a_run_without_failures_has_an_event_for_each_job_and_one_for_its_result() -> None:
     namespace = FakeNamespace()
-    told = _told(namespace)
+    events = _events(namespace)
     namespace.succeed()
-    told += _told(namespace)
+    events += _events(namespace)
     namespace.succeed()
-    told += _told(namespace)
-    assert [(one.type, one.reason, one.action) for one in told] == [
+    events += _events(namespace)
+    assert [(one.type, one.reason, one.action) for one in events] == [
         ("Normal", Reason.PROGRESSING, "StartJob"),
         ("Normal", Reason.PROGRESSING, "StartJob"),
         ("Normal", Reason.SUCCEEDED, "Reconcile"),
     ]
     first, second = namespace.created
-    assert "Prepare attempt 1" in told[0].message
-    assert first in told[0].message
-    assert "Shard attempt 2" in told[1].message
-    assert second in told[1].message
+    assert "Prepare attempt 1" in events[0].message
+    assert first in events[0].message
+    assert "Shard attempt 2" in events[1].message
+    assert second in events[1].message
 
 
-def test_looking_after_an_artifact_is_no_news() -> None:
-    namespace = FakeNamespace(recheck={"interval": "1h"})
-    namespace.run_to_ready()
-    _told(namespace)
+def test_maintenance_has_no_events() -> None:
+    namespace = ready(recheck={"interval": "1h"})
+    _events(namespace)
     for _ in range(3):
         namespace.advance(4000)
-        assert _told(namespace) == []
+        assert _events(namespace) == []
         namespace.succeed()
-        assert _told(namespace) == []
+        assert _events(namespace) == []
 
 
-def test_accelerators_that_are_let_go_for_a_change_are_told() -> None:
+def test_a_shard_job_that_is_stopped_for_a_change_has_an_event() -> None:
     namespace = FakeNamespace()
     namespace.settle()
     namespace.succeed()
     namespace.settle()
     old = namespace.start_job()
-    _told(namespace)
+    _events(namespace)
     namespace.edit(engine={"tensorParallelSize": 4})
-    stopped = [one for one in _told(namespace) if one.action == "StopJob"]
+    stopped = [one for one in _events(namespace) if one.action == "StopJob"]
     assert len(stopped) == 1
     assert old.name in stopped[0].message
     assert "its inputs have changed" in stopped[0].message
@@ -75,23 +75,23 @@ def test_a_job_that_has_ended_was_not_stopped(end: str) -> None:
     namespace.succeed()
     namespace.settle()
     job = namespace.start_job()
-    _told(namespace)
+    _events(namespace)
     if end == "succeed":
         namespace.succeed()
     elif end == "fail":
         namespace.fail(Reason.OUT_OF_MEMORY)
     else:
         namespace.remove_job(job.name)
-    assert not [one for one in _told(namespace) if one.action == "StopJob"]
+    assert not [one for one in _events(namespace) if one.action == "StopJob"]
 
 
-def test_a_job_that_only_waited_goes_without_an_event() -> None:
+def test_a_job_that_only_waited_is_deleted_without_an_event() -> None:
     namespace = FakeNamespace()
     namespace.settle()
     namespace.succeed()
     namespace.settle()
     namespace.edit(engine={"tensorParallelSize": 4})
-    assert not [one for one in _told(namespace) if one.action == "StopJob"]
+    assert not [one for one in _events(namespace) if one.action == "StopJob"]
 
 
 def _pruned(*keys: str) -> Maintenance:
@@ -106,9 +106,7 @@ def _pruned(*keys: str) -> Maintenance:
         (_pruned(), None),
     ],
 )
-def test_what_looking_after_an_artifact_found_or_did_is_told_once(
-    maintenance: Maintenance, expected: tuple[str, str] | None
-) -> None:
+def test_the_result_of_maintenance_has_one_event(maintenance: Maintenance, expected: tuple[str, str] | None) -> None:
     before = Status()
     after = before.model_copy(update={"maintenance": maintenance})
     assert [(one.type, one.reason) for one in events_of(before, after)] == ([expected] if expected else [])
@@ -124,7 +122,7 @@ def test_a_disruption_names_the_pods_and_the_cause() -> None:
     assert lost in event.message
 
 
-def test_nothing_is_told_of_a_status_that_stays_as_it_is() -> None:
+def test_a_status_that_does_not_change_has_no_events() -> None:
     namespace = FakeNamespace()
     namespace.settle()
     job = namespace.start_job()

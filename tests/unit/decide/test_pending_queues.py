@@ -1,4 +1,4 @@
-"""Who has suspended a Job lets it go: queues hold Jobs undisturbed, and the operator resumes only what it suspended."""
+"""Queues suspend Jobs and resume them; the operator resumes only what it has suspended itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from shardwright_operator.decide.observed import Job, Warning
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
-from tools.testing.fake_objects import pod
 
 STAGES = pytest.mark.parametrize("stage", ["prepare", "shard"])
 
@@ -78,61 +77,7 @@ def test_both_jobs_wait_in_the_queue_of_the_spec(stage: str) -> None:
     namespace.run_to_ready()
 
 
-@STAGES
-def test_only_the_operators_own_suspension_is_marked_and_resumed(stage: str) -> None:
-    namespace, job = _at(stage)
-    namespace.edit(suspend=True)
-    namespace.settle()
-    assert namespace.jobs[job.name].suspended
-    assert namespace.jobs[job.name].labels[SUSPENDED] == "true"
-    namespace.edit(suspend=False)
-    namespace.settle()
-    assert not namespace.jobs[job.name].suspended
-    assert SUSPENDED not in namespace.jobs[job.name].labels
-    _hold(namespace, job)
-    namespace.settle()
-    assert namespace.jobs[job.name].suspended
-    assert namespace.ready() == ("Unknown", Reason.QUEUED)
-
-
-@STAGES
-@pytest.mark.parametrize("parts", [{}, {"job": {"queueName": "gpus"}}])
-def test_a_suspended_resource_takes_its_job_out_of_the_queue(stage: str, parts: dict[str, Any]) -> None:
-    namespace, job = _at(stage, **parts)
-    _hold(namespace, job)
-    namespace.settle()
-    namespace.edit(suspend=True)
-    namespace.settle()
-    assert not namespace.live_jobs()
-    assert namespace.ready() == ("Unknown", Reason.SUSPENDED)
-    namespace.edit(suspend=False)
-    namespace.run_to_ready()
-
-
-def test_a_pod_that_started_as_its_job_was_suspended_keeps_nothing_from_going_on() -> None:
-    namespace, job = _at("shard")
-    namespace.edit(suspend=True)
-    namespace.step()
-    namespace.pods[job.name] = replace(pod(job, namespace.now), phase="Failed", started_at=namespace.now)
-    namespace.settle()
-    assert namespace.ready() == ("Unknown", Reason.SUSPENDED)
-    namespace.edit(suspend=False)
-    namespace.settle()
-    assert not namespace.jobs[job.name].suspended
-    namespace.run_to_ready()
-
-
-def test_what_somebody_else_resumes_while_the_resource_is_suspended_goes_away() -> None:
-    namespace, job = _at("shard")
-    namespace.edit(suspend=True)
-    namespace.settle()
-    namespace.jobs[job.name] = replace(namespace.jobs[job.name], suspended=False)
-    namespace.settle()
-    assert not namespace.live_jobs(), "suspending it again would be a quarrel"
-    assert namespace.ready() == ("Unknown", Reason.SUSPENDED)
-
-
-def test_a_queue_that_is_not_there_is_hinted_at_once_after_a_while() -> None:
+def test_a_queue_that_may_not_exist_is_pointed_out_after_a_while() -> None:
     namespace, job = _at("shard", job={"queueName": "gpus"})
     assert "LocalQueue" not in namespace.message()
     namespace.advance(300)
@@ -141,23 +86,23 @@ def test_a_queue_that_is_not_there_is_hinted_at_once_after_a_while() -> None:
     assert "namespace models" in namespace.message()
     before = namespace.status
     namespace.advance(3000)
-    assert namespace.plan().status == before, "the words do not change with each look"
+    assert namespace.plan().status == before, "the message does not change with each decision"
     assert namespace.jobs[job.name].suspended
 
 
-def test_the_queues_own_words_are_passed_on() -> None:
+def test_the_queues_own_event_is_shown() -> None:
     namespace, job = _at("shard", job={"queueName": "gpus"})
-    told = (("Suspended", "Job suspended", 2), ("Pending", "insufficient quota for nvidia.com/gpu", 1))
+    events = (("Suspended", "Job suspended", 2), ("Pending", "insufficient quota for nvidia.com/gpu", 1))
     namespace.warnings = tuple(
         Warning("Job", job.name, reason, message, namespace.now.replace(second=second), normal=True)
-        for reason, message, second in told
+        for reason, message, second in events
     )
     namespace.settle()
     assert "insufficient quota for nvidia.com/gpu" in namespace.message()
     assert "Job suspended" not in namespace.message()
     namespace.jobs[job.name] = replace(job, suspended=False)
     namespace.settle()
-    assert namespace.ready() == ("Unknown", Reason.PROGRESSING), "what a queue once said is no obstacle"
+    assert namespace.ready() == ("Unknown", Reason.PROGRESSING), "an earlier event of the queue is not shown"
 
 
 def test_waiting_in_a_queue_uses_up_no_attempt() -> None:
@@ -168,14 +113,14 @@ def test_waiting_in_a_queue_uses_up_no_attempt() -> None:
     namespace.run_to_ready()
 
 
-def test_a_mark_on_a_job_that_somebody_else_let_go_is_taken_off() -> None:
-    namespace = FakeNamespace()
+def test_a_queue_decides_when_the_shard_job_starts() -> None:
+    namespace = FakeNamespace(job={"queueName": "gpus"})
     namespace.settle()
-    namespace.edit(suspend=True)
+    namespace.succeed()
     namespace.settle()
     (job,) = namespace.live_jobs()
-    namespace.jobs[job.name] = replace(namespace.jobs[job.name], suspended=False)
-    namespace.edit(suspend=False)
-    namespace.start_job()
-    namespace.settle()
-    assert SUSPENDED not in namespace.jobs[job.name].labels
+    assert job.suspended
+    assert job.labels["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert namespace.ready() == ("Unknown", "Queued")
+    namespace.jobs[job.name] = replace(job, suspended=False)
+    namespace.run_to_ready()

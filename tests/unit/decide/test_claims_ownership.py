@@ -1,4 +1,4 @@
-"""Two resources, one place: the younger waits, and no claim goes while somebody else uses it."""
+"""Claims and folders that several resources use: the younger waits, and no claim in use is deleted."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shardwright_operator.decide.observed import Neighbor
-from shardwright_operator.decide.plan import CreateClaim
-from shardwright_operator.kube.cached_objects import Key
-from shardwright_operator.kube.folder_index import FolderIndex
+from shardwright_operator.decide.plan import CreateClaim, DeleteJob
 from shardwright_worker.contract.reasons import Reason
+from tests.unit.decide.namespaces import ready
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START, claim
 
@@ -24,7 +21,7 @@ def _neighbor(age: float, folder: str = "models/llama", uid: str = "uid-0") -> N
     return Neighbor("other", uid, START - timedelta(seconds=age), folder)
 
 
-def test_the_younger_of_two_with_one_folder_runs_nothing_and_both_are_named() -> None:
+def test_the_younger_of_two_with_one_folder_runs_nothing_and_names_both() -> None:
     namespace = FakeNamespace()
     namespace.settle()
     assert namespace.live_jobs()
@@ -33,19 +30,19 @@ def test_the_younger_of_two_with_one_folder_runs_nothing_and_both_are_named() ->
     assert namespace.ready() == ("False", Reason.NAME_CONFLICT)
     assert all(name in namespace.message() for name in ("llama", "other", "models/llama", "output.path"))
     assert not namespace.live_jobs()
-    assert plan.requeue_after is not None  # nothing tells it that the other one is gone
+    assert plan.requeue_after is not None  # no watch reports that the other one is gone
     namespace.neighbors = ()
     namespace.run_to_ready()
 
 
 @pytest.mark.parametrize(("age", "uid"), [(-60, "uid-0"), (0, "uid-9")])
-def test_the_older_one_goes_on(age: float, uid: str) -> None:
+def test_the_older_of_two_with_one_folder_continues(age: float, uid: str) -> None:
     namespace = FakeNamespace()
     namespace.neighbors = (_neighbor(age, uid=uid),)
     namespace.run_to_ready()
 
 
-def test_of_two_made_in_one_second_exactly_one_goes_on() -> None:
+def test_of_two_created_in_one_second_exactly_one_continues() -> None:
     first, second = FakeNamespace(), FakeNamespace()
     first.uid, second.uid = "uid-a", "uid-b"
     first.neighbors, second.neighbors = (_neighbor(0, uid="uid-b"),), (_neighbor(0, uid="uid-a"),)
@@ -54,7 +51,7 @@ def test_of_two_made_in_one_second_exactly_one_goes_on() -> None:
     assert second.ready() == ("False", Reason.NAME_CONFLICT)
 
 
-def test_a_claim_that_goes_with_another_resource_is_refused_until_it_is_detached() -> None:
+def test_a_claim_that_another_resource_owns_is_rejected_until_it_is_detached() -> None:
     namespace = FakeNamespace()
     namespace.claims["shards"] = claim("shards", owners=(("other", "uid-0"),))
     namespace.settle()
@@ -65,7 +62,7 @@ def test_a_claim_that_goes_with_another_resource_is_refused_until_it_is_detached
     namespace.run_to_ready()
 
 
-def test_ones_own_claim_is_used() -> None:
+def test_a_claim_of_ones_own_is_used() -> None:
     namespace = FakeNamespace(output=CREATE)
     namespace.claims["made"] = None
     namespace.settle()
@@ -74,7 +71,7 @@ def test_ones_own_claim_is_used() -> None:
     assert namespace.live_jobs()
 
 
-def test_a_claim_that_others_name_already_is_made_to_stay_and_the_condition_says_so() -> None:
+def test_a_claim_that_others_name_is_created_without_an_owner() -> None:
     namespace = FakeNamespace(output=CREATE)
     namespace.claims["made"], namespace.named_by = None, ("other",)
     plan = namespace.plan()
@@ -89,24 +86,44 @@ def test_a_claim_that_others_name_already_is_made_to_stay_and_the_condition_says
     assert "kept" in condition.message
 
 
-_PATHS = st.lists(st.sampled_from("abc"), max_size=4).map("/".join)
+def _deleted(namespace: FakeNamespace) -> set[str]:
+    return {action.name for action in namespace.plan().actions if isinstance(action, DeleteJob)}
 
 
-@given(st.lists(_PATHS, min_size=1, max_size=8), st.data())
-def test_overlapping_folders_are_found_as_by_comparing_each_with_each(paths: list[str], data: st.DataObject) -> None:
-    folders, there = FolderIndex(), {}
-    for number, path in enumerate(paths):
-        folders.add(Key("ns", str(number)), "claim", path)
-        folders.add(Key("other", str(number)), "claim", path)
-        there[Key("ns", str(number))] = path
-    for key in data.draw(st.lists(st.sampled_from(sorted(there)), unique=True, max_size=len(there) - 1)):
-        folders.remove(key, "claim", there.pop(key))
-    for key, path in there.items():
-        mine = [part for part in path.split("/") if part]
-        expected = set()
-        for other, theirs in there.items():
-            parts = [part for part in theirs.split("/") if part]
-            shared = min(len(parts), len(mine))
-            if other != key and parts[:shared] == mine[:shared]:
-                expected.add(other)
-        assert folders.overlapping(key, "claim", path) == expected
+def test_a_job_that_writes_to_a_claim_that_is_being_deleted_is_deleted() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.claims["shards"] = replace(claim("shards"), deleting=True)
+    assert _deleted(namespace) == {job.name}
+    namespace.step()
+    assert namespace.status.job is None
+    assert namespace.ready() == ("False", Reason.VOLUME_NOT_FOUND)
+
+
+@pytest.mark.parametrize("name", ["models", "shards"])
+def test_finished_jobs_do_not_hold_a_claim_that_is_being_deleted(name: str) -> None:
+    namespace = ready()
+    assert len(namespace.jobs) == 2
+    namespace.claims[name] = replace(claim(name), deleting=True)
+    assert _deleted(namespace) == set(namespace.jobs)
+
+
+def test_a_finished_job_is_judged_before_it_is_deleted_for_its_claim() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    namespace.succeed()
+    namespace.claims["models"] = replace(claim("models"), deleting=True)
+    namespace.step()
+    assert namespace.ready() == ("True", Reason.SUCCEEDED)
+
+
+def test_a_job_that_reads_from_a_claim_that_is_being_deleted_may_end() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    job = namespace.start_job()
+    namespace.settle()
+    namespace.claims["models"] = replace(claim("models"), deleting=True)
+    assert job.name not in _deleted(namespace)

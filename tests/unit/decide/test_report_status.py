@@ -8,6 +8,7 @@ import pytest
 
 from shardwright_operator.api.status import Artifact
 from shardwright_operator.decide.report_status import size_text
+from tests.unit.decide.namespaces import ready
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START
 from tools.testing.fake_worker import artifact
@@ -34,14 +35,14 @@ def _published(completed_at: str) -> Artifact:
         ("", START),
     ],
 )
-def test_times_of_workers_become_times_that_the_api_server_takes(written: str, read: datetime) -> None:
+def test_times_of_workers_become_times_that_the_api_server_accepts(written: str, read: datetime) -> None:
     assert _published(written).completed_at == read
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0"), (999, "999"), (2048, "2.0Ki"), (16 * 1024**3, "16.0Gi"), (3 * 1024**5, "3072.0Ti")]
 )
-def test_sizes_for_people(count: int, text: str) -> None:
+def test_sizes_have_binary_units(count: int, text: str) -> None:
     assert size_text(count) == text
 
 
@@ -55,8 +56,7 @@ def test_serving_can_be_pasted_into_a_deployment() -> None:
         "persistentVolumeClaim": {"claimName": "shards"},
         "filePattern": "m-{pp_rank}-{tp_rank}-{part}.safetensors",
     }
-    namespace = FakeNamespace(engine=engine, output=output)
-    namespace.run_to_ready()
+    namespace = ready(engine=engine, output=output)
     serving, published = namespace.status.serving, namespace.status.artifact
     assert serving is not None
     assert published is not None
