@@ -9,6 +9,7 @@ from tools.models.language import (
     INTERMEDIATE,
     LAYERS,
     Change,
+    Tensors,
     attention,
     layer_norms,
     mlp,
@@ -28,8 +29,7 @@ def qwen3_moe(folder: Path, experts: int = 4, change: Change | None = None) -> P
         tensors |= attention(prefix)
         tensors |= {f"{prefix}self_attn.{one}_norm.weight": random_norm(HEAD_SIZE) for one in "qk"}
         tensors[f"{prefix}mlp.gate.weight"] = random_weight(experts, HIDDEN)
-        for expert in range(experts):
-            tensors |= mlp(f"{prefix}mlp.experts.{expert}.", width)
+        tensors |= _experts(prefix, experts, width)
     config = {
         "architectures": ["Qwen3MoeForCausalLM"],
         "model_type": "qwen3_moe",
@@ -63,8 +63,7 @@ def deepseek_v2(folder: Path) -> Path:
             continue
         tensors[f"{prefix}mlp.gate.weight"] = random_weight(experts, HIDDEN)
         tensors |= mlp(prefix + "mlp.shared_experts.", width)
-        for expert in range(experts):
-            tensors |= mlp(f"{prefix}mlp.experts.{expert}.", width)
+        tensors |= _experts(prefix, experts, width)
     config = {
         "architectures": ["DeepseekV2ForCausalLM"],
         "model_type": "deepseek_v2",
@@ -89,3 +88,7 @@ def deepseek_v2(folder: Path) -> Path:
         "routed_scaling_factor": 1.0,
     }
     return write_model(folder, tensors, config)
+
+
+def _experts(prefix: str, count: int, width: int) -> Tensors:
+    return {name: one for expert in range(count) for name, one in mlp(f"{prefix}mlp.experts.{expert}.", width).items()}

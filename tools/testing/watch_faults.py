@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tools.testing.faults import Exchange, status_of
 
 
-@dataclass(frozen=True)
-class DuplicateEvents:
-    """Every event of the watch arrives twice."""
+class WatchFault(ABC):
+    """A fault that changes the lines of a watch. `aborts`: the connection is aborted at their end."""
+
+    aborts: ClassVar[bool] = False
 
     async def inject(self, exchange: Exchange) -> None:
-        """Forward the watch."""
+        """Forward the watch with its lines changed."""
+        await exchange.relay(self.change, self.aborts)
 
-        async def twice(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-            async for line in lines:
-                yield line
-                yield line
-
-        await exchange.relay(twice, abort=False)
+    @abstractmethod
+    def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the lines that the client receives."""
 
 
 @dataclass(frozen=True)
-class MalformedObjects:
+class DuplicateEvents(WatchFault):
+    """Every event of the watch arrives twice."""
+
+    async def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield every line twice."""
+        async for line in lines:
+            yield line
+            yield line
+
+
+@dataclass(frozen=True)
+class MalformedObjects(WatchFault):
     """These objects are inserted between the events of a watch, and before and after the items of a list."""
 
     objects: Sequence[Any]
@@ -35,12 +46,13 @@ class MalformedObjects:
     async def inject(self, exchange: Exchange) -> None:
         """Forward the watch or the list."""
         if exchange.request.verb == "watch":
-            await exchange.relay(self._in_watch, abort=False)
+            await super().inject(exchange)
         else:
             await exchange.forward()
             await exchange.respond(self._in_list)
 
-    async def _in_watch(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield an event for each object before every line."""
         async for line in lines:
             for one in self.objects:
                 yield json.dumps({"type": "MODIFIED", "object": one}).encode() + b"\n"
@@ -52,28 +64,24 @@ class MalformedObjects:
 
 
 @dataclass(frozen=True)
-class DropEvents:
+class DropEvents(WatchFault):
     """Every `every`th event of the watch is dropped; of one type, if given."""
 
     every: int = 2
     type: str = ""
 
-    async def inject(self, exchange: Exchange) -> None:
-        """Forward the rest of the watch."""
-
-        async def some(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-            number = 0
-            async for line in lines:
-                counts = not is_bookmark(line) and f'"type":"{self.type}'.encode() in line[:40]
-                number += counts
-                if not counts or number % self.every:
-                    yield line
-
-        await exchange.relay(some, abort=False)
+    async def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the lines that are not dropped."""
+        number = 0
+        async for line in lines:
+            counts = not is_bookmark(line) and f'"type":"{self.type}'.encode() in line[:40]
+            number += counts
+            if not counts or number % self.every:
+                yield line
 
 
 @dataclass(frozen=True)
-class WatchError:
+class WatchError(WatchFault):
     """After this number of events the watch delivers an ERROR event and ends, as with an expired version (410).
 
     https://kubernetes.io/docs/reference/using-api/api-concepts/#410-gone-responses
@@ -82,53 +90,42 @@ class WatchError:
     code: int
     events: int = 3
 
-    async def inject(self, exchange: Exchange) -> None:
-        """Forward the watch up to the error."""
-
-        async def until(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-            async for line in first(lines, self.events):
-                yield line
-            yield json.dumps({"type": "ERROR", "object": status_of(self.code)}).encode() + b"\n"
-
-        await exchange.relay(until, abort=False)
+    async def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the first lines and the error."""
+        async for line in first(lines, self.events):
+            yield line
+        yield json.dumps({"type": "ERROR", "object": status_of(self.code)}).encode() + b"\n"
 
 
 @dataclass(frozen=True)
-class TruncatedWatch:
+class TruncatedWatch(WatchFault):
     """After this number of events the connection breaks in the middle of the next."""
 
+    aborts: ClassVar[bool] = True
     events: int = 3
 
-    async def inject(self, exchange: Exchange) -> None:
-        """Forward the watch up to the break."""
-
-        async def until(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-            number = 0
-            async for line in lines:
-                number += not is_bookmark(line)
-                if number > self.events:
-                    yield line[: len(line) // 2]
-                    return
-                yield line
-
-        await exchange.relay(until, abort=True)
+    async def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the first lines and half of the next."""
+        number = 0
+        async for line in lines:
+            number += not is_bookmark(line)
+            if number > self.events:
+                yield line[: len(line) // 2]
+                return
+            yield line
 
 
 @dataclass(frozen=True)
-class StalledWatch:
+class StalledWatch(WatchFault):
     """After this number of events the watch stays open and delivers nothing, not even a bookmark."""
 
     events: int = 3
 
-    async def inject(self, exchange: Exchange) -> None:
-        """Forward the watch up to where it stalls."""
-
-        async def until(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-            async for line in first(lines, self.events):
-                yield line
-            await asyncio.Event().wait()
-
-        await exchange.relay(until, abort=False)
+    async def change(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the first lines, then nothing."""
+        async for line in first(lines, self.events):
+            yield line
+        await asyncio.Event().wait()
 
 
 async def first(lines: AsyncIterator[bytes], events: int) -> AsyncIterator[bytes]:
