@@ -1,6 +1,6 @@
 """Stops a process of the worker exactly where a named function begins: a module for Python's startup does it.
 
-The product knows nothing of this. A process that reaches the point first leaves a file, so that it happens once.
+The worker has no code for this. A process that reaches the point first leaves a file, so that it happens once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,11 @@ class Point:
     function: str
     rank: str = ""
     whom: str = "self"
+
+    @classmethod
+    def at(cls, function: Callable[..., object], rank: str = "", whom: str = "self") -> Point:
+        """Return the point where this function or method begins."""
+        return cls(function.__module__, function.__qualname__, rank, whom)
 
     def __str__(self) -> str:
         where = f"{self.module.rpartition('.')[2]}.{self.function}"

@@ -1,7 +1,7 @@
-"""A worker that is killed or told to stop, at any point, leaves nothing with a final name; the next one publishes.
+"""A worker that is killed or terminated, at any point, leaves nothing with a final name; the next one publishes.
 
-The next one's artifact has the bytes of one that nobody disturbed, what the dead one left is gone, and what belongs to
-somebody who lives is not.
+The artifact of the next one has the bytes of an undisturbed one, what the killed one left is removed, and what belongs
+to a worker that runs is not.
 """
 
 from __future__ import annotations
@@ -17,24 +17,31 @@ import pytest
 
 from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.reasons import MEANINGS, Reason
+from shardwright_worker.engine import vllm_engine
+from shardwright_worker.engine.child import Child
+from shardwright_worker.engine.compat import refuse_online_quantization
+from shardwright_worker.publish import publish, replace_manifest
 from shardwright_worker.publish.staging import Staging
+from shardwright_worker.shard.copy_metadata import copy_metadata
+from shardwright_worker.verify import verify_stage
+from shardwright_worker.writer.output_file import OutputFile
 from tests.engine.points import Point, reached, start
 from tools.models import language
 
-WORKER = "shardwright_worker."
 LOADER = "vllm.model_executor.model_loader.sharded_state_loader"
 # The worker's own process, in the order that it comes there.
-LOAD = Point(WORKER + "shard.child", "Child.wait")
-COPY = Point(WORKER + "shard.metadata", "copy_metadata")
-VERIFY = Point(WORKER + "verify.run", "_load_stock")
-PUBLISH = Point(WORKER + "publish.publish", "publish")
-NAME = Point(WORKER + "publish.publish", "_give_name")
+LOAD = Point.at(Child.wait)
+COPY = Point.at(copy_metadata)
+VERIFY = Point.at(verify_stage._load)
+PUBLISH = Point.at(publish.publish)
+NAME = Point.at(publish._publish_as)
+REPLACE = Point(replace_manifest.__name__, "sync")
 # Processes of the engine.
-ENGINE = Point(WORKER + "shard.engine", "_build_executor")
-LOADING = [Point(WORKER + "shard.releases", "refuse_online_quantization", rank) for rank in "01"]
-SAVING = [Point(WORKER + "shard.writer.volume", "OutputFile.sync", rank) for rank in "01"]
+ENGINE = Point.at(vllm_engine._build_executor)
+LOADING = [Point.at(refuse_online_quantization, rank) for rank in "01"]
+SAVING = [Point.at(OutputFile.sync, rank) for rank in "01"]
 VERIFYING = [Point(LOADER, "ShardedStateLoader.load_weights", rank) for rank in "01"]
-SERVER = Point(WORKER + "shard.child", "Child.wait", whom="fork server")
+SERVER = Point.at(Child.wait, whom="fork server")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(source: Path) -> dict[str, str]:
-    """Digests of the files of an artifact that nobody disturbed."""
+    """Digests of the files of an artifact whose worker was not disturbed."""
     output = source.parent / "undisturbed"
     output.mkdir()
     report = _end(start(source, output, "only"))
@@ -54,7 +61,7 @@ def undisturbed(source: Path) -> dict[str, str]:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Iterator[Path]:
-    """A volume on which somebody else is at work."""
+    """A volume that another worker is using."""
     folder = tmp_path / "output"
     folder.mkdir()
     with Staging(folder, "0" * 16, "alive") as staging:
@@ -98,9 +105,9 @@ def _dies(source: Path, output: Path, point: Point) -> None:
 
 
 def _stops(source: Path, output: Path, point: Point) -> None:
-    worker = start(source, output, "told", point=point, number=signal.SIGTERM)
+    worker = start(source, output, "terminated", point=point, number=signal.SIGTERM)
     report = _end(worker)
-    assert reached(output, "told").exists()
+    assert reached(output, "terminated").exists()
     assert (worker.returncode, report["reason"]) == (MEANINGS[Reason.DISRUPTED].exit_code, Reason.DISRUPTED)
     assert not _artifacts(output)
 
@@ -117,7 +124,7 @@ def _loses(source: Path, output: Path, point: Point, number: signal.Signals) -> 
     return report
 
 
-def test_after_one_that_is_told_to_stop_and_one_that_is_killed_the_next_publishes(
+def test_after_a_terminated_and_a_killed_worker_the_next_one_publishes(
     source: Path, output: Path, undisturbed: dict[str, str]
 ) -> None:
     _stops(source, output, VERIFY)
@@ -125,18 +132,18 @@ def test_after_one_that_is_told_to_stop_and_one_that_is_killed_the_next_publishe
     _the_next_one_publishes(source, output, undisturbed)
 
 
-def test_a_rank_that_is_killed_while_it_verifies_is_no_failed_verification(source: Path, output: Path) -> None:
+def test_a_rank_that_is_killed_while_it_verifies_is_not_a_failed_verification(source: Path, output: Path) -> None:
     report = _loses(source, output, VERIFYING[1], signal.SIGKILL)
     assert report["rank"] == 1
     assert "rank 1's process was killed by SIGKILL" in report["message"]
 
 
 @pytest.mark.long
-def test_a_fork_server_that_is_killed(source: Path, output: Path) -> None:
-    assert "forked from" in _loses(source, output, SERVER, signal.SIGKILL)["message"]
+def test_a_killed_fork_server_is_reported(source: Path, output: Path) -> None:
+    assert "the fork server" in _loses(source, output, SERVER, signal.SIGKILL)["message"]
 
 
-def test_two_workers_at_the_same_moment(source: Path, output: Path, undisturbed: dict[str, str]) -> None:
+def test_two_workers_at_the_same_time(source: Path, output: Path, undisturbed: dict[str, str]) -> None:
     workers = [start(source, output, name) for name in ("one", "two")]
     reports = [_end(worker) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
@@ -146,16 +153,14 @@ def test_two_workers_at_the_same_moment(source: Path, output: Path, undisturbed:
 
 @pytest.mark.long
 @pytest.mark.parametrize("point", [LOAD, COPY, VERIFY, PUBLISH, NAME], ids=str)
-def test_a_worker_that_is_killed_anywhere(
-    source: Path, output: Path, undisturbed: dict[str, str], point: Point
-) -> None:
+def test_a_worker_is_killed_at_any_point(source: Path, output: Path, undisturbed: dict[str, str], point: Point) -> None:
     _dies(source, output, point)
     _the_next_one_publishes(source, output, undisturbed)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("point", [LOAD, COPY, VERIFY, PUBLISH, NAME], ids=str)
-def test_a_worker_that_is_told_to_stop_anywhere(
+def test_a_worker_is_terminated_at_any_point(
     source: Path, output: Path, undisturbed: dict[str, str], point: Point
 ) -> None:
     _stops(source, output, point)
@@ -172,16 +177,16 @@ def test_a_rank_that_is_killed_is_named(source: Path, output: Path, point: Point
 
 
 @pytest.mark.long
-def test_an_engine_that_is_killed(source: Path, output: Path) -> None:
+def test_a_killed_engine_is_reported(source: Path, output: Path) -> None:
     assert "SIGKILL" in _loses(source, output, ENGINE, signal.SIGKILL)["message"]
 
 
 @pytest.mark.long
-def test_a_worker_that_is_killed_while_it_proves_again(source: Path, output: Path) -> None:
+def test_a_worker_is_killed_while_it_verifies_again(source: Path, output: Path) -> None:
     first = _end(start(source, output, "first", "--verification", "digests"))
     folder = output / first["key"]
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for number, module in enumerate((VERIFY, Point(WORKER + "publish.manifest", "sync"))):
+    for number, module in enumerate((VERIFY, REPLACE)):
         worker = start(source, output, f"killed-{number}", point=module)
         _end(worker)
         assert worker.returncode == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""An artifact that was proven less than is asked now is proven again where it lies; nothing of it is built anew."""
+"""An artifact with a lower level than requested is verified again in place; nothing of it is built again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
     return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items()}
 
 
-def test_a_higher_level_is_proven_in_place(make: Make, output: Path, tmp_path: Path) -> None:
+def test_a_higher_level_is_verified_in_place(make: Make, output: Path, tmp_path: Path) -> None:
     source = language.add_tokenizer(language.llama(tmp_path / "source"))
     first = make(source, "digests", tensor_parallel_size=2)
     folder = output / first.key
@@ -45,7 +45,7 @@ def test_a_higher_level_is_proven_in_place(make: Make, output: Path, tmp_path: P
     assert make(source, "load", watch, tensor_parallel_size=2) == second
 
 
-def test_an_artifact_that_does_not_pass_stays_as_it_is(make: Make, output: Path, tmp_path: Path) -> None:
+def test_an_artifact_that_fails_stays_as_it_is(make: Make, output: Path, tmp_path: Path) -> None:
     source = language.llama(tmp_path / "source")
     folder = output / make(source, "digests").key
     manifest = (folder / MANIFEST_NAME).read_bytes()
@@ -61,8 +61,8 @@ def test_an_artifact_that_does_not_pass_stays_as_it_is(make: Make, output: Path,
     assert [path.name for path in output.iterdir()] == [folder.name]
 
 
-def test_an_artifact_of_another_source_does_not_pass(make: Make, output: Path, tmp_path: Path) -> None:
-    """What lies under the key was made of other weights; it is whole, and loads."""
+def test_an_artifact_of_another_source_fails(make: Make, output: Path, tmp_path: Path) -> None:
+    """The folder of the key was made from other weights; it is complete, and loads."""
     source = language.llama(tmp_path / "source")
     other = language.llama(tmp_path / "other", lambda tensors: tensors["model.norm.weight"].mul_(2).sum())
     right, wrong = make(source, "digests"), make(other, "digests")

@@ -1,4 +1,4 @@
-"""What is proven is what a server gets: its arguments as vLLM's own parser reads them, its tokenizer, its files."""
+"""What is verified is what a server loads: its arguments as vLLM's own parser reads them, its tokenizer, its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def _refused(call: Callable[[], object]) -> WorkerFailure:
     "arguments",
     [{"linear_backend": "nonsense"}, {"moe_backend": "nonsense"}, {"runner": "nonsense"}, {"limit_mm_per_prompt": "{"}],
 )
-def test_arguments_that_a_server_refuses(make: Make, output: Path, tmp_path: Path, arguments: dict[str, str]) -> None:
+def test_arguments_that_a_server_rejects_are_refused(
+    make: Make, output: Path, tmp_path: Path, arguments: dict[str, str]
+) -> None:
     stages: list[str] = []
     source = language.llama(tmp_path / "source")
     failure = _refused(
@@ -36,7 +38,7 @@ def test_arguments_that_a_server_refuses(make: Make, output: Path, tmp_path: Pat
     assert list(output.iterdir()) == []
 
 
-def test_a_pattern_of_ones_own_is_served(make: Make, output: Path, tmp_path: Path) -> None:
+def test_a_custom_file_pattern_is_served(make: Make, output: Path, tmp_path: Path) -> None:
     source = language.llama(tmp_path / "source")
     report = make(source, file_pattern="mine-{rank}-{part}.safetensors")
     assert (output / report.key / "mine-0-0.safetensors").is_file()
@@ -68,7 +70,7 @@ def _at_verifying(output: Path, change: Callable[[Path], object]) -> Callable[[P
     ],
     ids=["no tokenizer", "no chat template", "another tokenizer"],
 )
-def test_an_artifact_without_its_tokenizer_is_not_proven(
+def test_an_artifact_without_its_tokenizer_fails(
     make: Make, output: Path, tmp_path: Path, change: Callable[[Path], object], named: str
 ) -> None:
     source = language.add_tokenizer(language.llama(tmp_path / "source"))
@@ -78,10 +80,10 @@ def test_an_artifact_without_its_tokenizer_is_not_proven(
     assert not list(output.glob("*/shardwright.json"))
 
 
-def test_a_model_that_sees_is_not_proven_without_its_processor(make: Make, output: Path, tmp_path: Path) -> None:
+def test_a_multimodal_model_without_its_processor_fails(make: Make, output: Path, tmp_path: Path) -> None:
     source = multimodal.qwen2_5_vl(tmp_path / "source")
-    unheard = '{"image_processor_type": "Unheard"}'
-    change = _at_verifying(output, lambda staging: (staging / "preprocessor_config.json").write_text(unheard))
+    unknown = '{"image_processor_type": "Unknown"}'
+    change = _at_verifying(output, lambda staging: (staging / "preprocessor_config.json").write_text(unknown))
     failure = _refused(lambda: make(source, "load", change))
     assert failure.reason is Reason.VERIFICATION_FAILED, failure.message
     assert "processor" in failure.message
@@ -90,14 +92,14 @@ def test_a_model_that_sees_is_not_proven_without_its_processor(make: Make, outpu
 
 def test_a_tokenizer_that_does_not_load_stops_before_a_rank_starts(make: Make, output: Path, tmp_path: Path) -> None:
     source = language.add_tokenizer(language.llama(tmp_path / "source"))
-    (source / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "Unheard"}}')
+    (source / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "Unknown"}}')
     stages: list[str] = []
     failure = _refused(lambda: make(source, "load", lambda progress: stages.append(progress.stage)))
     assert failure.reason is Reason.SOURCE_CORRUPT, failure.message
     assert Stage.SAVING not in stages
 
 
-def test_a_source_that_changes_while_it_is_loaded(make: Make, output: Path, tmp_path: Path) -> None:
+def test_a_source_that_changes_while_it_is_loaded_is_refused(make: Make, output: Path, tmp_path: Path) -> None:
     source = language.llama(tmp_path / "source")
     weights = source / "model.safetensors"
 

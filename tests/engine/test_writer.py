@@ -14,8 +14,9 @@ import xxhash
 from safetensors import safe_open
 
 from shardwright_worker.writer.buffers import BUFFER
+from shardwright_worker.writer.dtypes import DTYPES, plan_tensor
 from shardwright_worker.writer.part_plan import PAGE, SMALLEST, STREAMS, TensorPlan, plan_parts
-from shardwright_worker.writer.tensors import DTYPES, digests_of, plan_tensor
+from shardwright_worker.writer.tensor_digests import digests_of
 from shardwright_worker.writer.write import WrittenPart, write_parts
 
 FOLDERS = ("disk", "memory")

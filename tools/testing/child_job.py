@@ -1,37 +1,47 @@
-"""What a child process of the worker does in tests that need none of vLLM: answers, waits, or ends in some way."""
+"""What an engine process does in tests that need no vLLM: return a result, wait, or end in one of several ways."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import time
-from pathlib import Path
 
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine.io_errors import Sides
-from shardwright_worker.engine.messages import JOB, answering
-from shardwright_worker.engine.rank_exits import watching_ranks
+from shardwright_worker.engine.guarded_calls import GuardedCalls
+from shardwright_worker.engine.messages import EngineJob, EngineResult
 
 
-def main(folder: Path) -> None:
-    """As the folder's job says: `end` by a signal, let a `rank` end by one, `wait`, or answer."""
-    job = json.loads((folder / JOB).read_text())
-    with answering(folder, Sides()) as answer:
-        if number := job.get("end"):
-            os.kill(os.getpid(), number)
-        if number := job.get("rank"):
-            scratch = folder / "ranks"
-            scratch.mkdir()
-            with watching_ranks(scratch, lambda: None):
-                answer.guard(lambda: _lose(number, job.get("felt", "")), Reason.VERIFICATION_FAILED, scratch)
-        if job.get("wait"):
-            time.sleep(600)
-        answer.finish({"told": job.get("tell")})
+def succeed(digest: str, _job: EngineJob, _calls: GuardedCalls) -> EngineResult:
+    """Return a result with this runtime digest."""
+    return EngineResult(runtime_digests={0: digest})
 
 
-def _lose(number: int, felt: str) -> None:
-    """A rank ends, and vLLM's driver tells little of it."""
+def wait(_job: EngineJob, _calls: GuardedCalls) -> EngineResult:
+    """Run longer than any test."""
+    time.sleep(600)
+    return EngineResult(runtime_digests={})
+
+
+def end_by_signal(number: int, job: EngineJob, calls: GuardedCalls) -> EngineResult:
+    """End by a signal of the system."""
+    os.kill(os.getpid(), number)
+    return wait(job, calls)
+
+
+def end_without_a_whole_result(job: EngineJob, calls: GuardedCalls) -> EngineResult:
+    """Leave a result that is not one."""
+    (job.scratch / "result.json").write_text('{"runtime_digests"')
+    return wait(job, calls)
+
+
+def lose_rank(number: int, reported: str, _job: EngineJob, calls: GuardedCalls) -> EngineResult:
+    """Lose rank 1 by a signal, of which vLLM's driver shows only the text `reported`."""
+    with calls.watching_ranks():
+        calls.run_ranks(lambda: _lose(number, reported), Reason.VERIFICATION_FAILED)
+    return EngineResult(runtime_digests={})
+
+
+def _lose(number: int, reported: str) -> None:
     fork = multiprocessing.get_context("fork")
     ranks = [fork.Process(target=time.sleep, args=(600,), name=f"VllmWorker-{rank}") for rank in range(2)]
     for rank in ranks:
@@ -40,4 +50,4 @@ def _lose(number: int, felt: str) -> None:
     ranks[1].join()
     ranks[0].terminate()
     ranks[0].join()
-    raise RuntimeError(felt or "Worker proc VllmWorker-1 died unexpectedly, shutting down executor.")
+    raise RuntimeError(reported or "Worker proc VllmWorker-1 died unexpectedly, shutting down executor.")

@@ -1,1 +1,1 @@
-"""Processes that run vLLM: starting them, talking with them, and what their failures mean."""
+"""Engine processes, which run vLLM: starting them, exchanging messages with them, and classifying their failures."""

@@ -1,74 +1,76 @@
-"""Asks a model a few things and compares two models' answers: tokens with their log-probabilities, or vectors.
+"""Asks a model a few prompts and compares two models' answers: tokens with their log-probabilities, or vectors.
 
 Two engines with equal weights on the same machine must answer alike to the last bit, unless the kernels themselves do
-not: some add up in an order that changes. So each engine is asked twice, and only what differs between two answers of
-one engine may differ, by as much, between the two engines. Tokens must be equal in any case.
+not: some add up in an order that changes. So each engine is asked twice, and the two engines may differ only by as much
+as the two answers of one of them. Tokens must be equal in any case.
 """
 
 import math
 from itertools import chain
 from typing import Any
 
-PROMPTS = ([1, 2, 3, 4, 5], [7, 11, 13, 17, 19, 23])
-_TOKENS = 16
-_TOP = 5  # most likely tokens at each place, beside the chosen one
-_KEPT = 64  # numbers of one answer that a manifest keeps
+from shardwright_worker.engine.messages import Answers
+
+PROMPTS = ([1, 2, 3, 4, 5], [7, 11, 13, 17, 19, 23])  # token ids
+TOP = 5  # log-probabilities at each position: of the most likely tokens, beside the chosen one
+_TOKENS = 16  # generated for each prompt
+_KEPT = 64  # numbers of each answer that a manifest records
 _TASKS = ("embed", "classify", "token_embed", "token_classify", "reward", "score")
 Numbers = list[list[float]]
 
 
-def chances() -> int:
-    """Log-probabilities at each place that the engine must be willing to tell."""
-    return _TOP
-
-
-def ask(llm: Any) -> dict[str, Any]:
-    """Tokens and log-probabilities, or vectors, and how far two answers of this engine lie apart (`spread`)."""
+def ask(llm: Any) -> Answers:
+    """Return the answers of a vllm.LLM, and how much two answers of it differ."""
     config = llm.llm_engine.vllm_config.model_config
     size = max(2, int(config.get_vocab_size()))
-    room = max(1, min(_TOKENS, int(config.max_model_len) - max(map(len, PROMPTS)) - 1))
+    most = max(1, min(_TOKENS, int(config.max_model_len) - max(map(len, PROMPTS)) - 1))
     prompts = [{"prompt_token_ids": [token % size for token in prompt]} for prompt in PROMPTS]
-    once, again = (_ask(llm, config.runner_type == "generate", prompts, room) for _ in range(2))
-    return {**once, "spread": distance(once, again)}
+    first, second = (_ask(llm, config.runner_type == "generate", prompts, most) for _ in range(2))
+    return first.model_copy(update={"spread": distance(first, second)})
 
 
-def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
-    """Largest difference of two answers' numbers; infinite where they cannot be compared."""
-    if one.get("tokens") != other.get("tokens") or one.get("places") != other.get("places"):
+def distance(one: Answers, other: Answers) -> float:
+    """Return the largest difference between the numbers of two answers; infinite where they cannot be compared."""
+    if one.tokens != other.tokens or one.places != other.places:
         return math.inf
-    pairs = [
-        (one.get(kind, []), other.get(kind, [])) for kind in ("logprobs", "vectors") if kind in one or kind in other
-    ]
-    return max((_apart(a, b) for numbers, others in pairs for a, b in _lines(numbers, others)), default=0.0)
+    pairs = [(one.logprobs, other.logprobs), (one.vectors, other.vectors)]
+    return max((_distance(a, b) for numbers, others in pairs for a, b in _rows(numbers, others)), default=0.0)
 
 
-def difference(source: dict[str, Any], shards: dict[str, Any]) -> str:
-    """What is wrong with the shards' answers; empty if nothing is."""
-    if source.get("tokens") != shards.get("tokens"):
-        return f"the shards answer {shards.get('tokens')} where the source answers {source.get('tokens')}"
-    allowed = max(source.get("spread", 0.0), shards.get("spread", 0.0))
+def difference(source: Answers, shards: Answers) -> str:
+    """Return how the shards' answers differ from the source's by more than chance; empty if they do not."""
+    if source.tokens != shards.tokens:
+        return f"the shards answer {shards.tokens} where the source answers {source.tokens}"
+    allowed = max(source.spread, shards.spread)
     found = distance(source, shards)
     if found <= allowed or (math.isinf(allowed) and not math.isinf(found)):
         return ""
-    what = "vectors" if "vectors" in source else "log-probabilities"
+    what = "vectors" if source.vectors else "log-probabilities"
     return f"{what} of the shards differ from the source's by up to {found:g}, its own answers by {allowed:g}"
 
 
-def kept(answers: dict[str, Any]) -> dict[str, Any]:
-    """What a manifest keeps of them: finite numbers, not too many."""
-    numbers = {kind: [line[:_KEPT] for line in answers.get(kind, [])] for kind in ("logprobs", "vectors")}
-    finite = {kind: lines for kind, lines in numbers.items() if all(map(math.isfinite, chain.from_iterable(lines)))}
-    return {"tokens": answers.get("tokens", []), **finite}
+def recorded(answers: Answers) -> Answers:
+    """Return what a manifest records of them: finite numbers alone, and a bounded count of them."""
+    logprobs, vectors = ([row[:_KEPT] for row in rows] for rows in (answers.logprobs, answers.vectors))
+    return Answers(
+        tokens=answers.tokens,
+        logprobs=logprobs if _are_finite(logprobs) else [],
+        vectors=vectors if _are_finite(vectors) else [],
+    )
 
 
-def _ask(llm: Any, writes: bool, prompts: list[Any], room: int) -> dict[str, Any]:
-    return _written(llm, prompts, room) if writes else _pooled(llm, prompts)
+def _are_finite(rows: Numbers) -> bool:
+    return all(map(math.isfinite, chain.from_iterable(rows)))
 
 
-def _written(llm: Any, prompts: list[Any], room: int) -> dict[str, Any]:
+def _ask(llm: Any, generates: bool, prompts: list[Any], most: int) -> Answers:
+    return _generated(llm, prompts, most) if generates else _pooled(llm, prompts)
+
+
+def _generated(llm: Any, prompts: list[Any], most: int) -> Answers:
     from vllm import SamplingParams
 
-    sampling = SamplingParams(temperature=0.0, max_tokens=room, ignore_eos=True, detokenize=False, logprobs=_TOP)
+    sampling = SamplingParams(temperature=0.0, max_tokens=most, ignore_eos=True, detokenize=False, logprobs=TOP)
     answers = [one.outputs[0] for one in llm.generate(prompts, sampling, use_tqdm=False)]
     places = [[_place(at) for at in answer.logprobs] for answer in answers]
     chosen = [
@@ -76,37 +78,41 @@ def _written(llm: Any, prompts: list[Any], room: int) -> dict[str, Any]:
         for answer in answers
     ]
     others = [[number for place in answer for _, number in place] for answer in places]
-    return {
-        "tokens": [[int(token) for token in answer.token_ids] for answer in answers],
-        "places": [[[token for token, _ in place] for place in answer] for answer in places],
-        "logprobs": [line + rest for line, rest in zip(chosen, others, strict=True)],
-    }
+    return Answers(
+        tokens=[[int(token) for token in answer.token_ids] for answer in answers],
+        places=[[[token for token, _ in place] for place in answer] for answer in places],
+        logprobs=[row + rest for row, rest in zip(chosen, others, strict=True)],
+    )
 
 
 def _place(at: Any) -> list[tuple[int, float]]:
-    """Tokens and log-probabilities at one place, by token."""
+    """Return tokens and log-probabilities at one position, by token."""
     return sorted((int(token), float(one.logprob)) for token, one in at.items())
 
 
-def _pooled(llm: Any, prompts: list[Any]) -> dict[str, Any]:
+def _pooled(llm: Any, prompts: list[Any]) -> Answers:
+    """Return the vectors of a pooling model.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/entrypoints/pooling/offline.py#L62
+    """
     supported = [str(task) for task in llm.supported_tasks]
     task = next((task for task in _TASKS if task in supported), supported[0])
     answers = llm.encode(prompts, pooling_task=task, use_tqdm=False)
-    return {"vectors": [[float(one) for one in answer.outputs.data.float().flatten().tolist()] for answer in answers]}
+    return Answers(vectors=[[float(one) for one in each.outputs.data.float().flatten().tolist()] for each in answers])
 
 
-def _lines(numbers: Numbers, others: Numbers) -> list[tuple[list[float], list[float]]]:
+def _rows(numbers: Numbers, others: Numbers) -> list[tuple[list[float], list[float]]]:
     return list(zip(numbers, others, strict=True)) if len(numbers) == len(others) else [([], [0.0])]
 
 
-def _apart(one: list[float], other: list[float]) -> float:
-    if len(one) != len(other):
+def _distance(row: list[float], other: list[float]) -> float:
+    if len(row) != len(other):
         return math.inf
-    return max((_gap(a, b) for a, b in zip(one, other, strict=True)), default=0.0)
+    return max((_difference(a, b) for a, b in zip(row, other, strict=True)), default=0.0)
 
 
-def _gap(a: float, b: float) -> float:
+def _difference(a: float, b: float) -> float:
     if a == b or (math.isnan(a) and math.isnan(b)):
         return 0.0
-    gap = abs(a - b)
-    return math.inf if math.isnan(gap) else gap
+    found = abs(a - b)
+    return math.inf if math.isnan(found) else found

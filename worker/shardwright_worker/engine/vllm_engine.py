@@ -1,79 +1,58 @@
-"""From our settings to vLLM's configuration and to running ranks: no LLM, no KV cache, no compilation if not asked."""
+"""Starts the ranks of vLLM, which load their weights, and asks them for digests and answers."""
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
-from shardwright_worker.contract.engine_settings import EngineSettings
-from shardwright_worker.engine.answers import PROMPTS, ask, chances
-from shardwright_worker.engine.environment import bind_cpus
-from shardwright_worker.engine.tokenizer import has_tokenizer
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine.answers import PROMPTS, TOP, ask
+from shardwright_worker.engine.guarded_calls import GuardedCalls
+from shardwright_worker.engine.messages import Answers, EngineJob
 
-_WEIGHTS_ONLY = 0.01  # of the device's memory must be free: vLLM asks for a share of it, and no cache is made
-_LENGTH = 1024  # of a prompt and its answer, at most
-_CACHE = 512 * 1024**2  # bytes for keys and values; a fixed size spares a vLLM that measures and warms up
-
-
-def engine_arguments(
-    model: Path, settings: EngineSettings, load_format: str, extension: str, loader_config: dict[str, Any] | None = None
-) -> Any:
-    """vLLM's EngineArgs. `load_format` and `extension` decide who loads and who looks on."""
-    from vllm.engine.arg_utils import EngineArgs
-
-    extra = {name: _value(text) for name, text in settings.extra_args.items() if name != "load_format"}
-    if settings.hf_overrides:
-        extra["hf_overrides"] = json.loads(settings.hf_overrides)
-    if settings.quantization:
-        extra["quantization"] = settings.quantization
-    arguments = EngineArgs(
-        model=str(model),
-        tensor_parallel_size=settings.tensor_parallel_size,
-        pipeline_parallel_size=settings.pipeline_parallel_size,
-        enable_expert_parallel=settings.enable_expert_parallel,
-        dtype=settings.dtype,
-        trust_remote_code=settings.trust_remote_code,
-        load_format=load_format,
-        model_loader_extra_config=loader_config or {},
-        **extra,
-    )
-    return frugal(arguments, model, settings.world_size, extension)
+RUNTIME_DIGEST = "shardwright_runtime_digest"  # method of the worker extension, called in each rank
+_LENGTH = 1024  # tokens of a prompt and its answer, at most
+_CACHE = 512 * 1024**2  # bytes of KV cache; with a fixed size vLLM neither measures nor warms up
 
 
-def frugal(arguments: Any, model: Path, ranks: int, extension: str) -> Any:
-    """The same arguments for ranks that only hold weights, with our extension in each."""
-    bind_cpus(ranks)
-    arguments.worker_extension_cls = extension
-    arguments.distributed_executor_backend = "uni" if ranks == 1 else "mp"
-    arguments.skip_tokenizer_init = not has_tokenizer(model)
-    arguments.enforce_eager = True
-    arguments.disable_log_stats = True
-    arguments.gpu_memory_utilization = _WEIGHTS_ONLY
-    return arguments
+def run_engine(
+    job: EngineJob, arguments: Any, config: Any, calls: GuardedCalls, otherwise: Reason
+) -> tuple[dict[int, str], Answers]:
+    """Load the weights; return the runtime digest of each rank, and answers if the job asks for them.
+
+    `arguments` and `config`: vLLM's EngineArgs and VllmConfig. `otherwise`: the reason of errors that are not known.
+
+    Raises:
+        WorkerFailure: of the rank that failed first, else of the engine.
+    """
+    with calls.watching_ranks():
+        engine = calls.run_ranks(lambda: Engine(arguments, config, job.generates), otherwise)
+        digests = calls.run_ranks(engine.runtime_digests, otherwise)
+        answers = calls.run_ranks(engine.answers, otherwise)
+    return digests, answers
 
 
 class Engine:
-    """Running ranks that have loaded their weights; they end with this process."""
+    """Ranks that have loaded their weights; they end with this process."""
 
-    def __init__(self, arguments: Any, config: Any, answers: bool) -> None:
-        """Start the ranks. `answers`: a whole LLM that can be asked, instead of vLLM's executor alone."""
+    def __init__(self, arguments: Any, config: Any, generates: bool) -> None:
+        """Start the ranks. `generates`: a whole LLM that answers prompts, instead of vLLM's executor alone."""
         _fork_ranks()
-        self._llm = _build_llm(arguments, config) if answers else None
+        self._llm = _build_llm(arguments, config) if generates else None
         self._ranks = self._llm or _build_executor(config)
 
-    def digests(self) -> dict[str, str]:
-        """Rank -> digest of its weights as the engine runs them."""
-        return {str(rank): digest for rank, digest in self._ranks.collective_rpc("shardwright_digest")}
+    def runtime_digests(self) -> dict[int, str]:
+        """Return rank -> XXH3-128 of its weights as the engine runs them."""
+        return dict(self._ranks.collective_rpc(RUNTIME_DIGEST))
 
-    def answers(self) -> dict[str, Any]:
-        """What it answers to a few prompts; nothing from ranks that only hold weights."""
-        return ask(self._llm) if self._llm else {}
+    def answers(self) -> Answers:
+        """Return what the model answers to a few prompts; nothing from ranks that only hold weights."""
+        return ask(self._llm) if self._llm else Answers()
 
 
 def _fork_ranks() -> None:
-    """vLLM's CPU build chooses spawn whenever it is configured, and every rank would import vLLM anew.
+    """Let vLLM's CPU build fork its ranks: it chooses spawn whenever it is configured, and each rank would import vLLM.
 
-    No OpenMP was used before this fork.
+    This is safe because no OpenMP thread exists before the fork.
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cpu.py#L216
     """
     from vllm.platforms import current_platform
 
@@ -90,6 +69,10 @@ def _fork_ranks() -> None:
 
 
 def _build_executor(config: Any) -> Any:
+    """Return vLLM's executor, whose ranks load the model when it is built.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/executor/abstract.py#L65
+    """
     from vllm.v1.executor.abstract import Executor
 
     return Executor.get_class(config)(config)
@@ -104,13 +87,5 @@ def _build_llm(arguments: Any, config: Any) -> Any:
     arguments.max_num_batched_tokens = arguments.max_model_len * arguments.max_num_seqs
     arguments.kv_cache_memory_bytes, arguments.gpu_memory_utilization = _CACHE, 0.9
     arguments.enable_prefix_caching = False  # the second answer to a prompt must be computed as the first one was
-    arguments.max_logprobs = max(chances(), getattr(arguments, "max_logprobs", 0))
+    arguments.max_logprobs = max(TOP, getattr(arguments, "max_logprobs", 0))
     return LLM.from_engine_args(arguments)
-
-
-def _value(text: str) -> Any:
-    """An extra argument's value: JSON where it is JSON (true, 3, {...}), else the text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

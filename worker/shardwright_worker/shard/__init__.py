@@ -1,1 +1,1 @@
-"""Loads a model with vLLM, saves its shards, proves and publishes them. Imports vLLM only in processes of their own."""
+"""The shard stage: a source in, a verified and published artifact out."""

@@ -1,4 +1,4 @@
-"""Copies the files beside the weights, and puts config.json right for shards."""
+"""Copies the files beside the weights, and completes config.json for shards."""
 
 import json
 import shutil
@@ -10,11 +10,18 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
 
+# Files that vLLM reads a quantization from if config.json has none:
+# https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/auto_awq.py#L237-L238
 _QUANTIZATION = ("quantize_config.json", "quant_config.json")
 
 
 def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
-    """Copy these files: regular ones alone, whatever has taken their place."""
+    """Copy these files of the source to the same names in `target`.
+
+    Raises:
+        WorkerFailure: SourceCorrupt, if something other than a regular file has taken the place of one.
+        OSError: of the source or the output.
+    """
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -25,10 +32,10 @@ def copy_metadata(source: Path, target: Path, names: Iterable[str]) -> None:
 
 
 def correct_config(target: Path, untied: bool, dtype: str, quantization: dict[str, Any]) -> None:
-    """Write into the artifact's config.json what vLLM would otherwise guess from the weights of a plain checkpoint.
+    """Write into the artifact's config.json what vLLM infers from the weights of an ordinary checkpoint.
 
-    `untied`: head and embeddings differ although the config ties them. `dtype`: of the weights, which settings may have
-    changed. `quantization`: lists that vLLM inferred.
+    `untied`: output head and embeddings differ although the config ties them. `dtype`: of the weights, which settings
+    may have changed. `quantization`: lists of modules that vLLM inferred.
     """
     path = target / "config.json"
     if not path.exists():
@@ -49,7 +56,7 @@ def correct_config(target: Path, untied: bool, dtype: str, quantization: dict[st
 
 
 def _complete_files(target: Path, quantization: dict[str, Any]) -> None:
-    """Older checkpoints keep their quantisation in a file of its own, which vLLM reads if config.json has none."""
+    """Complete the quantization of older checkpoints, which have it in a file of its own."""
     for file in (target / name for name in _QUANTIZATION if (target / name).exists()):
         beside = json.loads(file.read_text())
         _complete(beside, quantization)
@@ -57,7 +64,7 @@ def _complete_files(target: Path, quantization: dict[str, Any]) -> None:
 
 
 def _set_dtype(parts: list[dict[str, Any]], dtype: str) -> None:
-    """Under the names that are there. Parts of a model with several, such as a vision tower, keep theirs."""
+    """Set it under the names in use. Other parts of a model, such as a vision tower, keep theirs."""
     there = [(part, name) for part in parts for name in ("torch_dtype", "dtype") if isinstance(part.get(name), str)]
     for part, name in there or [(parts[0], "torch_dtype")]:
         part[name] = dtype
@@ -65,13 +72,3 @@ def _set_dtype(parts: list[dict[str, Any]], dtype: str) -> None:
 
 def _complete(part: dict[str, Any], lists: dict[str, Any]) -> None:
     part.update({name: names for name, names in lists.items() if not part.get(name)})
-
-
-def inferred_quantization(quant_config: Any) -> dict[str, Any]:
-    """The lists that vLLM derived from the source's safetensors headers; in shards the names are fused."""
-    found = {}
-    for name in ("modules_in_block_to_quantize", "modules_to_not_convert"):
-        value = getattr(quant_config, name, None)
-        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-            found[name] = value
-    return found

@@ -1,4 +1,4 @@
-"""Names what a source lacks by the names that it uses itself; vLLM has put several of them into one."""
+"""Names the tensors that a source lacks by its own names; vLLM fuses several of them into one weight."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,20 +8,22 @@ from pathlib import Path
 import torch
 
 from shardwright_worker.files.safetensors_header import HeaderError, read_header
-from shardwright_worker.shard.completeness import fill_unwritten, unwritten
+from shardwright_worker.shard.unwritten_memory import fill_unwritten, unwritten
 
-Packed = Mapping[str, list[str]]  # vLLM's name of a module -> names in the source of what was put into it
+Packed = Mapping[str, list[str]]  # vLLM's name of a fused module -> the source's names of its parts
 
-# What vLLM computes itself after loading; and an order of groups that a source has only if its activations are ordered.
+# Names of weights that vLLM computes itself after loading, and of the order of quantization groups (GPTQ's `desc_act`),
+# which a source has only if its groups are ordered.
 _COMPUTED = ("g_idx_sort_indices", "workspace")
 _ORDER = ("g_idx",)
 _EXPERTS = re.compile(r"^(.*\bexperts)\.(?:routed_experts\.)?w(?:13|2)_")
 
 
 def find_missing(state: Mapping[str, torch.Tensor], packed: Packed, source: set[str], ordered: bool) -> list[str]:
-    """Names of what is in the state but came from no source. Padding is filled with zeros.
+    """Return the names of weights that the source did not write. Padding is filled with zeros.
 
-    `source`: names of its tensors as far as they are known. `ordered`: its quantised groups have an order.
+    `state`: the weights by vLLM's names. `source`: names of the source's tensors as far as they are known. `ordered`:
+    its quantization groups have an order.
     """
     missing: list[str] = []
     for name, tensor in state.items():
@@ -35,7 +37,7 @@ def find_missing(state: Mapping[str, torch.Tensor], packed: Packed, source: set[
 
 
 def source_names(folder: Path) -> set[str]:
-    """Names of all tensors in the folder's safetensors files."""
+    """Return the names of all tensors in the folder's safetensors files; damaged files are vLLM's to report."""
     names: set[str] = set()
     for path in folder.glob("*.safetensors"):
         try:
@@ -58,7 +60,7 @@ def _missing(name: str, tensor: torch.Tensor, marked: torch.Tensor, packed: Pack
 
 
 def _origins(name: str, packed: Packed) -> list[str]:
-    """Names that the parts of this weight have in a source with vLLM's module tree; its own if it is not packed."""
+    """Return the names of this weight's parts in a source with vLLM's module tree; its own if it is not fused."""
     module, _, leaf = name.rpartition(".")
     parent, _, last = module.rpartition(".")
     if _EXPERTS.match(name):
@@ -67,7 +69,11 @@ def _origins(name: str, packed: Packed) -> list[str]:
 
 
 def _experts(name: str, marked: torch.Tensor) -> str:
-    """Experts that lack their weight, or one of the two that vLLM has put into w13: gate above, up below."""
+    """Return the experts that lack their weight, or one of the two that vLLM fuses into w13: gate first, then up.
+
+    `marked`: for each expert (first dimension) its rows.
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/fused_moe/unquantized_fused_moe_method.py#L87
+    """
     two = name.rpartition(".")[2].startswith("w13") and marked.shape[1] % 2 == 0
     return _spans(marked.reshape(marked.shape[0], 2 if two else 1, -1).all(dim=2).any(dim=1))
 
@@ -76,8 +82,8 @@ def _where(marked: torch.Tensor) -> str:
     return "" if bool(marked.all()) else f" rows {_spans(marked)}"
 
 
-def _spans(lines: torch.Tensor) -> str:
-    numbers = [int(one) for one in lines.nonzero().flatten()]
+def _spans(rows: torch.Tensor) -> str:
+    numbers = [int(one) for one in rows.nonzero().flatten()]
     spans = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in _runs(numbers)]
     return ", ".join(spans[:4]) + (", ..." if len(spans) > 4 else "")
 

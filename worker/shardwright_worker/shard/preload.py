@@ -1,11 +1,11 @@
-"""What the server process imports before it forks: all of vLLM that an engine process needs, and nothing is run."""
+"""Imports all of vLLM that engine processes need, in the fork server from which they are forked; runs nothing."""
 
 import contextlib
 
-# Whatever is wrong here is found again, and said, by the process that needs it.
+# What fails here fails again, and is reported, in the process that needs it.
 with contextlib.suppress(Exception):
     from shardwright_worker.engine.environment import prepare_environment
 
     prepare_environment()
 
-    import shardwright_worker.shard.loader  # noqa: F401
+    import shardwright_worker.shard.saving_loader  # noqa: F401

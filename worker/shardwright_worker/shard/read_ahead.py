@@ -1,13 +1,14 @@
-"""Reads the source into the page cache while vLLM is being imported, as far as memory is free."""
+"""Reads the source into the page cache while vLLM is imported, as far as memory is free."""
 
 import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-_BLOCK = 8 * 1024**2
-_SHARE = 0.5  # of what is free: the model itself needs memory too
-# Limit and use of our control group, by its version.
+_BLOCK = 8 * 1024**2  # bytes of one read
+_SHARE = 0.5  # of the free memory: the model itself needs some too
+# Limit and usage of this control group, by its version:
+# https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
 _GROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -27,7 +28,7 @@ def reading_ahead(folder: Path) -> Iterator[None]:
 
 
 def free_memory() -> int:
-    """Bytes that machine and control group still let us use."""
+    """Return how many bytes the machine and the control group have free."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
     for limit, used in _GROUPS:

@@ -1,4 +1,4 @@
-"""The shard stage: makes, proves and publishes an artifact, or proves more of one that is there. Imports no vLLM."""
+"""The shard stage: makes, verifies and publishes an artifact, or proves more about a published one. Imports no vLLM."""
 
 import tempfile
 from pathlib import Path
@@ -14,39 +14,45 @@ from shardwright_worker.engine.child import stop_all, warm_up
 from shardwright_worker.engine.environment import prepare_environment
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
+from shardwright_worker.reporting.progress_output import ShowProgress
 from shardwright_worker.serving.guard import installed_vllm
 from shardwright_worker.shard.assemble import make
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.shard.source_guard import SourceGuard
-from shardwright_worker.shard.stage_clock import Clock, Tell
-from shardwright_worker.shard.verify_again import prove_again
+from shardwright_worker.shard.stage_clock import StageClock
+from shardwright_worker.shard.verify_again import verify_again
+
+PRELOAD = "shardwright_worker.shard.preload"  # a name: only the fork server may import it, for it imports vLLM
 
 
 def stop() -> None:
-    """End all processes of the engine: the worker is told to stop."""
+    """End all engine processes, because the worker is terminated."""
     stop_all()
 
 
-def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
-    """Make, prove and publish the artifact; one that is published and proven as was asked is returned at once.
+def shard(request: ShardRequest, show: ShowProgress) -> ArtifactReport:
+    """Make, verify and publish the artifact; return one at once that is published and verified as requested.
 
-    Raises WorkerFailure with a reason of the closed list. Nothing that failed ever has the final name.
+    Nothing that failed ever has the final name.
+
+    Raises:
+        WorkerFailure: with a reason of the closed list.
     """
     key, root = request.artifact_name, request.volume_root or request.output
     finished = find_artifact(request.output, key, root, installed_vllm())
     replaces = ""
-    if finished and request.deep and _is_broken(request.output / key, progress):
+    if finished and request.deep and _is_broken(request.output / key, show):
         replaces, finished = finished.manifest_digest, None
     if finished and satisfies(finished.verified_by, request.verification):
         return finished
-    clock = Clock(progress)
+    clock = StageClock(show)
     prepare_environment()
     with Staging(request.output, key, request.attempt, root) as staging, tempfile.TemporaryDirectory() as scratch:
-        guard = SourceGuard(request, progress)
-        warm_up()
+        guard = SourceGuard(request, show)
+        warm_up(PRELOAD)
         try:
             if finished:
-                return prove_again(request, guard, request.output / key, staging.path, Path(scratch), clock)
+                return verify_again(request, guard, request.output / key, staging.path, Path(scratch), clock)
             manifest = make(request, guard, staging.path, Path(scratch), clock)
         finally:
             stop_all()
@@ -55,13 +61,13 @@ def shard(request: ShardRequest, progress: Tell) -> ArtifactReport:
         published = publish(staging, manifest, request.output / key, root, clock.durations, replaces)
     if satisfies(published.verified_by, request.verification):
         return published
-    return shard(request, progress)  # somebody else was faster, and has proven less
+    return shard(request, show)  # another worker has published first, and has proven less
 
 
-def _is_broken(artifact: Path, progress: Tell) -> bool:
-    """Whether an artifact that looks whole has other bytes than its manifest says."""
+def _is_broken(artifact: Path, show: ShowProgress) -> bool:
+    """Return whether an artifact with a sound manifest has other bytes than the manifest says."""
     try:
-        check_artifact(artifact, True, progress)
+        check_artifact(artifact, True, show)
     except WorkerFailure as failure:
         if failure.reason is not Reason.ARTIFACT_DAMAGED:
             raise

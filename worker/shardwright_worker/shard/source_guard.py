@@ -1,4 +1,4 @@
-"""Sees to it that the source is the one that was asked for, before it is loaded and until it is published."""
+"""Checks that the source is the requested one, before it is loaded and until the artifact is published."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import FileDigest
-from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.text import abbreviate
 from shardwright_worker.engine.classify import classify
-from shardwright_worker.engine.io_errors import Sides
+from shardwright_worker.engine.io_errors import Folders
+from shardwright_worker.reporting.progress_output import ShowProgress
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.source.file_digests import digest_files, source_digest
 from shardwright_worker.source.listing import Listing, list_source
@@ -18,15 +19,19 @@ from shardwright_worker.source.source_fingerprint import fingerprint
 
 Stamp = tuple[str, int, int, int]  # name, size, mtime_ns, ctime_ns
 _NAMED = 5  # files that a message names
-# What a source that somebody works on looks like; a volume that does not answer is another matter.
+# Reasons that a source has while it is changed; a volume that does not answer is another matter.
 _CHANGED = (Reason.SOURCE_NOT_FOUND, Reason.SOURCE_INCOMPLETE, Reason.SOURCE_CORRUPT, Reason.UNSUPPORTED_MODEL)
 
 
 class SourceGuard:
-    """The source as it was before loading. Made only if it has the digest that was asked for."""
+    """The source as it was before loading, with the requested digest."""
 
-    def __init__(self, request: ShardRequest, show: Callable[[Progress], None]) -> None:
-        """Raises SourceChanged. Without the fingerprint that prepare saw, every byte is read again."""
+    def __init__(self, request: ShardRequest, show: ShowProgress) -> None:
+        """Compare the source with the request. Every byte is read again unless the fingerprint is the one of prepare.
+
+        Raises:
+            WorkerFailure: SourceChanged.
+        """
         self._request, self._show = request, show
         self.listing = _list(request)
         self._stamps = _stamps(self.listing)
@@ -34,30 +39,33 @@ class SourceGuard:
             self._read_again(self._stamps, "while its digests were computed")
 
     def check(self, when: str) -> None:
-        """Raises SourceChanged, naming what changed, unless the source is as it was.
+        """Compare the source with what it was; `when` ends the sentence "the source changed".
 
-        Where owner or mode alone seem to have changed, as when another pod mounts the volume with an fsGroup, the bytes
-        decide.
+        If only owner or mode seem to have changed, as when another pod mounts the volume with an fsGroup, the bytes
+        decide: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+
+        Raises:
+            WorkerFailure: SourceChanged that names what changed.
         """
-        now = self._look(when)
+        now = self._current(when)
         if names := _differing(self._stamps, now, _content):
-            raise _changed(f"the source changed {when}: {_some(names)}")
+            raise _changed(f"the source changed {when}: {abbreviate(names, _NAMED)}")
         if names := _differing(self._stamps, now, _all):
             try:
                 self._read_again(now, when)
             except WorkerFailure as failure:
                 if failure.reason is Reason.SOURCE_CHANGED:
-                    raise _changed(f"the source changed {when}: {_some(names)}") from failure
+                    raise _changed(f"the source changed {when}: {abbreviate(names, _NAMED)}") from failure
                 raise
             self._stamps = now
 
     def _read_again(self, stamps: list[Stamp], when: str) -> None:
-        """Read what has these stamps, and has them still afterwards."""
+        """Read the files that have these stamps, and refuse them if they have other stamps afterwards."""
         _compare_digests(self._request, self.listing, self._show)
-        if names := _differing(stamps, self._look(when), _all):
-            raise _changed(f"the source changed {when}: {_some(names)}")
+        if names := _differing(stamps, self._current(when), _all):
+            raise _changed(f"the source changed {when}: {abbreviate(names, _NAMED)}")
 
-    def _look(self, when: str) -> list[Stamp]:
+    def _current(self, when: str) -> list[Stamp]:
         try:
             return _stamps(_list(self._request))
         except WorkerFailure as failure:
@@ -66,12 +74,12 @@ class SourceGuard:
             raise
 
     def blame(self, failure: WorkerFailure) -> WorkerFailure:
-        """The failure of a load; SourceChanged if the source is no longer what it was when the load began."""
+        """Return the failure of a load; SourceChanged if the source is no longer what it was when the load began."""
         try:
             self.check("while it was loaded")
         except WorkerFailure as changed:
             if changed.reason is Reason.SOURCE_CHANGED:
-                return _changed(f"{changed.message} (loading said: {failure.message})")
+                return _changed(f"{changed.message} (the load reported: {failure.message})")
         return failure
 
 
@@ -84,37 +92,38 @@ def _stamps(listing: Listing) -> list[Stamp]:
 
 
 def _fingerprint(listing: Listing) -> str:
-    with _looking_at(listing.folder):
+    with _reading(listing.folder):
         return fingerprint(listing)
 
 
 @contextlib.contextmanager
-def _looking_at(folder: Path) -> Iterator[None]:
+def _reading(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise classify(error, Reason.SOURCE_CORRUPT, Sides(source=folder)) from error
+        raise classify(error, Reason.SOURCE_CORRUPT, Folders(source=folder)) from error
 
 
-def _compare_digests(request: ShardRequest, listing: Listing, show: Callable[[Progress], None]) -> None:
-    """Read everything. A hub's source has a digest of what the hub said, so its files are compared one by one."""
+def _compare_digests(request: ShardRequest, listing: Listing, show: ShowProgress) -> None:
+    """Read every file and compare it. The digest of a Hub's source is over what the Hub reported, not over files."""
     found = digest_files(listing.folder, listing.files, show)
     if source_digest(found) == request.source_digest:
         return
     recorded = {file.name: file for file in request.source_files if affects_artifact(file.name)}
     if not recorded:
-        message = f"the source has digest {source_digest(found)}, and {request.source_digest} was asked for"
-        raise _changed(f"{message}: it changed after it was looked at")
+        message = f"the source has digest {source_digest(found)}, but {request.source_digest} was requested"
+        raise _changed(f"{message}: it changed after prepare had read it")
     names = _wrong(recorded, found, listing)
     if names or source_digest(request.source_files) == request.source_digest:
-        raise _changed(f"the source changed after it was looked at: {_some(names) if names else 'a file is gone'}")
+        what = abbreviate(names, _NAMED) if names else "a file is missing"
+        raise _changed(f"the source changed after prepare had read it: {what}")
 
 
 def _wrong(recorded: dict[str, FileDigest], found: Sequence[FileDigest], listing: Listing) -> list[str]:
-    """Files that are new, other or gone. What counts only because it was asked for by name is not in the listing."""
-    there = {file.name: file for file in found if affects_artifact(file.name)}
-    names = {name for name, file in there.items() if recorded.get(name) != file}
-    names |= {name for name in recorded.keys() - there.keys() if name not in listing.all_names}
+    """Return the files that are new, different or missing. A file that was only requested by name is not listed."""
+    found_by_name = {file.name: file for file in found if affects_artifact(file.name)}
+    names = {name for name, file in found_by_name.items() if recorded.get(name) != file}
+    names |= {name for name in recorded.keys() - found_by_name.keys() if name not in listing.all_names}
     return sorted(names)
 
 
@@ -123,18 +132,13 @@ def _differing(before: Sequence[Stamp], now: Sequence[Stamp], of: Callable[[Stam
 
 
 def _content(stamp: Stamp) -> Stamp:
-    """Without the time that owner and mode change, too."""
+    """Leave out the ctime, which changes with owner and mode."""
     name, size, changed, _ = stamp
     return name, size, changed, 0
 
 
 def _all(stamp: Stamp) -> Stamp:
     return stamp
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _changed(message: str) -> WorkerFailure:

@@ -1,11 +1,10 @@
-"""Knows the stage of the shard run and how long each took, and tells both."""
+"""Keeps the stage of the shard run and the time that each one took, and shows progress."""
 
 import time
-from collections.abc import Callable
 
 from shardwright_worker.contract.progress_line import Progress, Stage
+from shardwright_worker.reporting.progress_output import ShowProgress
 
-Tell = Callable[[Progress], None]
 _NAMES = {
     Stage.DIGESTING: "digest",
     Stage.LOADING: "load",
@@ -15,44 +14,34 @@ _NAMES = {
 }
 
 
-class Clock:
-    """The stage that runs, and what each one took."""
+class StageClock:
+    """The stage that runs, and the time of each one. How often progress is printed is decided by `show`."""
 
-    def __init__(self, progress: Tell) -> None:
-        self._progress = progress
-        self._born = self._since = time.monotonic()
+    def __init__(self, show: ShowProgress) -> None:
+        self._show = show
+        self._began = self._since = time.monotonic()
         self._stage: Stage | None = None
-        self._told: object = None
-        self._told_at = 0.0
         self._seconds: dict[Stage, float] = {}
-        self._bytes = 0
 
     def start(self, stage: Stage) -> None:
-        """A stage begins, unless it runs already."""
+        """Begin a stage, unless it runs already."""
         if stage != self._stage:
             self._close()
-            self._stage, self._bytes = stage, 0
-            self.tell()
+            self._stage = stage
+            self.show()
 
-    def tell(self, **facts: int | None) -> None:
-        """Say how far the stage is: what is news at once, the same again once a second."""
-        now = time.monotonic()
-        news = (self._stage, facts)
-        if self._stage is not None and (news != self._told or now - self._told_at >= 1):
-            self._told, self._told_at = news, now
-            self._progress(Progress(stage=self._stage, seconds=round(now - self._born, 1), **facts))
+    def show(self, **facts: int | None) -> None:
+        """Show how far the stage is; without facts, that it goes on."""
+        if self._stage is not None:
+            seconds = round(time.monotonic() - self._began, 1)
+            self._show(Progress(stage=self._stage, seconds=seconds, **facts))
 
-    def repeat(self) -> None:
-        """Say that the stage goes on."""
-        self.tell()
-
-    def bytes(self, count: int) -> None:
-        """That many more bytes are through."""
-        self._bytes += count
-        self.tell(bytes_done=self._bytes)
+    def show_bytes(self, done: int) -> None:
+        """Show how many bytes of the stage are done."""
+        self.show(bytes_done=done)
 
     def durations(self) -> dict[str, float]:
-        """Seconds of each stage so far, by the names of the status."""
+        """Return the seconds of each stage so far, by the names that a manifest uses."""
         self._close()
         return {_NAMES[stage]: round(seconds, 2) for stage, seconds in self._seconds.items()}
 

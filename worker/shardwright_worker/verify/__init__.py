@@ -1,1 +1,1 @@
-"""Prove that a stock vLLM loads the same weights from the shards."""
+"""Verification: proves that a stock vLLM loads the same weights from the shards as from the source."""

@@ -1,4 +1,4 @@
-"""Whether a failed proof speaks of the shards, or of the machine and the volume that it ran on."""
+"""Decides whether a failed proof is about the shards, or about the machine and the volume that it ran on."""
 
 import os
 from pathlib import Path
@@ -19,23 +19,23 @@ _NOT_THE_SHARDS = (
 )
 
 
-def speaks_of_shards(failure: WorkerFailure) -> bool:
-    """Whether it does: what a loader refuses does, for with these settings the source was loaded a moment ago."""
+def is_about_shards(failure: WorkerFailure) -> bool:
+    """Return whether the shards are at fault. What a loader rejects is: with these settings the source was loaded."""
     return failure.reason not in _NOT_THE_SHARDS
 
 
-def verdict(failure: WorkerFailure, artifact: Path) -> WorkerFailure:
-    """What the failure of the process that loads the shards means."""
-    if speaks_of_shards(failure):
-        failure = _silence_of(artifact) or failure
-    reason, words = failure.reason, "while the shards were proven"
-    if speaks_of_shards(failure):
-        reason, words = Reason.VERIFICATION_FAILED, "A stock vLLM cannot load the shards"
-    return WorkerFailure(reason, f"{words}: {failure.message}", rank=failure.rank, error_type=failure.error_type)
+def failure_of_proof(failure: WorkerFailure, artifact: Path) -> WorkerFailure:
+    """Return the failure of the proof, given the failure of the process that loads the shards."""
+    if is_about_shards(failure):
+        failure = _failure_of_volume(artifact) or failure
+    reason, what = failure.reason, "while the shards were verified"
+    if is_about_shards(failure):
+        reason, what = Reason.VERIFICATION_FAILED, "A stock vLLM cannot load the shards"
+    return WorkerFailure(reason, f"{what}: {failure.message}", rank=failure.rank, error_type=failure.error_type)
 
 
-def _silence_of(artifact: Path) -> WorkerFailure | None:
-    """Libraries that ask whether a file exists take a volume that does not answer for one without the file."""
+def _failure_of_volume(artifact: Path) -> WorkerFailure | None:
+    """Return the failure of a volume that does not answer: os.path.exists reports its files as missing."""
     try:
         os.listdir(artifact)
     except OSError as error:

@@ -1,30 +1,31 @@
-"""Looks on while a stock vLLM loads shards: notes the digest of every tensor between loading and post-processing.
+"""Observes a stock vLLM that loads shards: records the digest of each tensor between loading and post-processing.
 
-Imported in each rank as vLLM's worker extension. The loader itself stays stock: only the step after it is wrapped.
+Imported in each rank as vLLM's worker extension. The loader itself stays stock; only the step after it is wrapped:
+https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/base_loader.py#L109
 """
 
 from typing import Any
 
 from vllm.model_executor.model_loader import base_loader
 
-from shardwright_worker.engine.ranks import plan_from_environment, say
-from shardwright_worker.shard.loader import logical_state, rank_of  # watches the rank's log, too
-from shardwright_worker.writer.tensors import digests_of, runtime_digest
+from shardwright_worker.engine.logical_state import global_rank, logical_state
+from shardwright_worker.engine.rank_errors import watch_log_of_rank
+from shardwright_worker.engine.rank_messages import RankLoaded, plan_from_environment, write_rank_message
+from shardwright_worker.verify.runtime_digest import RuntimeDigestExtension
+from shardwright_worker.writer.tensor_digests import digests_of
 
 _post_process = base_loader.process_weights_after_loading
 
 
 def _observe(model: Any, *args: Any, **kwargs: Any) -> Any:
-    say(plan_from_environment().scratch, "tensors", rank_of(), digests_of(logical_state(model)))
+    loaded = RankLoaded(rank=global_rank(), tensors=digests_of(logical_state(model)))
+    write_rank_message(plan_from_environment().messages, loaded)
     return _post_process(model, *args, **kwargs)
 
 
 base_loader.process_weights_after_loading = _observe
+watch_log_of_rank()
 
 
-class Extension:
-    """vLLM's worker extension: importing it starts the observation in each rank."""
-
-    def shardwright_digest(self) -> tuple[int, str]:
-        """Rank and digest of its weights as the engine runs them."""
-        return rank_of(), runtime_digest(self.model_runner.get_model())  # type: ignore[attr-defined]
+class ObserverExtension(RuntimeDigestExtension):
+    """vLLM's worker extension: importing its module starts the observation in each rank."""

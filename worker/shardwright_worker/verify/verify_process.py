@@ -1,61 +1,62 @@
-"""The verifier's process: loads the shards like any server, with an observer beside the stock loader."""
+"""The engine process that loads the shards like any server, with an observer beside the stock loader."""
 
-import json
-from pathlib import Path
 from typing import Any
 
-from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.classify import classify
-from shardwright_worker.engine.io_errors import Sides
-from shardwright_worker.engine.messages import JOB, Answer, answering
+from shardwright_worker.engine.engine_arguments import weights_only
+from shardwright_worker.engine.guarded_calls import GuardedCalls
+from shardwright_worker.engine.io_errors import Folders
+from shardwright_worker.engine.messages import EngineJob, EngineResult, TokenizerFacts
 from shardwright_worker.engine.rank_errors import watch_log
-from shardwright_worker.engine.rank_exits import watching_ranks
-from shardwright_worker.engine.ranks import heard
+from shardwright_worker.engine.rank_messages import RankLoaded, read_rank_messages
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
-from shardwright_worker.engine.tokenizer import processor_facts, tokenizer_facts
-from shardwright_worker.engine.vllm_engine import Engine, frugal
-from shardwright_worker.shard.engine_process import leave_without_rank
-from shardwright_worker.verify.failed_proof import speaks_of_shards
+from shardwright_worker.engine.tokenizer import processor_name, tokenizer_facts
+from shardwright_worker.engine.vllm_engine import run_engine
+from shardwright_worker.verify.failed_proof import is_about_shards
 
-_EXTENSION = "shardwright_worker.verify.load_observer.Extension"
-
-
-def main(folder: Path) -> None:
-    """Load the staged artifact as the folder's job says, and tell what was found."""
-    job = json.loads((folder / JOB).read_text())
-    with answering(folder, Sides(output=Path(job["artifact"]))) as answer:
-        verify(job, EngineSettings.model_validate(job["engine"]), answer)
+_EXTENSION = "shardwright_worker.verify.load_observer.ObserverExtension"
+_LONGEST = 2000  # characters of an error that are reported
 
 
-def verify(job: dict[str, Any], settings: EngineSettings, answer: Answer) -> None:
-    """Load with the stock loader and a server's arguments; what nobody knows better is a failed verification."""
-    artifact, scratch = Path(job["artifact"]), Path(job["scratch"])
-    watch_log(scratch)
+def load_shards(job: EngineJob, calls: GuardedCalls) -> EngineResult:
+    """Load the artifact in `job.output` with the stock loader and a server's arguments.
+
+    Raises:
+        WorkerFailure: VerificationFailed where an error is not known for another reason.
+    """
+    watch_log(job.rank_messages)
     failed = Reason.VERIFICATION_FAILED
-    served = answer.guard(lambda: serving_engine_arguments(artifact, settings, job["file_pattern"]), failed)
-    arguments = frugal(served, artifact, settings.world_size, _EXTENSION)
-    config = answer.guard(arguments.create_engine_config, failed)
-    reader = _reader_facts(config.model_config, set(job["reader"]), Sides(output=artifact))
-    with watching_ranks(scratch, lambda: leave_without_rank(answer, scratch)):
-        engine = answer.guard(lambda: Engine(arguments, config, job["answers"]), failed, scratch)
-        digests = answer.guard(engine.digests, failed, scratch)
-        answers = answer.guard(engine.answers, failed, scratch)
-    found = {"tensors": heard(scratch, "tensors"), "runtime_digests": digests, "answers": answers}
-    answer.finish({**found, "reader": reader})
+    served = calls.run(lambda: serving_engine_arguments(job.output, job.settings, job.file_pattern), failed)
+    arguments = weights_only(served, job.output, job.settings.world_size, _EXTENSION)
+    config = calls.run(arguments.create_engine_config, failed)
+    tokenizer, error = _tokenizer(config.model_config, job, calls.folders)
+    digests, answers = run_engine(job, arguments, config, calls, failed)
+    loaded = read_rank_messages(job.rank_messages, RankLoaded)
+    return EngineResult(
+        tensors={rank: message.tensors for rank, message in loaded.items()},
+        runtime_digests=digests,
+        answers=answers,
+        tokenizer=tokenizer,
+        tokenizer_error=error,
+    )
 
 
-def _reader_facts(model_config: Any, wanted: set[str], sides: Sides) -> dict[str, Any]:
-    """The same facts that are known of the source's tokenizer and processor; or what is wrong with the artifact's."""
-    facts: dict[str, Any] = {}
+def _tokenizer(model_config: Any, job: EngineJob, folders: Folders) -> tuple[TokenizerFacts | None, str]:
+    """Return what is known of the source's tokenizer, of the artifact's, and why that is not known.
+
+    Raises:
+        WorkerFailure: if the reason is not the artifact.
+    """
+    facts = None
     try:
-        if wanted:
-            facts |= tokenizer_facts(model_config)
-        if "processor" in wanted:
-            facts |= processor_facts(model_config)
+        if job.compares_tokenizer:
+            facts = tokenizer_facts(model_config)
+        if facts and job.compares_processor:
+            facts = facts.model_copy(update={"processor": processor_name(model_config)})
     except Exception as error:
-        failure = classify(error, Reason.VERIFICATION_FAILED, sides)
-        if not speaks_of_shards(failure):
+        failure = classify(error, Reason.VERIFICATION_FAILED, folders)
+        if not is_about_shards(failure):
             raise failure from error
-        facts["error"] = f"{type(error).__name__}: {error}"[:2000]
-    return facts
+        return facts, f"{type(error).__name__}: {error}"[:_LONGEST]
+    return facts, ""

@@ -1,4 +1,4 @@
-"""Page-aligned buffers, pinned for an accelerator if there is one, and the copy of a tensor's bytes into them."""
+"""Page-aligned buffers, pinned if there is a CUDA device, and the copy of a tensor's bytes into them."""
 
 import contextlib
 import ctypes
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-BUFFER = 8 * 1024**2  # bytes
+BUFFER = 8 * 1024**2  # bytes of one buffer
 
 
 class Buffer:
@@ -21,9 +21,14 @@ class Buffer:
 
 @contextlib.contextmanager
 def make_buffers(count: int, device: torch.device) -> Iterator[list[Buffer]]:
-    """`count` buffers for tensors of this device; given back at the end."""
+    """Allocate `count` buffers for tensors of this device; they are released at the end.
+
+    An anonymous mapping starts on a page, which O_DIRECT needs, and cudaHostRegister pins it, without which a copy from
+    the device is not asynchronous:
+    https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__MEMORY.html
+    """
     arena = mmap.mmap(-1, count * BUFFER)
-    with torch.device("cpu"):  # vLLM makes its accelerator the default while it loads
+    with torch.device("cpu"):  # vLLM makes its accelerator torch's default device while it loads
         whole = torch.frombuffer(arena, dtype=torch.uint8)
         buffers = [Buffer(arena, number * BUFFER) for number in range(count)]
     pinned = device.type == "cuda" and not int(
@@ -44,13 +49,13 @@ class Copier:
         self._stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def bytes_of(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor's bytes in C order, as a flat tensor on its device."""
+        """Return the tensor's bytes in C order: a uint8 tensor of one dimension on its device."""
         with self._on_stream():
             flat: torch.Tensor = tensor.detach().contiguous().view(-1)
             return flat.view(torch.uint8) if flat.numel() else flat
 
     def copy(self, data: torch.Tensor, start: int, buffer: Buffer, at: int, count: int) -> None:
-        """Copy `count` bytes of `data` from `start` to `at` in the buffer; they are there when this returns."""
+        """Copy `count` bytes of `data` from `start` to `at` in the buffer; the copy is complete when this returns."""
         if data.device.type == "cpu":
             ctypes.memmove(buffer.tensor.data_ptr() + at, data.data_ptr() + start, count)
             return

@@ -1,4 +1,4 @@
-"""Opens, writes and syncs one file with whatever its volume can do: found by trying, not by a driver's name."""
+"""Opens, writes and syncs one file with whatever its volume supports: found by trying, not by a driver's name."""
 
 import contextlib
 import ctypes
@@ -19,7 +19,7 @@ _NO_RESERVING = (*_UNABLE, errno.ENODEV, errno.EINTR)
 
 
 class OutputFile:
-    """A new file. Any thread may write any range of it once; `ordered` volumes take ranges only front to back."""
+    """A new file of `size` bytes. Any thread may write any range of it once; `ordered`: only front to back."""
 
     def __init__(self, path: Path, size: int, ordered: bool) -> None:
         self.path = path
@@ -36,7 +36,13 @@ class OutputFile:
             raise
 
     def write(self, data: memoryview, offset: int) -> None:
-        """Write `data`, which starts on a page in memory and in the file: whole pages past the page cache."""
+        """Write `data`, which starts on a page in memory and in the file: whole pages past the page cache.
+
+        O_DIRECT requires this alignment: https://man7.org/linux/man-pages/man2/open.2.html#NOTES
+
+        Raises:
+            OSError: with the file's name, and with the free space if there is too little.
+        """
         with self._naming():
             self._write(data, offset)
 
@@ -48,28 +54,32 @@ class OutputFile:
         except OSError as error:
             if error.errno not in _UNABLE:
                 raise
-            self._direct, whole = -1, 0  # it wants another alignment, and gets none
+            self._direct, whole = -1, 0  # the volume requires another alignment: write through the page cache
         _write_all(self._file, data[whole:], offset + whole)
 
     def sync(self) -> None:
-        """Return when everything is on the disk, readable by everybody."""
+        """Return when the file is durable and readable by all users.
+
+        Raises:
+            OSError: with the file's name.
+        """
         set_mode(self._file, MODE)
         with self._naming():
             os.fsync(self._file)
 
     @contextlib.contextmanager
     def _naming(self) -> Iterator[None]:
-        """An error of the volume names the file, and a lack of space what is needed and what is free."""
+        """Add the file's name to an error of the volume, and the needed and the free space if there is too little."""
         try:
             yield
         except OSError as error:
-            words = error.strerror or str(error)
+            text = error.strerror or str(error)
             if error.errno in _FULL:
-                words += f"; {describe_free_space(self.path.parent, self._size)}"
-            raise OSError(error.errno, words, str(self.path)) from error
+                text += f"; {describe_free_space(self.path.parent, self._size)}"
+            raise OSError(error.errno, text, str(self.path)) from error
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the file's descriptors."""
         for file in (self._file, self._direct):
             if file >= 0:
                 os.close(file)
@@ -77,7 +87,13 @@ class OutputFile:
 
 
 def needs_order(folder: Path) -> bool:
-    """Whether files of this folder can only be written front to back, as on mounts of object stores."""
+    """Return whether files of this folder can only be written front to back, as on mounts of object stores.
+
+    https://github.com/awslabs/mountpoint-s3/blob/main/doc/SEMANTICS.md
+
+    Raises:
+        OSError: if the volume is full, or if no file can be created.
+    """
     path = folder / f".probe-{uuid.uuid4().hex[:8]}"
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     try:
@@ -95,7 +111,10 @@ def needs_order(folder: Path) -> bool:
 
 
 def _reserve(file: int, size: int) -> None:
-    """Ask for the space at once: too little of it is known at the start, and later writes need not extend the file."""
+    """Reserve the space: a lack of it shows at the start, and later writes need not extend the file.
+
+    https://man7.org/linux/man-pages/man2/fallocate.2.html
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.fallocate(file, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
         return

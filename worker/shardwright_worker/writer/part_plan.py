@@ -1,17 +1,17 @@
-"""Plans the parts of a rank: which tensor goes where, and the header of each file. Pure arithmetic."""
+"""Plans the parts of a rank: which tensor is written where, and the header of each file. Pure arithmetic."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PAGE = 4096
-STREAMS = 8  # parts that one rank may write at a time; part of the layout, so never derived from the machine
-SMALLEST = 1024**3  # bytes; smaller parts than this are not made for the sake of streams
+PAGE = 4096  # bytes
+STREAMS = 8  # parts that a rank may write at the same time; decides the layout, so it never depends on the machine
+SMALLEST = 1024**3  # bytes; a rank is not split into smaller parts only to write them at the same time
 
 
 @dataclass(frozen=True, slots=True)
 class TensorPlan:
-    """A tensor as a safetensors header describes it."""
+    """A tensor as a safetensors header describes it; `size` in bytes."""
 
     name: str
     dtype: str
@@ -21,7 +21,11 @@ class TensorPlan:
 
 @dataclass(frozen=True, slots=True)
 class PartPlan:
-    """A file: its header, padded so that the data starts on a page, and its tensors in the order of their bytes."""
+    """A file: its header, padded so that the data starts on a page, and its tensors in the order of their bytes.
+
+    A header is its length as 8 bytes, little endian, and JSON that may end in spaces:
+    https://github.com/huggingface/safetensors/blob/v0.8.0/README.md#format
+    """
 
     header: bytes
     tensors: tuple[TensorPlan, ...]
@@ -33,9 +37,9 @@ class PartPlan:
 
 
 def plan_parts(tensors: Sequence[TensorPlan], max_file_size: int) -> list[PartPlan]:
-    """Parts of at most `max_file_size` bytes of tensors, about equal, in the given order.
+    """Return parts of at most `max_file_size` bytes of tensors, about equal in size, in the given order.
 
-    A tensor is never split, so one that is larger than that has a part to itself. No part is empty.
+    A tensor is never split: one that is larger than that gets a part of its own. No part is empty.
     """
     total = sum(tensor.size for tensor in tensors)
     count = max(-(-total // max_file_size), min(STREAMS, total // SMALLEST), 1)
@@ -53,7 +57,7 @@ def plan_parts(tensors: Sequence[TensorPlan], max_file_size: int) -> list[PartPl
 
 
 def _plan(tensors: list[TensorPlan]) -> PartPlan:
-    """Tensors of whole pages first, so that they stay aligned; the others by the width of their elements."""
+    """Put tensors of whole pages first, so that they stay aligned, then the others by the width of their elements."""
     whole = [tensor for tensor in tensors if tensor.size % PAGE == 0]
     odd = [tensor for tensor in tensors if tensor.size % PAGE]
     odd.sort(key=lambda tensor: -_width(tensor))

@@ -1,4 +1,4 @@
-"""The buffers and threads that the parts of one rank share; the first failure of one stops all."""
+"""The pool of buffers and writer threads that the parts of one rank share; the first failure stops all of them."""
 
 import contextlib
 import queue
@@ -12,12 +12,12 @@ from shardwright_worker.writer.output_file import OutputFile
 
 WRITERS = 8  # threads that only write: they wait for the disk, not for a core
 LARGEST = 256 * 1024**2  # bytes of all buffers of a rank
-_PATIENCE = 0.5  # seconds between two looks whether another thread failed
-Before = Future[None] | None  # a write that must be done first
+_PERIOD = 0.5  # seconds between two checks whether another thread has failed
+Before = Future[None] | None  # a write that must be finished first
 
 
-class Crew:
-    """Free buffers, and writers that take full ones."""
+class BufferPool:
+    """Free buffers, and threads that write full ones."""
 
     def __init__(self, buffers: list[Buffer], writers: ThreadPoolExecutor, count: Callable[[int], None]) -> None:
         self._free: queue.SimpleQueue[Buffer] = queue.SimpleQueue()
@@ -26,24 +26,28 @@ class Crew:
         self._writers, self._count = writers, count
         self._failure: BaseException | None = None
 
-    def take(self) -> Buffer:
-        """A free buffer. Raises what another thread failed with."""
+    def acquire(self) -> Buffer:
+        """Wait for a free buffer and return it.
+
+        Raises:
+            BaseException: what another thread failed with.
+        """
         while True:
             if self._failure:
                 raise self._failure
             with contextlib.suppress(queue.Empty):
-                return self._free.get(timeout=_PATIENCE)
+                return self._free.get(timeout=_PERIOD)
 
     def write(self, file: OutputFile, buffer: Buffer, size: int, offset: int, after: Before) -> "Future[None]":
-        """Write a buffer's first `size` bytes, not before the write `after`; the buffer is free afterwards."""
+        """Write a buffer's first `size` bytes in another thread, not before the write `after`; then release it."""
         return self._writers.submit(self._write, file, buffer, size, offset, after)
 
-    def give_back(self, buffer: Buffer) -> None:
-        """The buffer is not needed."""
+    def release(self, buffer: Buffer) -> None:
+        """Return a buffer to the pool."""
         self._free.put(buffer)
 
     def fail(self, error: BaseException) -> None:
-        """Let everybody stop with this error."""
+        """Stop all threads that use the pool with this error."""
         self._failure = self._failure or error
 
     def _write(self, file: OutputFile, buffer: Buffer, size: int, offset: int, after: Before) -> None:
@@ -56,16 +60,16 @@ class Crew:
             self.fail(error)
             raise
         finally:
-            self.give_back(buffer)
+            self.release(buffer)
 
 
 @contextlib.contextmanager
-def assemble(streams: int, device: torch.device, count: Callable[[int], None]) -> Iterator[Crew]:
-    """A crew for this many parts at a time. `count` is told the bytes that are written, from any thread."""
+def make_pool(streams: int, device: torch.device, count: Callable[[int], None]) -> Iterator[BufferPool]:
+    """Make a pool for `streams` parts at the same time. `count` gets the bytes of each write, from any thread."""
     number = min(3 * streams + WRITERS, LARGEST // BUFFER)
     with make_buffers(number, device) as buffers:
         writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="shardwright-writer")
         try:
-            yield Crew(buffers, writers, count)
+            yield BufferPool(buffers, writers, count)
         finally:
             writers.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Writes the parts of one rank, several at a time."""
+"""Writes the parts of one rank, several at the same time."""
 
 import hashlib
 import os
@@ -13,17 +13,17 @@ import xxhash
 
 from shardwright_worker.contract.manifest import Tensor
 from shardwright_worker.writer.buffers import BUFFER, Buffer, Copier
+from shardwright_worker.writer.dtypes import plan_tensor
 from shardwright_worker.writer.output_file import OutputFile, needs_order
 from shardwright_worker.writer.part_plan import STREAMS, PartPlan, plan_parts
-from shardwright_worker.writer.pool import Crew, assemble
-from shardwright_worker.writer.tensors import plan_tensor
+from shardwright_worker.writer.pool import BufferPool, make_pool
 
 Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """A part on the volume: synced, with its digest and those of its tensors."""
+    """A part on the volume: synced, with its size in bytes, its SHA-256 and the digests of its tensors."""
 
     file: str
     size: int
@@ -40,27 +40,32 @@ def write_parts(
     ordered: bool | None = None,
     threads: int | None = None,
 ) -> list[WrittenPart]:
-    """Write all tensors into parts named by `name_of`. Raises OSError; what is there then must not be used.
+    """Write all tensors into parts of at most `max_file_size` bytes of tensors. `name_of`: part number -> file name.
 
-    `ordered`: the volume takes bytes only front to back (None: find out). `threads`: parts at a time.
+    `count` gets the bytes of each write, from one thread at a time. `ordered`: the volume accepts bytes only front to
+    back (None: find out). `threads`: parts that are written at the same time.
+
+    Raises:
+        OSError: of the volume; the files that exist then must not be used.
+        WorkerFailure: UnsupportedModel, for a tensor of a type that the format lacks.
     """
     plans = plan_parts([plan_tensor(name, tensor) for name, tensor in tensors.items()], max_file_size)
     device = next((one.device for one in tensors.values() if one.device.type != "cpu"), torch.device("cpu"))
     ordered = needs_order(folder) if ordered is None else ordered
     streams = max(1, min(threads or len(os.sched_getaffinity(0)), STREAMS, len(plans)))
     if device.type != "cpu":
-        torch.accelerator.synchronize()  # what was loaded on another stream must be there
-    with assemble(streams, device, _counting(count)) as crew, ThreadPoolExecutor(streams) as pool:
+        torch.accelerator.synchronize()  # what was loaded on another stream must be complete
+    with make_pool(streams, device, _counting(count)) as pool, ThreadPoolExecutor(streams) as threads_of_parts:
         jobs = [
-            pool.submit(_write_part, folder / name_of(number), plan, tensors, crew, ordered)
+            threads_of_parts.submit(_write_part, folder / name_of(number), plan, tensors, pool, ordered)
             for number, plan in enumerate(plans)
         ]
         return [job.result() for job in jobs]
 
 
-def _write_part(path: Path, plan: PartPlan, tensors: Tensors, crew: Crew, ordered: bool) -> WrittenPart:
+def _write_part(path: Path, plan: PartPlan, tensors: Tensors, pool: BufferPool, ordered: bool) -> WrittenPart:
     try:
-        stream = _Stream(path, plan.size, crew, ordered)
+        stream = _Stream(path, plan.size, pool, ordered)
         try:
             stream.write_bytes(plan.header)
             digests = [
@@ -71,15 +76,15 @@ def _write_part(path: Path, plan: PartPlan, tensors: Tensors, crew: Crew, ordere
         finally:
             stream.close()
     except BaseException as error:
-        crew.fail(error)
+        pool.fail(error)
         raise
 
 
 class _Stream:
     """One file, filled and hashed front to back by one thread."""
 
-    def __init__(self, path: Path, size: int, crew: Crew, ordered: bool) -> None:
-        self._crew, self._ordered = crew, ordered
+    def __init__(self, path: Path, size: int, pool: BufferPool, ordered: bool) -> None:
+        self._pool, self._ordered = pool, ordered
         self._file = OutputFile(path, size, ordered)
         self._sha = hashlib.sha256()
         self._copiers: dict[torch.device, Copier] = {}
@@ -88,17 +93,17 @@ class _Stream:
         self._writes: list[Future[None]] = []
 
     def write_bytes(self, data: bytes) -> None:
-        """Append plain bytes."""
+        """Append bytes, such as the header."""
         self.write(torch.frombuffer(bytearray(data), dtype=torch.uint8))
 
     def write(self, tensor: torch.Tensor) -> str:
-        """Append a tensor's bytes; returns their XXH3-128 in hex."""
+        """Append a tensor's bytes and return their XXH3-128 in hex."""
         copier = self._copiers.setdefault(tensor.device, Copier(tensor.device))
         data = copier.bytes_of(tensor)
         digest = xxhash.xxh3_128()
         done, size = 0, data.numel()
         while done < size:
-            buffer = self._buffer = self._buffer or self._crew.take()
+            buffer = self._buffer = self._buffer or self._pool.acquire()
             count = min(size - done, BUFFER - self._filled)
             copier.copy(data, done, buffer, self._filled, count)
             digest.update(buffer.view[self._filled : self._filled + count])
@@ -109,7 +114,7 @@ class _Stream:
         return str(digest.hexdigest())
 
     def finish(self) -> str:
-        """SHA-256 of the file in hex, once all of it is on the disk."""
+        """Wait until the file is durable, and return its SHA-256 in hex."""
         self._send()
         for write in self._writes:
             write.result()
@@ -117,14 +122,14 @@ class _Stream:
         return self._sha.hexdigest()
 
     def close(self) -> None:
-        """Wait for what is being written, and close."""
+        """Wait for the writes that run, and close the file."""
         for write in self._writes:
             write.cancel()
         for write in self._writes:
             if not write.cancelled():
                 write.exception()
         if self._buffer:
-            self._crew.give_back(self._buffer)
+            self._pool.release(self._buffer)
         self._file.close()
 
     def _send(self) -> None:
@@ -132,7 +137,7 @@ class _Stream:
             return
         self._sha.update(self._buffer.view[: self._filled])
         after = self._writes[-1] if self._ordered and self._writes else None
-        self._writes.append(self._crew.write(self._file, self._buffer, self._filled, self._offset, after))
+        self._writes.append(self._pool.write(self._file, self._buffer, self._filled, self._offset, after))
         self._offset += self._filled
         self._buffer, self._filled = None, 0
 

@@ -1,12 +1,12 @@
-"""What a source did not write is noticed in every type, and what nobody has to write is not."""
+"""Weights that a source did not write are found in every type; what vLLM fills itself is not taken for one."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from shardwright_worker.shard.completeness import Marking
 from shardwright_worker.shard.missing_tensors import find_missing
+from shardwright_worker.shard.unwritten_memory import Marking
 
 TYPES = (
     torch.bfloat16,
@@ -34,7 +34,7 @@ def _write(tensor: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=str)
-def test_a_weight_that_nobody_wrote_is_missing(kind: torch.dtype) -> None:
+def test_a_weight_that_was_not_written_is_missing(kind: torch.dtype) -> None:
     state = {"norm.weight": _empty(8, kind=kind), "proj.weight": _empty(8, 4, kind=kind)}
     assert find_missing(state, {}, set(), False) == ["norm.weight", "proj.weight"]
     for tensor in state.values():
@@ -43,7 +43,7 @@ def test_a_weight_that_nobody_wrote_is_missing(kind: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=str)
-def test_a_missing_part_of_a_fused_weight_has_the_sources_name(kind: torch.dtype) -> None:
+def test_a_missing_part_of_a_fused_weight_has_the_name_in_the_source(kind: torch.dtype) -> None:
     tensor = _empty(12, 8, kind=kind)
     _write(tensor[:4])
     _write(tensor[8:])
@@ -51,14 +51,14 @@ def test_a_missing_part_of_a_fused_weight_has_the_sources_name(kind: torch.dtype
     assert find_missing({NAME: tensor}, QKV, SOURCE - {missing}, False) == [missing]
 
 
-def test_what_is_filled_by_itself_may_stay_as_it_is() -> None:
+def test_a_filled_weight_is_not_missing() -> None:
     with Marking():
         state = {"scale": torch.ones(4), "zeros": torch.zeros(4, 4), "full": torch.full((3, 3), 7)}
         model = torch.nn.Linear(4, 4)
     assert find_missing({**state, **model.state_dict()}, {}, set(), False) == []
 
 
-def test_padding_is_zero_in_every_run() -> None:
+def test_padding_is_filled_with_zeros() -> None:
     tensor = _empty(12, 8)
     _write(tensor[:10])
     assert find_missing({NAME: tensor}, QKV, SOURCE, False) == []
@@ -66,7 +66,7 @@ def test_padding_is_zero_in_every_run() -> None:
 
 
 @pytest.mark.parametrize("gone", ["expert", "first half", "second half", "down"])
-def test_what_an_expert_lacks_is_noticed(gone: str) -> None:
+def test_an_expert_without_its_weight_is_named(gone: str) -> None:
     up, down = _empty(3, 8, 4), _empty(3, 4, 4)
     _write(up)
     _write(down)

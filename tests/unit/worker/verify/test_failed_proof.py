@@ -1,4 +1,4 @@
-"""A proof that fails blames the shards for what is wrong with them, and for nothing that the machine did."""
+"""A failed proof is about the shards if they are at fault, and not if the machine or the volume is."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import errno
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.classify import classify
-from shardwright_worker.engine.io_errors import Sides
-from shardwright_worker.verify import verify_process
-from shardwright_worker.verify.failed_proof import verdict
+from shardwright_worker.engine.io_errors import Folders
+from shardwright_worker.verify.failed_proof import failure_of_proof
 
 
-def _proven(error: Exception, artifact: Path) -> WorkerFailure:
-    return verdict(classify(error, Reason.VERIFICATION_FAILED, Sides(output=artifact)), artifact)
+def _failure(error: Exception, artifact: Path) -> WorkerFailure:
+    return failure_of_proof(classify(error, Reason.VERIFICATION_FAILED, Folders(output=artifact)), artifact)
 
 
 def _error(kind: str, message: str, base: type[Exception] = RuntimeError) -> Exception:
@@ -39,34 +37,34 @@ SHARDS = [
            "{'timeout': 3}, input_type=dict]", ValueError),
     OSError("Can't load tokenizer for '/output/x'. Make sure it is the correct path to a directory"),
     OSError("We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them"),
-    FileNotFoundError("no file of a tokenizer is there"),
+    FileNotFoundError("the model's folder has no file of a tokenizer"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("error", SHARDS, ids=repr)
-def test_what_a_loader_says_of_the_artifact_is_the_shards(tmp_path: Path, error: Exception) -> None:
-    failure = _proven(error, tmp_path)
+def test_what_a_loader_rejects_is_about_the_shards(tmp_path: Path, error: Exception) -> None:
+    failure = _failure(error, tmp_path)
     assert failure.reason is Reason.VERIFICATION_FAILED
     assert failure.message.startswith("A stock vLLM cannot load the shards: ")
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR])
-def test_a_file_that_is_not_there_is_the_shards(tmp_path: Path, number: int) -> None:
+def test_a_missing_file_is_about_the_shards(tmp_path: Path, number: int) -> None:
     error = OSError(number, os.strerror(number), str(tmp_path / "model-rank-0-part-0.safetensors"))
-    assert _proven(error, tmp_path).reason is Reason.VERIFICATION_FAILED
+    assert _failure(error, tmp_path).reason is Reason.VERIFICATION_FAILED
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode.keys() - {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}))
-def test_no_other_error_of_the_volume_is_the_shards(tmp_path: Path, number: int) -> None:
+def test_no_other_error_of_the_volume_is_about_the_shards(tmp_path: Path, number: int) -> None:
     named = OSError(number, os.strerror(number), str(tmp_path / "model-rank-0-part-0.safetensors"))
     for error in (
         named,
         OSError(number, os.strerror(number)),
         RuntimeError(f"{os.strerror(number)} (os error {number})"),
     ):
-        failure = _proven(error, tmp_path)
+        failure = _failure(error, tmp_path)
         assert failure.reason is not Reason.VERIFICATION_FAILED, error
-        assert failure.message.startswith("while the shards were proven: ")
+        assert failure.message.startswith("while the shards were verified: ")
 
 
 MACHINE = [
@@ -87,33 +85,19 @@ MACHINE = [
 
 
 @pytest.mark.parametrize(("error", "reason"), MACHINE, ids=repr)
-def test_what_the_machine_did_keeps_its_reason(tmp_path: Path, error: Exception, reason: Reason) -> None:
-    failure = _proven(error, tmp_path)
+def test_an_error_of_the_machine_keeps_its_reason(tmp_path: Path, error: Exception, reason: Reason) -> None:
+    failure = _failure(error, tmp_path)
     assert failure.reason is reason
-    assert failure.message.startswith("while the shards were proven: ")
+    assert failure.message.startswith("while the shards were verified: ")
 
 
-def test_a_volume_that_is_silent_hides_what_a_loader_does_not_find(
+def test_a_missing_file_on_a_volume_that_does_not_answer_is_the_volumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silent(_path: Path) -> list[str]:
         raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
 
     monkeypatch.setattr(os, "listdir", silent)
-    failure = _proven(SHARDS[0], tmp_path)
+    failure = _failure(SHARDS[0], tmp_path)
     assert failure.reason is Reason.VOLUME_UNAVAILABLE
     assert str(tmp_path) in failure.message
-
-
-def test_a_tokenizer_is_blamed_for_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(error: Exception) -> dict[str, Any]:
-        def fail(_config: object) -> dict[str, Any]:
-            raise error
-
-        monkeypatch.setattr(verify_process, "tokenizer_facts", fail)
-        return verify_process._reader_facts(None, {"tokens"}, Sides(output=tmp_path))
-
-    assert read(ValueError("unheard of")) == {"error": "ValueError: unheard of"}
-    with pytest.raises(WorkerFailure) as failed:
-        read(OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN), str(tmp_path / "tokenizer.json")))
-    assert failed.value.reason is Reason.VOLUME_UNAVAILABLE

@@ -1,7 +1,7 @@
-"""Notices what the source did not write: vLLM itself does not miss a linear weight, it serves what memory held.
+"""Finds weights that the source did not write: vLLM loads a model that lacks a linear weight and serves old memory.
 
-While the model is built, memory that nobody fills gets a mark; what vLLM fills by itself, such as default scales, has
-none. After loading, what still bears the mark came from nowhere.
+While a model is built, memory that is allocated but not filled is marked; what vLLM fills itself, such as default
+scales, is not. What still has the mark after loading was not in the source.
 """
 
 from typing import Any
@@ -18,18 +18,21 @@ _UNFILLED = {
     _ATEN.new_empty.default,
     _ATEN.new_empty_strided.default,
 }
-# By bytes of an element: bits that are a NaN of an unusual kind in 16, 32 and 64 bits, and unlikely as whole numbers.
+# By bytes of an element: the mark. It is an unusual NaN in 16, 32 and 64 bits, and unlikely as an integer.
 _BITS = {1: 0x7F, 2: 0x7FA5, 4: 0x7FA5C3D2, 8: 0x7FF5A5C3D2A5C3D2}
-_HALF = 0x7D5A  # the same for float16
+_HALF = 0x7D5A  # the mark in float16
 _AS_NUMBER = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-_ROWS = 4096  # looked at together
+_ROWS = 4096  # compared in one operation
 
 
 class Marking(TorchDispatchMode):  # type: ignore[misc]
-    """While it is entered, memory that is handed out unfilled is marked."""
+    """While it is entered, tensors that torch allocates without filling them are marked.
+
+    https://github.com/pytorch/pytorch/blob/v2.13.0/torch/utils/_python_dispatch.py#L72
+    """
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call through, and mark."""
+        """Call the operator, and mark its result if that is unfilled."""
         result = function(*args, **(kwargs or {}))
         if function in _UNFILLED and result.device.type != "meta" and _bits(result) is not None:
             result.view(_AS_NUMBER[result.element_size()]).fill_(_bits(result))
@@ -37,17 +40,18 @@ class Marking(TorchDispatchMode):  # type: ignore[misc]
 
 
 def unwritten(tensor: torch.Tensor) -> torch.Tensor:
-    """For each line of the last dimension (a tensor of one dimension is one line of single elements): is it marked?
+    """Return for each row (all dimensions but the last, flattened) whether it is marked: a bool tensor on the CPU.
 
-    One marked element marks the line. Where marks could be values, in types of one byte, all its elements must be.
+    The rows of a tensor of one dimension are its elements. One marked element marks the row; in types of one byte, in
+    which the mark is a common value, all elements must be marked.
     """
-    lines = tensor.detach().reshape(-1, tensor.shape[-1]) if tensor.dim() > 1 else tensor.detach().reshape(-1, 1)
+    rows = tensor.detach().reshape(-1, tensor.shape[-1]) if tensor.dim() > 1 else tensor.detach().reshape(-1, 1)
     bits = _bits(tensor)
     if bits is None or not tensor.numel():
-        return torch.zeros(lines.shape[0], dtype=torch.bool)
+        return torch.zeros(rows.shape[0], dtype=torch.bool)
     found = []
-    for start in range(0, lines.shape[0], _ROWS):
-        same = lines[start : start + _ROWS].contiguous().view(_AS_NUMBER[tensor.element_size()]) == bits
+    for start in range(0, rows.shape[0], _ROWS):
+        same = rows[start : start + _ROWS].contiguous().view(_AS_NUMBER[tensor.element_size()]) == bits
         found.append((same.all(dim=1) if _is_coarse(tensor) else same.any(dim=1)).cpu())
     marked = torch.cat(found)
     if _is_coarse(tensor) and tensor.dim() < 2:
@@ -56,7 +60,7 @@ def unwritten(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def fill_unwritten(tensor: torch.Tensor) -> None:
-    """Zeros where there are marks: padding that vLLM adds to a weight and never reads, equal in every run."""
+    """Write zeros where there are marks, in padding that vLLM never reads, so that it is equal in every run."""
     flat = tensor.data.view(_AS_NUMBER[tensor.element_size()])
     flat.masked_fill_(flat == _bits(tensor), 0)
 

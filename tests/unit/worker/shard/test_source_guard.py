@@ -1,4 +1,4 @@
-"""The shard stage loads the source that was asked for, or says what has changed; nothing needs vLLM to notice."""
+"""The shard stage loads the requested source, or reports what has changed; no vLLM is needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def request(source: Path, **known: object) -> ShardRequest:
-    """As the operator asks after prepare has looked."""
+    """The operator's request, after prepare has read the source."""
     listing = list_source(source, {})
     files = digest_files(source, listing.files, ignore_progress)
     values: dict[str, object] = {"source_digest": source_digest(files), "source_fingerprint": fingerprint(listing)}
@@ -84,11 +84,11 @@ def _refused(call: Callable[[], object]) -> WorkerFailure:
     return failed.value
 
 
-def test_a_source_as_it_was_is_not_read_again(source: Path) -> None:
+def test_an_unchanged_source_is_not_read_again(source: Path) -> None:
     assert _stages(request(source)) == []
 
 
-def test_a_source_that_was_only_touched_is_read_again_and_taken(source: Path) -> None:
+def test_a_source_that_was_only_touched_is_read_again_and_accepted(source: Path) -> None:
     wanted = request(source)
     os.utime(source / SECOND)
     (source / "README.md").write_text("about it, in other words")
@@ -103,18 +103,18 @@ def test_without_a_fingerprint_everything_is_read(source: Path) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("hub", [False, True], ids=["folder", "hub"])
-def test_a_source_that_changed_since_it_was_looked_at(source: Path, change: Change, hub: bool) -> None:
+def test_a_source_that_changed_after_prepare_is_refused(source: Path, change: Change, hub: bool) -> None:
     files = tuple(digest_files(source, list_source(source, {}).files, ignore_progress))
     wanted = request(source, source_digest="a" * 64, source_files=files) if hub else request(source)
     if hub:
-        _stages(wanted)  # a hub's digest is over other things than the folder's; its record is what counts
+        _stages(wanted)  # a Hub source's digest is not over the folder's files; its recorded files are compared
     change(source)
     failure = _refused(lambda: shard(wanted, ignore_progress))
     assert failure.reason in (Reason.SOURCE_CHANGED, Reason.SOURCE_INCOMPLETE), failure.message
     assert list(wanted.output.iterdir()) == []
 
 
-def test_what_changed_of_a_hubs_source_is_named(source: Path) -> None:
+def test_a_changed_file_of_a_source_from_the_hub_is_named(source: Path) -> None:
     files = tuple(digest_files(source, list_source(source, {}).files, ignore_progress))
     wanted = request(source, source_digest="a" * 64, source_files=files)
     _flip(source)
@@ -123,7 +123,7 @@ def test_what_changed_of_a_hubs_source_is_named(source: Path) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_source_that_changes_while_it_is_used(source: Path, change: Change) -> None:
+def test_a_source_that_changes_while_it_is_used_is_refused(source: Path, change: Change) -> None:
     guard = SourceGuard(request(source), ignore_progress)
     guard.check("while nothing happened")
     change(source)
@@ -135,7 +135,7 @@ def test_a_source_that_changes_while_it_is_used(source: Path, change: Change) ->
     assert "header too small" in changed.message
 
 
-def test_a_failure_of_a_load_stays_what_it_is_if_nothing_changed(source: Path) -> None:
+def test_a_failure_of_a_load_is_kept_if_nothing_changed(source: Path) -> None:
     failure = WorkerFailure(Reason.SOURCE_INCOMPLETE, "no norm")
     assert SourceGuard(request(source), ignore_progress).blame(failure) is failure
 
@@ -149,8 +149,8 @@ def test_a_source_that_changes_while_it_is_read_again(source: Path) -> None:
     assert _refused(lambda: SourceGuard(wanted, change)).reason is Reason.SOURCE_CHANGED
 
 
-def test_another_pods_fs_group_changes_nothing(source: Path) -> None:
-    """The kubelet sets owner and mode of every file when a pod mounts the volume, whoever uses it already."""
+def test_the_fs_group_of_another_pod_is_not_a_change(source: Path) -> None:
+    """The kubelet sets owner and mode of every file when a pod mounts the volume, even while another pod uses it."""
     stages: list[str] = []
     guard = SourceGuard(request(source), lambda progress: stages.append(progress.stage))
     for path in source.iterdir():
@@ -162,11 +162,11 @@ def test_another_pods_fs_group_changes_nothing(source: Path) -> None:
     assert stages == []
 
 
-def test_what_changes_right_after_the_first_look_is_noticed(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_right_after_the_first_listing_is_found(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted, listed = request(source), source_guard._list
 
-    def list_and_change(asked: ShardRequest) -> Listing:
-        listing = listed(asked)
+    def list_and_change(requested: ShardRequest) -> Listing:
+        listing = listed(requested)
         monkeypatch.setattr(source_guard, "_list", listed)
         (source / "config.json").write_bytes((source / "config.json").read_bytes() + b" ")
         return listing

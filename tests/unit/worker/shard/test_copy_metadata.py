@@ -1,4 +1,4 @@
-"""The files beside the weights say what a server must know, in whichever place the source has it."""
+"""The files beside the weights state what a server must know, in whichever file the source states it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine.compat import refuse_names, release_of
 from shardwright_worker.shard.copy_metadata import copy_metadata, correct_config
 from shardwright_worker.source.listing import list_source
 from shardwright_worker.source.metadata_files import metadata_names
@@ -38,11 +35,11 @@ def _corrected(folder: Path, config: dict[str, Any], lists: dict[str, Any] | Non
         ),
     ],
 )
-def test_the_type_of_the_weights_is_told(tmp_path: Path, config: dict[str, Any], corrected: dict[str, Any]) -> None:
+def test_the_type_of_the_weights_is_set(tmp_path: Path, config: dict[str, Any], corrected: dict[str, Any]) -> None:
     assert _corrected(tmp_path, config) == corrected
 
 
-def test_lists_of_a_quantisation_go_where_vllm_reads_it(tmp_path: Path) -> None:
+def test_lists_of_a_quantization_are_written_where_vllm_reads_it(tmp_path: Path) -> None:
     (tmp_path / "quantize_config.json").write_text('{"bits": 4}')
     _corrected(tmp_path, {}, LISTS)
     assert json.loads((tmp_path / "quantize_config.json").read_text()) == {"bits": 4, **LISTS}
@@ -54,44 +51,16 @@ def test_lists_of_a_quantisation_go_where_vllm_reads_it(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "quantize_config.json").read_text()) == {"bits": 4}
 
 
-def test_weights_and_code_that_is_not_trusted_stay_behind(tmp_path: Path) -> None:
+def test_weights_and_untrusted_code_are_not_copied(tmp_path: Path) -> None:
     source = tmp_path / "source"
     (source / "chat_templates").mkdir(parents=True)
     for name in ("config.json", "tokenizer.model.bin", "model.safetensors", "vocab.json", "modeling.py", "run.sh"):
         (source / name).touch()
     (source / "chat_templates" / "tool.jinja").touch()
-    there = ["chat_templates/tool.jinja", "config.json", "vocab.json"]
+    expected = ["chat_templates/tool.jinja", "config.json", "vocab.json"]
     listing = list_source(source, {})
-    assert metadata_names(listing, False) == there
-    assert metadata_names(listing, True) == sorted([*there, "modeling.py", "run.sh"])
-    copy_metadata(source, tmp_path / "copy", there)
+    assert metadata_names(listing, False) == expected
+    assert metadata_names(listing, True) == sorted([*expected, "modeling.py", "run.sh"])
+    copy_metadata(source, tmp_path / "copy", expected)
     copied = sorted(str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*.*"))
-    assert copied == there
-
-
-@pytest.mark.parametrize(
-    ("pattern", "stages", "version", "refused"),
-    [
-        ("", 2, "0.31.1", True),
-        ("", 1, "0.26.0+cpu", False),
-        ("m-{tp_rank}-{part}.safetensors", 1, "0.31.0", True),
-        ("m-{rank}-{part}.safetensors", 1, "0.31.0", False),
-        ("", 2, "0.32.0rc1", False),
-        ("", 2, "1.0", False),
-        ("", 2, "fork", False),
-    ],
-)
-def test_names_that_an_older_vllm_cannot_read_are_refused(
-    pattern: str, stages: int, version: str, refused: bool
-) -> None:
-    if not refused:
-        refuse_names(pattern, stages, version)
-        return
-    with pytest.raises(WorkerFailure) as told:
-        refuse_names(pattern, stages, version)
-    assert told.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
-    assert version in told.value.message
-
-
-def test_releases_are_read() -> None:
-    assert release_of("0.33.0+cu130") == (0, 33)
+    assert copied == expected

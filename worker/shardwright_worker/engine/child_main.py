@@ -1,0 +1,46 @@
+"""The beginning and the end of an engine process, inside that process."""
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+
+from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine.classify import classify
+from shardwright_worker.engine.guarded_calls import GuardedCalls
+from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineResult, write_outcome
+from shardwright_worker.engine.process_group import die_with_parent
+from shardwright_worker.engine.rank_messages import plan_environment
+
+Run = Callable[[EngineJob, GuardedCalls], EngineResult]
+
+
+def child_main(run: Run, job: EngineJob) -> None:
+    """Do the job with `run`, and write its result, or the failure that it raised."""
+    _leave_the_parents_group(job)
+    calls = GuardedCalls(job)
+    outcome: EngineResult | EngineFailed
+    try:
+        outcome = run(job, calls)
+    except WorkerFailure as failure:
+        outcome = EngineFailed.of(failure)
+    except Exception as error:
+        traceback.print_exc()
+        outcome = EngineFailed.of(classify(error, Reason.UNEXPECTED_ERROR, calls.folders))
+    write_outcome(job.scratch, outcome)
+
+
+def _leave_the_parents_group(job: EngineJob) -> None:
+    """Set up a process group, a temporary folder and a standard output of this process alone."""
+    os.setsid()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.dup2(2, 1)  # the worker's standard output carries progress lines and the report, and nothing else
+    sys.stdout = sys.stderr
+    os.environ.update(plan_environment(job.rank_plan))
+    temporary = job.scratch / "tmp"
+    temporary.mkdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)

@@ -1,0 +1,72 @@
+"""What vLLM, torch, NCCL and safetensors write into their errors, and the reason that each text stands for. Data only.
+
+Collected from vLLM 0.26 to 0.33. Examples of whole messages are in tests/unit/worker/engine/test_classify.py.
+"""
+
+from shardwright_worker.contract.reasons import Reason
+
+# (pattern within one sentence of a message, reason). The first match wins: specific texts come before general ones.
+TEXTS: tuple[tuple[str, Reason], ...] = (
+    # torch's allocators of device memory, and vLLM's check for the KV cache:
+    (
+        r"out of memory.*\b(CUDA|HIP|GPU)|\b(CUDA|HIP)\b.*out of memory|not enough GPU memory",
+        Reason.OUT_OF_DEVICE_MEMORY,
+    ),
+    (r"No available memory for the cache|To serve at least one request", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"CUBLAS_STATUS_ALLOC_FAILED", Reason.OUT_OF_DEVICE_MEMORY),
+    (r"DefaultCPUAllocator|can't allocate memory|Cannot allocate memory|bad_alloc", Reason.OUT_OF_MEMORY),
+    (r"unable to allocate shared memory", Reason.OUT_OF_MEMORY),
+    # The engine requests 1 percent of the device's memory, so another process holds the rest, such as a killed rank.
+    (r"Free memory on device .* is less than desired", Reason.DEVICE_UNAVAILABLE),
+    (r"Failed to infer device type|No CUDA GPUs are available|no NVIDIA driver", Reason.DEVICE_UNAVAILABLE),
+    (r"World size .* is larger than the number of available|invalid device ordinal", Reason.DEVICE_UNAVAILABLE),
+    (r"no CUDA-capable device|busy or unavailable|uncorrectable ECC|GPU is lost", Reason.DEVICE_UNAVAILABLE),
+    (r"system not yet initialized|CUDA unknown error|NVMLError", Reason.DEVICE_UNAVAILABLE),
+    (r"CUDA driver version is insufficient|Driver/library version mismatch", Reason.DEVICE_UNAVAILABLE),
+    # Ranks that lose each other: NCCL, gloo and torch's stores.
+    (r"NCCL error|Dist(Backend|Network|Store)?Error|gloo/transport|Gloo connect", Reason.COMMUNICATION_FAILED),
+    (r"Connection (closed|reset) by peer|Address already in use", Reason.COMMUNICATION_FAILED),
+    (r"The (client|server) socket has (failed|timed out)|Failed to (recv|send), ", Reason.COMMUNICATION_FAILED),
+    (r"Timed out waiting \d+ms|seconds waiting for clients|Wait timeout", Reason.COMMUNICATION_FAILED),
+    # safetensors' names for a damaged header:
+    # https://github.com/huggingface/safetensors/blob/v0.8.0/safetensors/src/tensor.rs
+    (r"incomplete metadata|header ?too ?(small|large)|invalid header|InvalidHeader", Reason.SOURCE_CORRUPT),
+    (r"Metadata ?Incomplete ?Buffer|Error while deserializing|MetadataIncomplete", Reason.SOURCE_CORRUPT),
+    (r"referenced in index but missing|Cannot find any model weights", Reason.SOURCE_INCOMPLETE),
+    (r"not initialized from checkpoint", Reason.SOURCE_INCOMPLETE),
+    (r"Attempted to load weight .* into parameter", Reason.SOURCE_CORRUPT),
+    (r"There is no module or parameter named", Reason.UNSUPPORTED_MODEL),
+    (r"Invalid repository ID or local directory", Reason.SOURCE_NOT_FOUND),
+    (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),
+    (r"not a valid JSON file", Reason.SOURCE_CORRUPT),
+    (r"No valid attention backend found", Reason.UNSUPPORTED_MODEL),
+    (
+        r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
+        r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
+        Reason.UNSUPPORTED_QUANTIZATION,
+    ),
+    (
+        r"does not recognize this architecture|are not supported for now|no vLLM implementation",
+        Reason.UNSUPPORTED_MODEL,
+    ),
+    (r"Model architectures .* (failed|not supported)|has no vLLM", Reason.UNSUPPORTED_MODEL),
+    (r"Bfloat16 is only supported on|Pipeline parallelism is not supported for", Reason.INVALID_ENGINE_ARGUMENTS),
+    (r"trust_remote_code=True|trust[-_]remote[-_]code", Reason.INVALID_ENGINE_ARGUMENTS),
+    (
+        r"must be divisible by|not divisible by|divisible by|evenly divi|not a multiple of|not multiple of|must align"
+        r"|not aligned with the quantized|quantization block_[nk]|Number of experts"
+        r"|greater than the derived max_model_len",
+        Reason.INVALID_ENGINE_ARGUMENTS,
+    ),
+    # torch.narrow, where a rank's share of a weight is outside of it: the parallel size does not fit the model.
+    (r"start \(\d+\) \+ length \(\d+\) exceeds dimension size", Reason.INVALID_ENGINE_ARGUMENTS),
+    (r"unrecognized arguments|invalid choice|Invalid (linear|moe)_backend", Reason.INVALID_ENGINE_ARGUMENTS),
+)
+# What happens to a process because another one has ended: never the cause while another failure is known.
+SECONDARY_FAILURE = (
+    r"Connection (closed|reset|refused|aborted)|ConnectionError|Broken ?pipe|\bcancell?ed\b|Cancell?edError|EOFError"
+    r"|BrokenProcessPool|process pool|died unexpectedly|initialization failed|Executor failed|EngineDead|SystemExit"
+    r"|Timed? ?out|barrier|remote process|\b(by|from|remote) peer"
+)
+# The state of the machine or of another process, of which no more is known.
+MACHINE = rf"{SECONDARY_FAILURE}|\b(CUDA|HIP|cuBLAS|cuDNN) error|AcceleratorError|CalledProcessError"
