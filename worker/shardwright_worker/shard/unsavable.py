@@ -3,8 +3,8 @@
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
 from shardwright_worker.engine.compat import quantizes_online, refuse_file_pattern, vllm_version
 from shardwright_worker.engine.messages import EngineJob
 from shardwright_worker.engine.tokenizer import has_tokenizer
