@@ -7,17 +7,22 @@ from shardwright_worker.contract.reasons import Reason
 
 # (pattern within one sentence of a message, reason). The first match wins: specific texts come before general ones.
 TEXTS: tuple[tuple[str, Reason], ...] = (
-    # torch's allocators of device memory, and vLLM's check for the KV cache:
+    # torch's allocators, vLLM when it builds the model, and its check for the KV cache:
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/worker/gpu_model_runner.py#L5140
     (
         r"out of memory.*\b(CUDA|HIP|GPU)|\b(CUDA|HIP)\b.*out of memory|not enough GPU memory",
         Reason.OUT_OF_DEVICE_MEMORY,
     ),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/core/kv_cache_utils.py#L1011
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/core/kv_cache_utils.py#L1031
     (r"No available memory for the cache|To serve at least one request", Reason.OUT_OF_DEVICE_MEMORY),
     (r"CUBLAS_STATUS_ALLOC_FAILED", Reason.OUT_OF_DEVICE_MEMORY),
     (r"DefaultCPUAllocator|can't allocate memory|Cannot allocate memory|bad_alloc", Reason.OUT_OF_MEMORY),
     (r"unable to allocate shared memory", Reason.OUT_OF_MEMORY),
     # The engine requests 1 percent of the device's memory, so another process holds the rest, such as a killed rank.
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/worker/utils.py#L763
     (r"Free memory on device .* is less than desired", Reason.DEVICE_UNAVAILABLE),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/device.py#L56
     (r"Failed to infer device type|No CUDA GPUs are available|no NVIDIA driver", Reason.DEVICE_UNAVAILABLE),
     (r"World size .* is larger than the number of available|invalid device ordinal", Reason.DEVICE_UNAVAILABLE),
     (r"no CUDA-capable device|busy or unavailable|uncorrectable ECC|GPU is lost", Reason.DEVICE_UNAVAILABLE),
@@ -32,26 +37,43 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     # https://github.com/huggingface/safetensors/blob/v0.8.0/safetensors/src/tensor.rs
     (r"incomplete metadata|header ?too ?(small|large)|invalid header|InvalidHeader", Reason.SOURCE_CORRUPT),
     (r"Metadata ?Incomplete ?Buffer|Error while deserializing|MetadataIncomplete", Reason.SOURCE_CORRUPT),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L607
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/default_loader.py#L260
     (r"referenced in index but missing|Cannot find any model weights", Reason.SOURCE_INCOMPLETE),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/default_loader.py#L565
     (r"not initialized from checkpoint", Reason.SOURCE_INCOMPLETE),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L1486
     (r"Attempted to load weight .* into parameter", Reason.SOURCE_CORRUPT),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/utils.py#L443
     (r"There is no module or parameter named", Reason.UNSUPPORTED_MODEL),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/transformers_utils/config.py#L849
     (r"Invalid repository ID or local directory", Reason.SOURCE_NOT_FOUND),
     (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),
     (r"not a valid JSON file", Reason.SOURCE_CORRUPT),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cuda.py#L471
     (r"No valid attention backend found", Reason.UNSUPPORTED_MODEL),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1454
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L375
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/kernels/linear/__init__.py#L721
     (
         r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
         r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
         Reason.UNSUPPORTED_QUANTIZATION,
     ),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/registry.py#L1206
     (
         r"does not recognize this architecture|are not supported for now|no vLLM implementation",
         Reason.UNSUPPORTED_MODEL,
     ),
     (r"Model architectures .* (failed|not supported)|has no vLLM", Reason.UNSUPPORTED_MODEL),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cuda.py#L649
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1561
     (r"Bfloat16 is only supported on|Pipeline parallelism is not supported for", Reason.INVALID_ENGINE_ARGUMENTS),
     (r"trust_remote_code=True|trust[-_]remote[-_]code", Reason.INVALID_ENGINE_ARGUMENTS),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1549
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1488
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/utils/fp8_utils.py#L1326
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/auto_awq.py#L821
     (
         r"must be divisible by|not divisible by|divisible by|evenly divi|not a multiple of|not multiple of|must align"
         r"|not aligned with the quantized|quantization block_[nk]|Number of experts"

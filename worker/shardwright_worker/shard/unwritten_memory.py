@@ -2,6 +2,8 @@
 
 While a model is built, memory that is allocated but not filled is marked; what vLLM fills itself, such as default
 scales, is not. What still has the mark after loading was not in the source.
+vLLM's own check leaves out every layer with a quantization method, which linear layers have even if not quantized:
+https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/default_loader.py#L505-L552
 """
 
 from typing import Any

@@ -55,9 +55,9 @@ def write_parts(
     streams = max(1, min(threads or len(os.sched_getaffinity(0)), STREAMS, len(plans)))
     if device.type != "cpu":
         torch.accelerator.synchronize()  # what was loaded on another stream must be complete
-    with make_pool(streams, device, _counting(count)) as pool, ThreadPoolExecutor(streams) as threads_of_parts:
+    with make_pool(streams, device, _counting(count)) as pool, ThreadPoolExecutor(streams) as fillers:
         jobs = [
-            threads_of_parts.submit(_write_part, folder / name_of(number), plan, tensors, pool, ordered)
+            fillers.submit(_write_part, folder / name_of(number), plan, tensors, pool, ordered)
             for number, plan in enumerate(plans)
         ]
         return [job.result() for job in jobs]
