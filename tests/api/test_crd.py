@@ -150,6 +150,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (_job(resources={"limits": {"memory": "lots"}}), "must be a quantity such as 16Gi or 500m"),
     (_job(resources={"limits": {"memory": "-1Gi"}}), "must be a quantity such as 16Gi or 500m"),
+    (
+        _job(tolerations=[{"key": "gpu", "operator": "Exists", "value": "a"}]),
+        "value must be empty for the operator Exists",
+    ),
+    (_job(tolerations=[{"value": "a"}]), "operator must be Exists without a key"),
+    (_job(tolerations=[{"key": "gpu", "tolerationSeconds": 1}]), "effect must be NoExecute with tolerationSeconds"),
     (_affinity(_required()), "nodeSelectorTerms in body should have at least 1 items"),
     (_affinity(_required({"key": "zone", "operator": "In"})), "values must not be empty for In and NotIn"),
     (

@@ -1,7 +1,7 @@
 """Kubernetes' own affinity of a pod, with its descriptions and with the rules that the API server has for pods.
 
-A Job's template is checked when the Job is created, and its affinity only when its pod is. The rules here let an
-invalid affinity be rejected together with the resource. Fields and rules are those of
+The API server checks the affinity of a pod template when the Job is created. With the rules here an invalid affinity is
+rejected together with the resource. Fields and rules are those of
 https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/api/core/v1/types.go and
 https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/apis/core/validation/validation.go.
 """
@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from shardwright_operator.api.cel import rule, rules
 from shardwright_operator.api.field_types import Api, LabelKey, LabelValue
-from shardwright_operator.api.rules import rule, rules
 
 _MOST_TERMS, _MOST_VALUES = 16, 64
 _VALUES = "(has(self.values) ? size(self.values) : 0)"

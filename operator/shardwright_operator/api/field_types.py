@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
-from shardwright_operator.api import rules
+from shardwright_operator.api import value_rules
 from shardwright_worker.contract.bounded_types import LONGEST
 from shardwright_worker.contract.text import clean
 
@@ -22,10 +22,10 @@ _LARGEST = 2**63 - 1
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 Text = Annotated[str, Field(max_length=253)]
-Size = Annotated[str, Field(max_length=32, json_schema_extra=rules.SIZE)]
-Quantity = Annotated[int | str, Field(json_schema_extra=rules.QUANTITY)]
-Duration = Annotated[str, Field(max_length=16, json_schema_extra=rules.DURATION)]
-TimeToLive = Annotated[str, Field(max_length=16, json_schema_extra=rules.TTL)]
+Size = Annotated[str, Field(max_length=32, json_schema_extra=value_rules.SIZE)]
+Quantity = Annotated[int | str, Field(json_schema_extra=value_rules.QUANTITY)]
+Duration = Annotated[str, Field(max_length=16, json_schema_extra=value_rules.DURATION)]
+TimeToLive = Annotated[str, Field(max_length=16, json_schema_extra=value_rules.TTL)]
 # As in https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LabelKey = Annotated[
     str,

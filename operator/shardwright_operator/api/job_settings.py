@@ -4,13 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from shardwright_operator.api import rules
+from shardwright_operator.api import job_rules
 from shardwright_operator.api.affinity import Affinity
+from shardwright_operator.api.cel import BY_NAME
 from shardwright_operator.api.field_types import Api, Duration, LabelValue, Name, Quantity, Text, TimeToLive
 
 
 class Toleration(Api):
     """A toleration of a pod: taints that do not keep the pod from a node."""
+
+    model_config = ConfigDict(json_schema_extra=job_rules.TOLERATION)
 
     key: Annotated[str, Field(max_length=317)] = Field("", description="Key of the taint. Empty: every key.")
     operator: Literal["Exists", "Equal"] = Field(
@@ -28,7 +31,7 @@ class Toleration(Api):
 class EnvVar(Api):
     """An environment variable with a plain value. Secrets are not passed this way."""
 
-    model_config = ConfigDict(json_schema_extra=rules.ENV)
+    model_config = ConfigDict(json_schema_extra=job_rules.ENV)
 
     name: Annotated[str, Field(min_length=1, max_length=128)] = Field(description="Name of the variable.")
     value: Annotated[str, Field(max_length=4096)] = Field("", description="Value of the variable. Default: empty.")
@@ -74,7 +77,7 @@ class PodSecurityContext(Api):
 class JobSettings(Api):
     """How the Jobs run. A change replaces Jobs that have not started, and never rebuilds a Ready artifact."""
 
-    model_config = ConfigDict(json_schema_extra=rules.JOB)
+    model_config = ConfigDict(json_schema_extra=job_rules.JOB)
 
     accelerator_resource: Annotated[str, Field(min_length=1, max_length=253)] = Field(
         "nvidia.com/gpu",
@@ -97,10 +100,10 @@ class JobSettings(Api):
         description="LocalQueue of Kueue that both Jobs are submitted to. They are created suspended, and Kueue admits"
         " them. Empty: the Jobs start at once.",
     )
-    image_pull_secrets: Annotated[list[LocalName], Field(max_length=8, json_schema_extra=rules.BY_NAME)] = Field(
+    image_pull_secrets: Annotated[list[LocalName], Field(max_length=8, json_schema_extra=BY_NAME)] = Field(
         [], description="Secrets with credentials of image registries. Default: none."
     )
-    env: Annotated[list[EnvVar], Field(max_length=32, json_schema_extra=rules.BY_NAME)] = Field(
+    env: Annotated[list[EnvVar], Field(max_length=32, json_schema_extra=BY_NAME)] = Field(
         [],
         description="Further environment variables of both Jobs, such as HTTPS_PROXY. Names that decide which code runs"
         " or what the shards hold, or that the operator sets itself, are rejected. Default: none.",

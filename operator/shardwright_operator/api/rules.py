@@ -1,35 +1,13 @@
-"""The validation rules of the CRD in CEL, each with a message that says what to write instead.
-
-The API server evaluates them at every write: https://kubernetes.io/docs/reference/using-api/cel/. Every text and list
-that a rule reads has a maximum length, since the API server bounds the estimated cost of a rule by it:
-https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#resource-use-by-validation-functions
-"""
+"""The rules of the spec's source, engine and output, each with a message that says what to write instead."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from shardwright_operator.api.refused_env import REFUSED
+from shardwright_operator.api.cel import Rule, rule, rules
 from shardwright_worker.contract.vllm_support.engine_arguments import COUNT, EXTRA_ARGUMENTS, Value
 from shardwright_worker.contract.vllm_support.part_names import FORMS, NEEDS, Need
 from shardwright_worker.contract.vllm_support.quantization import ONLINE, UNSAVABLE
-
-Rule = dict[str, str]
-
-
-def rule(expression: str, message: str) -> Rule:
-    """Return one entry of `x-kubernetes-validations`."""
-    return {"rule": expression, "message": message}
-
-
-def rules(*entries: Rule) -> dict[str, Any]:
-    """Return the keywords of a schema that has these rules."""
-    return {"x-kubernetes-validations": list(entries)}
-
-
-SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
-BY_NAME: dict[str, Any] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 _NAMES = ", ".join(sorted(EXTRA_ARGUMENTS))
 
@@ -44,33 +22,7 @@ _NO_EMPTY_PARTS = rule(
     "must not have empty parts: write it like a/b, with one slash between and none at the end",
 )
 
-_IS_DURATION = rule(
-    # The digits are bounded since Kubernetes keeps these seconds in 32 bits.
-    "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$') && self.matches('[1-9]')",
-    "must be a duration such as 2h, 90m or 1h30m",
-)
-DURATION = rules(_IS_DURATION)
-TTL = rules(
-    _IS_DURATION,
-    rule(
-        # A Job that is deleted sooner may be deleted before its outcome is in the status. duration() fails on what is
-        # not a duration; the other rule rejects that with a better message.
-        f"!({_IS_DURATION['rule']}) || duration(self) >= duration('1m')",
-        "must be at least 1m: the outcome of a Job is read from it after its end",
-    ),
-)
-QUANTITY = rules(
-    rule(
-        "type(self) == int ? self >= 0 : (isQuantity(self) && !quantity(self).isLessThan(quantity('0')))",
-        "must be a quantity such as 16Gi or 500m",
-    )
-)
-SIZE = rules(
-    rule(
-        "self.matches('^[0-9]+([.][0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$') && self.matches('[1-9]')",
-        "must be a size above 0, such as 5Gi or 500M",
-    )
-)
+
 SOURCE_PATH = rules(
     _RELATIVE,
     _NO_EMPTY_PARTS,
@@ -160,23 +112,6 @@ OUTPUT = rules(
         "(has(self.path) ? self.path : '') == (has(oldSelf.path) ? oldSelf.path : '')",
         "path is immutable: create another ShardedCheckpoint for another path",
     ),
-)
-ENV = rules(
-    rule(
-        "self.name.matches('^[A-Za-z_][A-Za-z0-9_]*$')",
-        "name must be letters, digits and underscores, and must not start with a digit",
-    ),
-    *(rule(f"!self.name.matches('^({one.names})$')", one.instead) for one in REFUSED),
-)
-_ACCELERATOR = "(has(self.acceleratorResource) ? self.acceleratorResource : 'nvidia.com/gpu')"
-JOB = rules(
-    *(
-        rule(
-            f"!has(self.resources) || !has(self.resources.{part}) || !({_ACCELERATOR} in self.resources.{part})",
-            f"resources.{part} must not have the accelerators: their number follows from spec.engine",
-        )
-        for part in ("requests", "limits")
-    )
 )
 
 

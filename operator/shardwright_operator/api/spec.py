@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from shardwright_operator.api import rules
+from shardwright_operator.api.cel import SET
 from shardwright_operator.api.engine_spec import Engine
 from shardwright_operator.api.field_types import Api, Duration, Name, Size, Text
 from shardwright_operator.api.job_settings import JobSettings
@@ -23,7 +24,7 @@ class ClaimTemplate(Api):
     )
     access_modes: Annotated[
         list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]],
-        Field(min_length=1, max_length=3, json_schema_extra=rules.SET),
+        Field(min_length=1, max_length=3, json_schema_extra=SET),
     ] = Field(
         ["ReadWriteOnce"],
         description="Access modes of the claim. ReadWriteOnce: pods of one node. ReadWriteMany: pods of all nodes."
