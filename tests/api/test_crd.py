@@ -155,7 +155,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "value must be empty for the operator Exists",
     ),
     (_job(tolerations=[{"value": "a"}]), "operator must be Exists without a key"),
-    (_job(tolerations=[{"key": "gpu", "tolerationSeconds": 1}]), "effect must be NoExecute with tolerationSeconds"),
+    (_job(tolerations=[{"key": "gpu", "tolerationSeconds": 1}]), "tolerationSeconds needs the effect NoExecute"),
     (_affinity(_required()), "nodeSelectorTerms in body should have at least 1 items"),
     (_affinity(_required({"key": "zone", "operator": "In"})), "values must not be empty for In and NotIn"),
     (

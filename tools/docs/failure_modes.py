@@ -19,10 +19,9 @@ condition `Ready`; its message names the field, file or object in question, and 
 worker reported: reason, message, exit code, rank and attempt.
 
 - **Shown in** names the conditions that carry the reason while it applies. An Event may carry any of them.
-
-- **Tried again: yes** means that the operator goes on by itself (`Reconciling` is true): it waits for what is missing,
+- **Tried again: yes** means that the operator continues by itself (`Reconciling` is true): it waits for what is missing,
   or makes another attempt with exponential backoff, up to `spec.job.maxAttempts`.
-- **Tried again: no** means that the operator needs user action (`Stalled` is true). It goes on when source, engine
+- **Tried again: no** means that the operator needs user action (`Stalled` is true). It continues when source, engine
   or job fields change, or at once with
   `kubectl annotate --overwrite sckpt NAME reconcile.fluxcd.io/requestedAt="$(date +%s)"`.
 - The exit code is that of `shardwright-worker`, in a Job or on the command line. Where there is none, the operator
@@ -31,7 +30,7 @@ worker reported: reason, message, exit code, rank and attempt.
 """
 
 _SECTIONS = {
-    "Going on": (Reason.PROGRESSING, Reason.PROGRESSING_WITH_RETRY, Reason.SUCCEEDED, Reason.SUSPENDED, Reason.QUEUED),
+    "Progress": (Reason.PROGRESSING, Reason.PROGRESSING_WITH_RETRY, Reason.SUCCEEDED, Reason.SUSPENDED, Reason.QUEUED),
     "The resource": (Reason.INVALID_SPEC, Reason.NAME_CONFLICT),
     "The volume": (
         Reason.VOLUME_NOT_FOUND,

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shardwright_operator.api.field_types import Shown
+from shardwright_operator.api.field_types import StatusPart
 
 
-class ResolvedSource(Shown):
+class ResolvedSource(StatusPart):
     """The source as the last prepare Job resolved it."""
 
     name: str = Field(
@@ -36,7 +36,7 @@ class ResolvedSource(Shown):
     claim_uid: str = Field("", description="UID of the output claim at the time it was resolved.")
 
 
-class Artifact(Shown):
+class Artifact(StatusPart):
     """The published artifact."""
 
     claim_name: str = Field(description="PersistentVolumeClaim that holds it.")
@@ -70,7 +70,7 @@ class Artifact(Shown):
     )
 
 
-class ServingVolume(Shown):
+class ServingVolume(StatusPart):
     """The volume of a serving pod."""
 
     claim_name: str = Field(description="Value of persistentVolumeClaim.claimName of the pod's volume.")
@@ -79,7 +79,7 @@ class ServingVolume(Shown):
     read_only: bool = Field(True, description="Value of readOnly of the volume mount. A server never writes to it.")
 
 
-class Serving(Shown):
+class Serving(StatusPart):
     """What a pod needs to serve the artifact with an unmodified vLLM. Empty until it passed spec.verification."""
 
     EXACT: ClassVar[frozenset[str]] = frozenset({"args"})

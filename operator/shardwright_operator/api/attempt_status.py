@@ -5,13 +5,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from shardwright_operator.api.field_types import Shown
+from shardwright_operator.api.field_types import StatusPart
 from shardwright_worker.contract.reasons import Reason
 
 HISTORY = 5  # failed attempts that the status keeps
 
 
-class ProgressStatus(Shown):
+class ProgressStatus(StatusPart):
     """Progress of the stage that the running worker is in. It is updated every few seconds."""
 
     stage: str = Field(description="Preparing, Downloading, Digesting, Loading, Saving, Verifying or Publishing.")
@@ -25,7 +25,7 @@ class ProgressStatus(Shown):
     )
 
 
-class JobStatus(Shown):
+class JobStatus(StatusPart):
     """The attempt that is running or about to start. It is written before its Job is created."""
 
     name: str = Field(description="Name of the Job.")
@@ -47,7 +47,7 @@ class JobStatus(Shown):
     last_disruption: str = Field("", description="Why the last of them was lost, and the pod that replaced it.")
 
 
-class Failure(Shown):
+class Failure(StatusPart):
     """A failed attempt."""
 
     reason: Reason = Field(
@@ -76,7 +76,7 @@ class Failure(Shown):
         return value if value in set(Reason) else Reason.WORKER_PROTOCOL_ERROR
 
 
-class Retry(Shown):
+class Retry(StatusPart):
     """Failures with the current inputs and what follows from them. Other inputs start with a new record."""
 
     inputs: str = Field(description="Hash of the settings that the attempts failed with.")

@@ -44,7 +44,7 @@ class Api(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
 
-class Shown(Api):
+class StatusPart(Api):
     """A part of a status. Its fields have values that the API server accepts and that are safe in a terminal.
 
     Only the fields in `EXACT` keep every value, since they are compared with what a user wrote or are passed to vLLM.

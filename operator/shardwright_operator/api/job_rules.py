@@ -16,7 +16,7 @@ TOLERATION = rules(
     rule(f"(has(self.key) && self.key != '') || ({_EXISTS})", "operator must be Exists without a key"),
     rule(
         "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
-        "effect must be NoExecute with tolerationSeconds",
+        "tolerationSeconds needs the effect NoExecute",
     ),
 )
 _ACCELERATOR = "(has(self.acceleratorResource) ? self.acceleratorResource : 'nvidia.com/gpu')"

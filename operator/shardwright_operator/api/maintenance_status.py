@@ -5,13 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shardwright_operator.api.field_types import Shown
+from shardwright_operator.api.field_types import StatusPart
 from shardwright_worker.contract.maintenance import MOST_KEYS
 
 Keys = Annotated[list[str], Field(max_length=MOST_KEYS)]
 
 
-class LastPruned(Shown):
+class LastPruned(StatusPart):
     """The last removal of older artifacts that was completed. Artifacts are listed by key, the name of their folder."""
 
     artifact: str = Field(description="Key of the artifact that was published at that time.")
@@ -31,14 +31,14 @@ class LastPruned(Shown):
     freed_bytes: int = Field(0, description="Size in bytes of the artifacts that were removed.")
 
 
-class SourceFetch(Shown):
+class SourceFetch(StatusPart):
     """The verification that the source was downloaded again for."""
 
     artifact: str = Field(description="Key of the artifact to verify.")
     verification: str = Field(description="Level of spec.verification that it is verified at.")
 
 
-class Maintenance(Shown):
+class Maintenance(StatusPart):
     """Removal of older artifacts and changes of the source since the artifact was published."""
 
     last_pruned: LastPruned | None = None

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from shardwright_operator.api.artifact_status import Artifact, ResolvedSource, Serving, ServingVolume
 from shardwright_operator.api.attempt_status import HISTORY, Failure, JobStatus, ProgressStatus, Retry
-from shardwright_operator.api.field_types import Shown
+from shardwright_operator.api.field_types import StatusPart
 from shardwright_operator.api.maintenance_status import Maintenance
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class Condition(Shown):
+class Condition(StatusPart):
     """One condition of the resource, as in Kubernetes' API conventions."""
 
     type: str = Field(
@@ -47,7 +47,7 @@ class Condition(Shown):
     last_transition_time: datetime = Field(description="Time at which the status last changed.")
 
 
-class Durations(Shown):
+class Durations(StatusPart):
     """Seconds that the stages of the last successful Jobs took. Stages that are not known yet are left out."""
 
     prepare: float | None = Field(
@@ -66,7 +66,7 @@ class Durations(Shown):
         return self.model_dump(exclude_none=True)
 
 
-class Status(Shown):
+class Status(StatusPart):
     """State of the resource as the operator last observed it. Users do not edit it."""
 
     EXACT: ClassVar[frozenset[str]] = frozenset({"last_handled_reconcile_at"})
