@@ -19,8 +19,8 @@ condition `Ready`; its message names the field, file or object in question, and 
 worker reported: reason, message, exit code, rank and attempt.
 
 - **Shown in** names the conditions that carry the reason while it applies. An Event may carry any of them.
-- **Tried again: yes** means that the operator continues by itself (`Reconciling` is true): it waits for what is missing,
-  or makes another attempt with exponential backoff, up to `spec.job.maxAttempts`.
+- **Tried again: yes** means that the operator continues by itself (`Reconciling` is true): it waits for what is
+  missing, or makes another attempt with exponential backoff, up to `spec.job.maxAttempts`.
 - **Tried again: no** means that the operator needs user action (`Stalled` is true). It continues when source, engine
   or job fields change, or at once with
   `kubectl annotate --overwrite sckpt NAME reconcile.fluxcd.io/requestedAt="$(date +%s)"`.

@@ -11,10 +11,10 @@ MOST_KEYS = 40  # in one list: a report has 4096 bytes for everything
 
 
 def _keys(values: Any) -> list[str]:
-    """The first artifact keys of a list, without anything else that it holds."""
-    return (
-        [one for one in values if isinstance(one, str) and is_key(one)][:MOST_KEYS] if isinstance(values, list) else []
-    )
+    """Return the first artifact keys of a list. Anything else in it is left out."""
+    if not isinstance(values, list):
+        return []
+    return [one for one in values if isinstance(one, str) and is_key(one)][:MOST_KEYS]
 
 
 Keys = Annotated[list[str], BeforeValidator(_keys)]
@@ -25,8 +25,8 @@ Note = Annotated[Annotated[str, text_of(2048)] | None, otherwise(None)]
 class PruneReport(Wire):
     """The result of removing older artifacts. Lists hold at most 40 artifact keys; sizes are in bytes.
 
-    `kept`: artifacts that are left; `not_removed`: those that could not be removed or belong to somebody else;
-    `in_use`: those that a pod mounts; `expired`: --prune-until passed before everything was removed.
+    `kept`: artifacts that are left; `not_removed`: those that could not be removed, or are not recognized as artifacts
+    of this folder; `in_use`: those that a pod mounts; `expired`: --prune-until passed before everything was removed.
     """
 
     kept: Number = 0
