@@ -18,7 +18,7 @@ from shardwright_worker.engine.child import Child, _failure, _failure_of_exit, s
 from shardwright_worker.engine.child_main import Run
 from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineResult
 from shardwright_worker.engine.root_cause import failure_of_exit
-from tools.testing import child_job
+from tools.testing import engine_jobs
 
 SIGNALS = [signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS]
 
@@ -35,19 +35,19 @@ def _fail(child: Child[EngineResult], on_poll: Callable[[], None] = lambda: None
 
 
 def test_a_result_is_returned(tmp_path: Path) -> None:
-    result = _start(tmp_path, partial(child_job.succeed, "abc")).wait(lambda: None)
+    result = _start(tmp_path, partial(engine_jobs.succeed, "abc")).wait(lambda: None)
     assert result == EngineResult(runtime_digests={0: "abc"})
 
 
 def test_a_result_that_is_not_whole_fails(tmp_path: Path) -> None:
-    failure = _fail(_start(tmp_path, child_job.end_without_a_whole_result))
+    failure = _fail(_start(tmp_path, engine_jobs.end_without_a_whole_result))
     assert failure.reason is Reason.UNEXPECTED_ERROR
     assert "result.json is not a message of type EngineResult" in failure.message
 
 
 @pytest.mark.parametrize("number", [*SIGNALS, signal.SIGTERM])
 def test_a_process_that_ends_by_a_signal_fails(tmp_path: Path, number: signal.Signals) -> None:
-    failure = _fail(_start(tmp_path, partial(child_job.end_by_signal, int(number))))
+    failure = _fail(_start(tmp_path, partial(engine_jobs.end_by_signal, int(number))))
     assert failure.reason is Reason.UNEXPECTED_ERROR
     assert number.name in failure.message
 
@@ -55,7 +55,7 @@ def test_a_process_that_ends_by_a_signal_fails(tmp_path: Path, number: signal.Si
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("reported", ["", "cancelled", "[gloo] Connection closed by peer", "an unknown text"])
 def test_a_rank_that_ends_by_a_signal_is_named(tmp_path: Path, number: signal.Signals, reported: str) -> None:
-    failure = _fail(_start(tmp_path, partial(child_job.lose_rank, int(number), reported)))
+    failure = _fail(_start(tmp_path, partial(engine_jobs.lose_rank, int(number), reported)))
     assert (failure.reason, failure.rank) == (Reason.UNEXPECTED_ERROR, 1)
     how = "killed" if number == signal.SIGKILL else "ended"
     assert f"rank 1's process was {how} by {number.name}" in failure.message
@@ -65,10 +65,10 @@ def test_a_killed_fork_server_is_named_and_replaced(tmp_path: Path) -> None:
     from multiprocessing.forkserver import _forkserver
 
     server: Any = _forkserver
-    failure = _fail(_start(tmp_path, child_job.wait), lambda: _kill(server._forkserver_pid))
+    failure = _fail(_start(tmp_path, engine_jobs.wait), lambda: _kill(server._forkserver_pid))
     assert failure.reason is Reason.UNEXPECTED_ERROR
     assert "the fork server" in failure.message
-    result = _start(tmp_path / "next", partial(child_job.succeed, "next")).wait(lambda: None)
+    result = _start(tmp_path / "next", partial(engine_jobs.succeed, "next")).wait(lambda: None)
     assert result.runtime_digests == {0: "next"}
 
 
@@ -80,7 +80,7 @@ def _kill(process: int) -> None:
 
 
 def test_stop_all_ends_every_process(tmp_path: Path) -> None:
-    child = _start(tmp_path, child_job.wait)
+    child = _start(tmp_path, engine_jobs.wait)
     pid = child._process.pid
     assert pid is not None
     stop_all()

@@ -1,4 +1,4 @@
-"""What an engine process does in tests that need no vLLM: return a result, wait, or end in one of several ways."""
+"""Jobs of the engine process for tests that need no vLLM: return a result, wait, or end in one of several ways."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def wait(_job: EngineJob, _calls: GuardedCalls) -> EngineResult:
 
 
 def end_by_signal(number: int, job: EngineJob, calls: GuardedCalls) -> EngineResult:
-    """End by a signal of the system."""
+    """Kill this process with a signal."""
     os.kill(os.getpid(), number)
     return wait(job, calls)
 
 
 def end_without_a_whole_result(job: EngineJob, calls: GuardedCalls) -> EngineResult:
-    """Leave a result that is not one."""
+    """Leave an incomplete result."""
     (job.scratch / "result.json").write_text('{"runtime_digests"')
     return wait(job, calls)
 
 
 def lose_rank(number: int, reported: str, _job: EngineJob, calls: GuardedCalls) -> EngineResult:
-    """Lose rank 1 by a signal, of which vLLM's driver shows only the text `reported`."""
+    """Kill rank 1 with a signal, of which vLLM's driver shows only the text `reported`."""
     with calls.watching_ranks():
         calls.run_ranks(lambda: _lose(number, reported), Reason.VERIFICATION_FAILED)
     return EngineResult(runtime_digests={})
