@@ -8,8 +8,9 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shardwright_worker.files import json_reader
-from shardwright_worker.files.json_reader import JsonError, JsonReader
+from shardwright_worker.files import json_tokens
+from shardwright_worker.files.json_reader import JsonReader
+from shardwright_worker.files.json_tokens import JsonError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -32,8 +33,8 @@ def skipped(text: bytes) -> bool:
 @given(VALUES, INDENTS, st.integers(1, 40))
 def test_reads_all_valid_json(value: object, indent: int | None, piece: int) -> None:
     text = json.dumps(value, indent=indent).encode()
-    before = json_reader._FIRST_READ
-    json_reader._FIRST_READ = piece  # so that every kind of token is cut somewhere
+    before = json_tokens._FIRST_READ
+    json_tokens._FIRST_READ = piece  # so that every kind of token is cut somewhere
     try:
         assert skipped(text)
         reader = JsonReader(io.BytesIO(text), len(text))
@@ -44,7 +45,7 @@ def test_reads_all_valid_json(value: object, indent: int | None, piece: int) -> 
             assert {key: reader.value() for key in reader.members()} == value
             reader.end()
     finally:
-        json_reader._FIRST_READ = before
+        json_tokens._FIRST_READ = before
 
 
 @given(st.text(alphabet='{}[]:,"\\u0a1e+-. tnNI', max_size=12).map(str.encode) | st.binary(max_size=12))

@@ -1,4 +1,4 @@
-"""A volume with a source and the prepare stage on it, for tests."""
+"""An output volume after a prepare stage, for tests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from shardwright_worker.publish.staging import Staging
 from tools.testing.tiny_files import model_files, write_artifact, write_files
 
 
-class Volume:
-    """An output folder, a source beside it, and the prepare stage on both."""
+class PreparedVolume:
+    """An output folder and a source beside it, on which the prepare stage has run once."""
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.source, self.output, self._capsys = write_files(root / "model", model_files()), root / "out", capsys
@@ -25,22 +25,22 @@ class Volume:
 
     @property
     def folder(self) -> Path:
-        """Where the artifact belongs."""
+        """The folder that the artifact is published as."""
         return self.output / self.key
 
     def prepare(self, *more: str) -> Report:
-        """Its report."""
+        """Run the prepare stage and return its report."""
         main(["prepare", "--source", str(self.source), "--output", str(self.output), *more])
         report = read_report(self._capsys.readouterr().out.splitlines()[-1])
         assert report
         return report
 
     def write(self) -> None:
-        """The artifact, as the shard stage would have published it."""
+        """Write the artifact as the shard stage would publish it."""
         write_artifact(self.folder, settings=EngineSettings(), source_digest=self.digest, image="")
 
     def publish(self) -> None:
-        """The end of a shard stage."""
+        """Publish the artifact as at the end of a shard stage."""
         with Staging(self.output, self.key, "") as staging:
             manifest = write_artifact(
                 staging.path, settings=EngineSettings(), source_digest=self.digest, image="", created_at="2027-01-01Z"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from shardwright_worker.files.file_signature import identify_content
-from shardwright_worker.files.json_reader import JsonError, JsonReader
+from shardwright_worker.files.json_reader import JsonReader
+from shardwright_worker.files.json_tokens import JsonError
 from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
 from shardwright_worker.files.tensor_names import TensorNameBudget
 

@@ -11,13 +11,13 @@ from urllib.parse import quote
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import stays_inside
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.hub.hub_api import get_json, head_request, unusable_response
 from shardwright_worker.hub.hub_file import UNKNOWN_SIZE, HubFile
 from shardwright_worker.hub.hub_request import HubRequest
 
 _COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{6,63}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MAX_SIZE = 1 << 50  # bytes; a larger one is an error
-_MAX_RESPONSE = 16 * 1024**2  # bytes
 _MAX_FILES, _MAX_PAGES = 100_000, 200
 _MAX_NAME = 1000  # characters
 
@@ -41,16 +41,16 @@ def list_repository(request: HubRequest) -> RepositoryListing:
     validate_repo_id(request.repo)
     revision = request.revision or "main"
     path = f"/api/models/{request.repo}/revision/{quote(revision, safe='')}?blobs=true"
-    response = _get_json(request, path)[0]
+    response = get_json(request, path)[0]
     if not isinstance(response, Mapping):
-        raise _unusable(request, "returns something other than a JSON object")
+        raise unusable_response(request, "returns something other than a JSON object")
     commit = _commit(request, revision, response.get("sha"))
     listed = response.get("siblings")
     files = dict(_files(request, listed)) if isinstance(listed, list) else {}
     if not files or any(file.size == UNKNOWN_SIZE for file in files.values()):
         files = _merge(files, _list_tree(request, commit))
     if not files and not isinstance(listed, list):
-        raise _unusable(request, "lists no files: its response has no list called siblings, and it has no tree")
+        raise unusable_response(request, "lists no files: its response has no list called siblings, and it has no tree")
     return RepositoryListing(commit, files)
 
 
@@ -59,7 +59,7 @@ def complete_from_head(request: HubRequest, commit: str, file: HubFile) -> HubFi
 
     https://github.com/huggingface/huggingface_hub/blob/v2.4.0/src/huggingface_hub/constants.py#L94
     """
-    headers = _head(request, commit, file.name)
+    headers = head_request(request, commit, file.name)
     size = _size(headers.get("x-linked-size") or headers.get("content-length"))
     etag = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
     return HubFile(
@@ -83,7 +83,7 @@ def _commit(request: HubRequest, revision: str, stated: object) -> str:
         return revision
     if named:
         return named
-    found = _head(request, revision, "config.json").get("x-repo-commit", "")
+    found = head_request(request, revision, "config.json").get("x-repo-commit", "")
     if _COMMIT.fullmatch(found):
         return found
     raise WorkerFailure(
@@ -96,13 +96,13 @@ def _commit(request: HubRequest, revision: str, stated: object) -> str:
 def _files(request: HubRequest, entries: list[Any]) -> Iterator[tuple[str, HubFile]]:
     """Yield the files of a list of siblings or of a tree, whose keys have other names."""
     if len(entries) > _MAX_FILES:
-        raise _unusable(request, f"lists more than {_MAX_FILES} files")
+        raise unusable_response(request, f"lists more than {_MAX_FILES} files")
     for entry in entries:
         if not isinstance(entry, Mapping) or entry.get("type", "file") != "file":
             continue
         name = entry.get("rfilename", entry.get("path"))
         if name is None:
-            raise _unusable(request, "lists a file without its name (rfilename)")
+            raise unusable_response(request, "lists a file without its name (rfilename)")
         if not isinstance(name, str) or len(name) > _MAX_NAME or not stays_inside(name):
             raise WorkerFailure(
                 Reason.SOURCE_CORRUPT, f"{request.repo} has a file {str(name)[:200]!r}, which is outside its folder"
@@ -136,7 +136,7 @@ def _list_tree(request: HubRequest, commit: str) -> dict[str, HubFile]:
     path = f"/api/models/{request.repo}/tree/{quote(commit, safe='')}?recursive=true"
     for _ in range(_MAX_PAGES):
         try:
-            response, next_page = _get_json(request, path)
+            response, next_page = get_json(request, path)
         except HfHubHTTPError as error:
             if error.response.status_code in (400, 404, 405, 501):
                 return found
@@ -147,50 +147,7 @@ def _list_tree(request: HubRequest, commit: str) -> dict[str, HubFile]:
         if not next_page or not next_page.startswith(request.address + "/"):
             return found
         path = next_page.removeprefix(request.address)
-    raise _unusable(request, f"returns its list of files in more than {_MAX_PAGES} pages")
-
-
-def _get_json(request: HubRequest, path: str) -> tuple[Any, str]:
-    """Return the JSON at a path of the API, and the URL of the next page or an empty string."""
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
-
-    headers = build_hf_headers(token=request.token or False)
-    with get_session().stream("GET", request.address + path, headers=headers, timeout=60) as response:
-        if response.status_code >= 400:
-            response.read()
-        hf_raise_for_status(response)
-        text = b""
-        for piece in response.iter_bytes():
-            text += piece
-            if len(text) > _MAX_RESPONSE:
-                raise _unusable(request, f"returns a list of files of more than {_MAX_RESPONSE} bytes")
-        next_page = str(response.links.get("next", {}).get("url", ""))
-    return _parse(request, text), next_page
-
-
-def _parse(request: HubRequest, text: bytes) -> Any:
-    import json
-
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        start = text[:60].decode(errors="replace").strip()
-        raise _unusable(request, f"returns something other than JSON ({start!r})") from None
-
-
-def _head(request: HubRequest, revision: str, name: str) -> Mapping[str, str]:
-    """Return the headers of a HEAD request for a file, with names in lower case; none if it fails."""
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.utils import build_hf_headers, get_session
-
-    url = hf_hub_url(request.repo, name, revision=revision, endpoint=request.address)
-    headers = {**build_hf_headers(token=request.token or False), "Accept-Encoding": "identity"}
-    response = get_session().request("HEAD", url, headers=headers, timeout=60, follow_redirects=False)
-    if response.status_code >= 400:
-        return {}
-    # Length and ETag of a redirect are not those of the file.
-    drop = {"content-length", "etag"} if response.status_code >= 300 else set()
-    return {key.lower(): value for key, value in response.headers.items() if key.lower() not in drop}
+    raise unusable_response(request, f"returns its list of files in more than {_MAX_PAGES} pages")
 
 
 def _size(value: object) -> int:
@@ -202,7 +159,3 @@ def _size(value: object) -> int:
 
 def _hex(value: object, digits: int) -> str:
     return value if isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value) else ""
-
-
-def _unusable(request: HubRequest, what: str) -> WorkerFailure:
-    return WorkerFailure(Reason.SOURCE_UNAVAILABLE, f"{request.address} {what}, for {request.repo}")

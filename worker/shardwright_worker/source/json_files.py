@@ -10,7 +10,8 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.files.file_signature import identify_content
-from shardwright_worker.files.json_reader import JsonError, JsonReader
+from shardwright_worker.files.json_reader import JsonReader
+from shardwright_worker.files.json_tokens import JsonError
 from shardwright_worker.files.regular_file import open_regular, read_regular
 from shardwright_worker.source.listing import Listing
 from shardwright_worker.source.modules_json import module_folders

@@ -9,7 +9,8 @@ import sys
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import stays_inside
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.files.json_reader import JsonError, JsonReader
+from shardwright_worker.files.json_reader import JsonReader
+from shardwright_worker.files.json_tokens import JsonError
 from shardwright_worker.files.regular_file import NotRegularFileError, open_regular
 from shardwright_worker.files.safetensors_header import printable_name
 from shardwright_worker.files.tensor_names import TensorNameBudget

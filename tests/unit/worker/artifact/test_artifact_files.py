@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import find_artifact, find_damage
-from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.reporting.progress_output import ignore_progress
-from tests.unit.worker.artifact_cases import rewrite_manifest
+from tests.unit.worker.artifact_cases import damage, rewrite_manifest
 from tools.testing.tiny_files import KEY, safetensors, write_artifact
+
+PART = "model-rank-1-part-0.safetensors"
+RIGHT = {"model.embed": b"\1\1" * 64, "lm_head": b"\1\2" * 32}
 
 PART, FIRST = "model-rank-1-part-0.safetensors", "model-rank-0-part-0.safetensors"
 
@@ -89,19 +88,6 @@ def test_rejects_weights_that_the_manifest_does_not_name(tmp_path: Path) -> None
     write_artifact(tmp_path / KEY)
     shutil.copyfile(tmp_path / KEY / PART, tmp_path / KEY / "model-rank-1-part-1.safetensors")
     assert "model-rank-1-part-1.safetensors is not in the manifest" in find_damage(tmp_path / KEY, KEY)
-
-
-PART = "model-rank-1-part-0.safetensors"
-
-
-RIGHT = {"model.embed": b"\1\1" * 64, "lm_head": b"\1\2" * 32}
-
-
-def damage(folder: Path, deep: bool = False) -> str:
-    with pytest.raises(WorkerFailure) as caught:
-        check_artifact(folder, deep, ignore_progress)
-    assert caught.value.reason == Reason.ARTIFACT_DAMAGED
-    return caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
-import pytest
 import xxhash
 
 from shardwright_worker.artifact.check import check_artifact
-from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.contract.progress_line import Progress
-from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.reporting.progress_output import ignore_progress
+from tests.unit.worker.artifact_cases import damage
 from tools.testing.tiny_files import safetensors, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
@@ -27,13 +25,6 @@ def tensor_digests() -> dict[str, str]:
         for rank in (0, 1)
         for name, byte, count in (("model.embed", 1, 64), ("lm_head", 2, 32))
     }
-
-
-def damage(folder: Path, deep: bool = False) -> str:
-    with pytest.raises(WorkerFailure) as caught:
-        check_artifact(folder, deep, ignore_progress)
-    assert caught.value.reason == Reason.ARTIFACT_DAMAGED
-    return caught.value.message
 
 
 def test_accepts_a_complete_artifact(tmp_path: Path) -> None:

@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.artifact.check import check_artifact
 from shardwright_worker.artifact.find import find_damage
-from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import MANIFEST_LIMIT
 from shardwright_worker.contract.naming import MANIFEST_NAME
-from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.reporting.progress_output import ignore_progress
+from tests.unit.worker.artifact_cases import damage
 from tools.testing.tiny_files import KEY, write_artifact
 
 
@@ -22,13 +19,6 @@ def test_rejects_a_manifest_beyond_the_size_limit(tmp_path: Path) -> None:
     with (tmp_path / KEY / MANIFEST_NAME).open("r+b") as file:
         file.truncate(MANIFEST_LIMIT + 1)
     assert f"has more than {MANIFEST_LIMIT} bytes" in find_damage(tmp_path / KEY, KEY)
-
-
-def damage(folder: Path, deep: bool = False) -> str:
-    with pytest.raises(WorkerFailure) as caught:
-        check_artifact(folder, deep, ignore_progress)
-    assert caught.value.reason == Reason.ARTIFACT_DAMAGED
-    return caught.value.message
 
 
 @pytest.mark.parametrize(

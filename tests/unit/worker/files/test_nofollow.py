@@ -10,21 +10,6 @@ from shardwright_worker.files.nofollow import remove_tree
 from tests.volumes.folder_contents import folder_contents
 
 
-@pytest.fixture
-def volume(tmp_path: Path) -> Path:
-    """A volume beside a folder that is not on it."""
-    (tmp_path / "volume").mkdir()
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "theirs").write_text("not ours")
-    return tmp_path / "volume"
-
-
-@pytest.fixture
-def outside(volume: Path) -> Path:
-    """What must stay as it is."""
-    return volume.parent / "outside"
-
-
 def test_removes_links_inside_a_folder_without_following_them(volume: Path, outside: Path) -> None:
     removed = volume / "removed"
     (removed / "inner").mkdir(parents=True)

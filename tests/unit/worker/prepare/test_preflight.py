@@ -12,6 +12,8 @@ from shardwright_worker.contract.reasons import Reason
 from tests.unit.worker.source_cases import Files, check, rejection
 from tools.testing.tiny_files import FIRST, INDEX, SECOND, model_files, safetensors
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
 
 def without(name: str) -> Callable[[Files], None]:
     def change(files: Files) -> None:
@@ -39,9 +41,6 @@ def only(**files: bytes) -> Callable[[Files], None]:
         all_files.update({name.replace("__", "."): content for name, content in files.items()})
 
     return change
-
-
-LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 
 def test_accepts_a_complete_model(tmp_path: Path) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
 from shardwright_worker.publish.publish_without_rename import move_files_into
-from tests.unit.worker.volume_cases import Volume
+from tests.unit.worker.volume_cases import PreparedVolume
 from tools.testing.tiny_files import KEY, write_artifact
 
-PART = "model-rank-1-part-0.safetensors"
+PART = "model-rank-0-part-0.safetensors"
 
 
 def test_completes_a_folder_with_a_partial_file(tmp_path: Path) -> None:
@@ -34,33 +32,24 @@ def test_changes_nothing_if_the_artifact_is_published_already(tmp_path: Path) ->
     assert read_manifest(tmp_path / KEY).created_at == "2026-01-01T00:00:00Z"
 
 
-PART = "model-rank-0-part-0.safetensors"
-
-
-@pytest.fixture
-def volume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Volume:
-    """A volume without the artifact."""
-    return Volume(tmp_path, capsys)
-
-
-def test_continues_an_interrupted_move(volume: Volume) -> None:
-    volume.write()
-    (volume.folder / MANIFEST_NAME).rename(volume.folder / (MANIFEST_NAME + ".moving"))
-    (volume.folder / "config.json").unlink()
-    report = volume.prepare()
+def test_continues_an_interrupted_move(prepared: PreparedVolume) -> None:
+    prepared.write()
+    (prepared.folder / MANIFEST_NAME).rename(prepared.folder / (MANIFEST_NAME + ".moving"))
+    (prepared.folder / "config.json").unlink()
+    report = prepared.prepare()
     assert (report.succeeded, report.artifact) == (True, None)
-    volume.publish()
-    assert volume.prepare().artifact
-    assert sorted(path.name for path in volume.folder.iterdir()) == sorted([MANIFEST_NAME, "config.json", PART])
+    prepared.publish()
+    assert prepared.prepare().artifact
+    assert sorted(path.name for path in prepared.folder.iterdir()) == sorted([MANIFEST_NAME, "config.json", PART])
 
 
-def test_does_not_mix_files_of_an_interrupted_move_of_other_bytes(volume: Volume) -> None:
-    volume.write()
-    (volume.folder / "config.json").write_text("{}")
-    text = (volume.folder / MANIFEST_NAME).read_text().replace("0.32.0", "0.31.0")
-    (volume.folder / (MANIFEST_NAME + ".moving")).write_text(text)
-    (volume.folder / MANIFEST_NAME).unlink()
-    volume.publish()
-    report = volume.prepare("--deep")
+def test_does_not_mix_files_of_an_interrupted_move_of_other_bytes(prepared: PreparedVolume) -> None:
+    prepared.write()
+    (prepared.folder / "config.json").write_text("{}")
+    text = (prepared.folder / MANIFEST_NAME).read_text().replace("0.32.0", "0.31.0")
+    (prepared.folder / (MANIFEST_NAME + ".moving")).write_text(text)
+    (prepared.folder / MANIFEST_NAME).unlink()
+    prepared.publish()
+    report = prepared.prepare("--deep")
     assert report.artifact
     assert report.artifact.vllm_version == "0.32.0"

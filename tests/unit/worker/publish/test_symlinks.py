@@ -19,20 +19,7 @@ from tests.volumes.folder_contents import folder_contents
 from tools.testing.hub_server import HubServer
 from tools.testing.tiny_files import KEY, model_files, write_artifact, write_files
 
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Path:
-    """A volume beside a folder that is not on it."""
-    (tmp_path / "volume").mkdir()
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "theirs").write_text("not ours")
-    return tmp_path / "volume"
-
-
-@pytest.fixture
-def outside(volume: Path) -> Path:
-    """What must stay as it is."""
-    return volume.parent / "outside"
+OUTSIDE = ("/../outside", "/a/../../outside", "//../outside", "/./../outside/.", "/..", "/../volume2")
 
 
 def _prepare(capsys: pytest.CaptureFixture[str], volume: Path, output: str, *more: str) -> Report:
@@ -89,9 +76,6 @@ def test_does_not_accept_replace_or_prune_an_artifact_that_is_a_link(
     assert pruned is not None
     assert pruned.not_removed == [KEY]
     assert folder_contents(outside) == before
-
-
-OUTSIDE = ("/../outside", "/a/../../outside", "//../outside", "/./../outside/.", "/..", "/../volume2")
 
 
 @pytest.mark.parametrize("output", OUTSIDE)

@@ -10,6 +10,8 @@ import pytest
 from shardwright_worker.reporting.redaction import RedactingFormatter, redact
 from tools.testing.hub_handler import SIGNATURE, TOKEN
 
+SECONDS = 3.0  # a quadratic reading of these texts takes minutes
+
 
 @pytest.mark.parametrize(
     ("text", "safe"),
@@ -59,9 +61,6 @@ def test_removes_a_known_secret_from_logs_and_tracebacks() -> None:
     line = formatter.format(record)
     assert "swordfish" not in line
     assert "ValueError" in line
-
-
-SECONDS = 3.0  # a quadratic reading of these texts takes minutes
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,8 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.source.listing import Listing, list_source
 from shardwright_worker.source.selection import LARGEST_FILE
-from tests.unit.worker.source_cases import inspect_source
-from tools.testing.tiny_files import FIRST, INDEX, model_files, safetensors, write_files
+from tests.unit.worker.source_cases import POOLING, inspect_source, sentence_transformers_files
+from tools.testing.tiny_files import FIRST, INDEX, model_files, write_files
 from tools.testing.unprivileged import run_unprivileged
 
 
@@ -31,9 +30,6 @@ def test_names_a_source_folder_that_may_not_be_read(open_folder: Path) -> None:
     assert reason == Reason.SOURCE_UNREADABLE
     for words in ("may not be read by user", "belongs to 0:0 with mode 0000", "runAsUser"):
         assert words in message
-
-
-POOLING = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
 
 
 def names(listing: Listing) -> set[str]:
@@ -126,7 +122,7 @@ def test_ignores_what_vllm_never_reads(open_folder: Path, make: Callable[[Path],
     "name", [FIRST, "config.json", INDEX, "tokenizer.json", "1_Pooling/config.json", "modules.json"]
 )
 def test_names_a_file_that_may_not_be_read(open_folder: Path, name: str) -> None:
-    folder = write_files(open_folder / "model", st_files(POOLING))
+    folder = write_files(open_folder / "model", sentence_transformers_files(POOLING))
     (folder / name).chmod(0o600)
     reason, message = run_unprivileged(lambda: inspect_source(folder)[1:])
     assert reason == Reason.SOURCE_UNREADABLE
@@ -136,20 +132,8 @@ def test_names_a_file_that_may_not_be_read(open_folder: Path, name: str) -> None
 
 @pytest.mark.parametrize("place", ["model", "model/1_Pooling"])
 def test_names_a_folder_that_may_not_be_entered(open_folder: Path, place: str) -> None:
-    folder = write_files(open_folder / "model", st_files(POOLING))
+    folder = write_files(open_folder / "model", sentence_transformers_files(POOLING))
     (open_folder / place).chmod(0o644)
     reason, message = run_unprivileged(lambda: inspect_source(folder)[1:])
     assert reason == Reason.SOURCE_UNREADABLE
     assert f"{open_folder / place} belongs to 0:0 with mode 0644" in message
-
-
-def st_files(*modules: dict[str, str]) -> dict[str, bytes]:
-    return {
-        **model_files(),
-        "modules.json": json.dumps(
-            [{"path": "", "type": "sentence_transformers.models.Transformer"}, *modules]
-        ).encode(),
-        "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
-        "2_Projection/config.json": b'{"in_features": 8, "out_features": 8}',
-        "2_Projection/model.safetensors": safetensors({"linear.weight": b"12" * 64}),
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,33 +9,16 @@ import pytest
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.source.listing import Listing
 from shardwright_worker.source.selection import is_metadata, select_downloads
-from tests.unit.worker.source_cases import inspect_source
-from tools.testing.tiny_files import model_files, safetensors, write_files
-
-POOLING = {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
-
-
-DENSE = {"path": "2_Projection", "type": "sentence_transformers.models.Dense"}
+from tests.unit.worker.source_cases import DENSE, POOLING, inspect_source, sentence_transformers_files
+from tools.testing.tiny_files import model_files, write_files
 
 
 def names(listing: Listing) -> set[str]:
     return {file.name for file in listing.files}
 
 
-def st_files(*modules: dict[str, str]) -> dict[str, bytes]:
-    return {
-        **model_files(),
-        "modules.json": json.dumps(
-            [{"path": "", "type": "sentence_transformers.models.Transformer"}, *modules]
-        ).encode(),
-        "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
-        "2_Projection/config.json": b'{"in_features": 8, "out_features": 8}',
-        "2_Projection/model.safetensors": safetensors({"linear.weight": b"12" * 64}),
-    }
-
-
 def test_named_folders_are_part_of_the_source_with_their_weights(tmp_path: Path) -> None:
-    files = st_files(POOLING, DENSE)
+    files = sentence_transformers_files(POOLING, DENSE)
     listing, _reason, message = inspect_source(write_files(tmp_path, files))
     assert message == ""
     assert names(listing) == {*files}
@@ -59,7 +41,7 @@ def test_named_folders_are_part_of_the_source_with_their_weights(tmp_path: Path)
 def test_rejects_modules_that_cannot_work(
     tmp_path: Path, missing: str, modules: list[dict[str, str]], reason: Reason, words: str
 ) -> None:
-    files = st_files(*modules)
+    files = sentence_transformers_files(*modules)
     files.pop(missing, None)
     _listing, found, message = inspect_source(write_files(tmp_path, files))
     assert words in message

@@ -18,6 +18,8 @@ from shardwright_worker.source.listing import list_source
 from shardwright_worker.source.shipped_digests import check_shipped_digests
 from tools.testing.tiny_files import FIRST, model_files, write_files
 
+SECONDS = 3.0  # a quadratic reading of these texts takes minutes
+
 
 @pytest.mark.parametrize(
     ("name", "line"),
@@ -43,9 +45,6 @@ def test_compares_shipped_digests(tmp_path: Path, name: str, line: str) -> None:
             check_shipped_digests(listing, digests)
         assert caught.value.reason == Reason.SOURCE_CORRUPT
         assert f"{FIRST} is damaged: {name} states" in caught.value.message
-
-
-SECONDS = 3.0  # a quadratic reading of these texts takes minutes
 
 
 @pytest.mark.parametrize(
