@@ -75,20 +75,12 @@ class HubHandler(BaseHTTPRequestHandler):
         return self._fail(404, "")
 
     def _info(self, name: str, revision: str) -> None:
-        repository = self._visible(name)
-        if repository is None:
-            return None
-        if not repository.has_revision(revision):
-            return self._fail(404, "RevisionNotFound")
-        return self._json(model_info(name, repository, self.hub.faults))
+        if repository := self._at_revision(name, revision):
+            self._json(model_info(name, repository, self.hub.faults))
 
     def _tree(self, name: str, revision: str) -> None:
-        repository = self._visible(name)
-        if repository is None:
-            return None
-        if not repository.has_revision(revision):
-            return self._fail(404, "RevisionNotFound")
-        return self._json(tree(repository))
+        if repository := self._at_revision(name, revision):
+            self._json(tree(repository))
 
     def _resolve(self, name: str, revision: str, file: str, body: bool) -> None:
         repository = self._visible(name)
@@ -158,6 +150,13 @@ class HubHandler(BaseHTTPRequestHandler):
             self._fail(404 if token else 401, "RepoNotFound")
             return None
         return repository
+
+    def _at_revision(self, name: str, revision: str) -> Repository | None:
+        repository = self._visible(name)
+        if repository is None or repository.has_revision(revision):
+            return repository
+        self._fail(404, "RevisionNotFound")
+        return None
 
     def _token(self) -> str:
         return (self.headers.get("Authorization") or "").removeprefix("Bearer ")

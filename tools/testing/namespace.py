@@ -32,7 +32,7 @@ def remove_crd(api: Api) -> None:
 
 
 class Namespace:
-    """One namespace with the claims `models` and `shards`, which stay unbound: the plane has no volume controller."""
+    """One namespace with the claims `models` and `shards`, which stay unbound, since there are no volumes."""
 
     def __init__(self, api: Api, namespace: str = "", claims: tuple[str, ...] = ("models", "shards")) -> None:
         self.api, self.name = api, namespace or f"test-{uuid4().hex[:8]}"
