@@ -35,7 +35,7 @@ COPY = Point.at(copy_metadata)
 VERIFY = Point.at(verify_stage._load)
 PUBLISH = Point.at(publish.publish)
 NAME = Point.at(publish._publish_as)
-REPLACE = Point(replace_manifest.__name__, "sync")
+REPLACE = Point(replace_manifest.__name__, "fsync_path")
 # Processes of the engine.
 ENGINE = Point.at(vllm_engine._build_executor)
 LOADING = [Point.at(refuse_online_quantization, rank) for rank in "01"]

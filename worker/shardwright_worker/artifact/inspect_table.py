@@ -27,7 +27,7 @@ def _facts(manifest: Manifest) -> Table:
     parallel += " ep" if settings.enable_expert_parallel else ""
     rows = {
         "artifact": manifest.key,
-        "made": manifest.created_at,
+        "created": manifest.created_at,
         "source": " ".join(filter(None, (source.repo, source.revision or source.digest))),
         "layout": f"{parallel}, parts up to {format_size(manifest.max_file_size)}",
         "weights": " ".join(filter(None, (engine.dtype, engine.quantization))),
@@ -36,9 +36,9 @@ def _facts(manifest: Manifest) -> Table:
         "backends": " ".join(filter(None, (engine.moe_backend, engine.linear_backend))),
         "overrides": settings.hf_overrides,
         "arguments": " ".join(f"{name}={value}" for name, value in sorted(settings.extra_args.items())),
-        "proven": _proof(proof.level, proof.vllm_version, proof.tensors),
+        "verified": _proof(proof.level, proof.vllm_version, proof.tensors),
         "size": f"{format_size(manifest.bytes)} in {manifest.files} files",
-        "took": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.duration_seconds.items()),
+        "durations": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.duration_seconds.items()),
         "serve with": shlex.join(
             ("--load-format", "sharded_state", *settings.serving_arguments(), *_pattern(manifest))
         ),
