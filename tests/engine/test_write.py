@@ -1,4 +1,4 @@
-"""The writer on real files: what it writes, safetensors reads; digests are those of the bytes; failures end cleanly."""
+"""Parts on real files: safetensors reads what is written, digests are those of the bytes, failures end cleanly."""
 
 import errno
 import hashlib
@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from shardwright_worker.writer.buffers import BUFFER
 from shardwright_worker.writer.dtypes import DTYPES, plan_tensor
-from shardwright_worker.writer.part_plan import PAGE, SMALLEST, STREAMS, TensorPlan, plan_parts
+from shardwright_worker.writer.part_plan import PAGE
 from shardwright_worker.writer.tensor_digests import digests_of
 from shardwright_worker.writer.write import WrittenPart, write_parts
 
@@ -24,7 +24,7 @@ FOLDERS = ("disk", "memory")
 
 @pytest.fixture(params=FOLDERS)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder on the disk, and one in memory, where nothing can go past the page cache."""
+    """A folder on the disk, and one in memory, where nothing can be written past the page cache."""
     return tmp_path if request.param == "disk" else Path(request.getfixturevalue("memory_folder"))
 
 
@@ -60,7 +60,7 @@ def _bytes(tensor: torch.Tensor) -> bytes:
 
 @pytest.mark.parametrize("limit", [1, 10_000, 2**40])
 @pytest.mark.parametrize("ordered", [False, True])
-def test_safetensors_reads_what_was_written(folder: Path, limit: int, ordered: bool) -> None:
+def test_safetensors_reads_what_is_written(folder: Path, limit: int, ordered: bool) -> None:
     tensors = _tensors()
     parts = _write(folder, tensors, limit, ordered=ordered)
     found: dict[str, torch.Tensor] = {}
@@ -78,7 +78,7 @@ def test_safetensors_reads_what_was_written(folder: Path, limit: int, ordered: b
     assert sorted(path.name for path in folder.iterdir()) == sorted(part.file for part in parts)
 
 
-def test_data_starts_on_a_page_and_odd_sizes_come_last(folder: Path) -> None:
+def test_data_starts_on_a_page_and_unaligned_tensors_come_last(folder: Path) -> None:
     [part] = _write(folder, _tensors())
     raw = (folder / part.file).read_bytes()
     length = int.from_bytes(raw[:8], "little")
@@ -89,40 +89,17 @@ def test_data_starts_on_a_page_and_odd_sizes_come_last(folder: Path) -> None:
     assert odd == sorted(odd)
 
 
-def test_digests_of_tensors_are_those_of_the_parts(tmp_path: Path) -> None:
+def test_digests_of_tensors_equal_those_of_the_parts(tmp_path: Path) -> None:
     tensors = _tensors()
     [part] = _write(tmp_path, tensors)
     assert digests_of(tensors) == {tensor.name: tensor.xxh3 for tensor in part.tensors}
 
 
-def test_every_type_has_its_name(tmp_path: Path) -> None:
+def test_every_type_has_its_safetensors_name(tmp_path: Path) -> None:
     tensors = {name: torch.zeros(4).to(kind) for kind, name in DTYPES.items()}
     [part] = _write(tmp_path, tensors)
     with safe_open(tmp_path / part.file, "pt") as file:
         assert {name: file.get_tensor(name).dtype for name in tensors} == {name: kind for kind, name in DTYPES.items()}
-
-
-def _plan(*sizes: int) -> list[TensorPlan]:
-    return [TensorPlan(str(number), "U8", (size,), size) for number, size in enumerate(sizes)]
-
-
-def test_parts_keep_order_and_limit() -> None:
-    parts = plan_parts(_plan(*[30] * 10), 100)
-    assert max(len(part.tensors) for part in parts) <= 3
-    assert [tensor.name for part in parts for tensor in part.tensors] == [str(number) for number in range(10)]
-    assert all(part.tensors for part in parts)
-
-
-def test_a_tensor_above_the_limit_has_a_part_to_itself() -> None:
-    parts = plan_parts(_plan(500, 10, 10, 500), 100)
-    assert [[tensor.size for tensor in part.tensors] for part in parts] == [[500], [10, 10], [500]]
-
-
-def test_large_ranks_are_cut_for_several_streams_whatever_the_machine() -> None:
-    parts = plan_parts(_plan(*[SMALLEST // 4] * 4 * 20), 100 * SMALLEST)
-    assert len(parts) == STREAMS
-    sizes = [part.size for part in parts]
-    assert max(sizes) < 1.2 * min(sizes)
 
 
 def test_many_parts_need_few_buffers(tmp_path: Path) -> None:
@@ -131,7 +108,7 @@ def test_many_parts_need_few_buffers(tmp_path: Path) -> None:
     assert len(parts) == 300
 
 
-def test_a_full_volume_ends_it(tmp_path: Path) -> None:
+def test_a_full_volume_is_an_error(tmp_path: Path) -> None:
     folder = Path("/dev/full")
     with pytest.raises(OSError, match=os.strerror(errno.ENOTDIR)):
         _write(folder, _tensors())
@@ -142,7 +119,7 @@ def test_a_full_volume_ends_it(tmp_path: Path) -> None:
     assert raised.value.errno in (errno.ENOSPC, errno.EFBIG)
 
 
-def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "part-0.safetensors").write_text("theirs")
     with pytest.raises(FileExistsError):
         _write(tmp_path, _tensors())
