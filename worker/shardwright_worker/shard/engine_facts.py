@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shardwright_worker.engine.compat import vllm_version
 from shardwright_worker.engine.messages import EngineFacts
+from shardwright_worker.serving.guard import installed_vllm
 
 
 def engine_facts(config: Any) -> EngineFacts:
@@ -16,7 +16,7 @@ def engine_facts(config: Any) -> EngineFacts:
     device = current_platform.get_device_name() if current_platform.is_cuda_alike() else current_platform.device_type
     kernels = getattr(config, "kernel_config", None)
     return EngineFacts(
-        vllm_version=vllm_version(),
+        vllm_version=installed_vllm(),
         torch_version=torch.__version__,
         transformers_version=transformers.__version__,
         safetensors_version=safetensors.__version__,

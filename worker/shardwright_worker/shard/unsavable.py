@@ -5,9 +5,10 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
-from shardwright_worker.engine.compat import quantizes_online, refuse_file_pattern, vllm_version
+from shardwright_worker.engine.compat import quantizes_online, refuse_file_pattern
 from shardwright_worker.engine.messages import EngineJob
 from shardwright_worker.engine.tokenizer import has_tokenizer
+from shardwright_worker.serving.guard import installed_vllm
 
 
 def refuse_unsavable(config: Any, job: EngineJob) -> None:
@@ -22,7 +23,7 @@ def refuse_unsavable(config: Any, job: EngineJob) -> None:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
     if job.generates:
         _refuse_generating(config, job)
-    refuse_file_pattern(job.file_pattern, parallel.pipeline_parallel_size, vllm_version())
+    refuse_file_pattern(job.file_pattern, parallel.pipeline_parallel_size, installed_vllm())
     if config.lora_config or config.speculative_config:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "LoRA and speculative models cannot be saved as shards")
     _refuse_quantization(config)
