@@ -114,7 +114,7 @@ def test_a_source_that_changed_after_prepare_is_refused(source: Path, change: Ch
     assert list(wanted.output.iterdir()) == []
 
 
-def test_a_changed_file_of_a_source_from_the_hub_is_named(source: Path) -> None:
+def test_a_changed_file_of_a_downloaded_source_is_named(source: Path) -> None:
     files = tuple(digest_files(source, list_source(source, {}).files, ignore_progress))
     wanted = request(source, source_digest="a" * 64, source_files=files)
     _flip(source)
