@@ -8,7 +8,7 @@ from benchmarks.operator.baseline_process import running_baseline
 from benchmarks.operator.load import Timeline, percentile, run_load
 from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
 from benchmarks.operator.recorded_writes import record
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.operator import Operator
 
 _STATUSES = 3  # that the operator writes for each resource under load
@@ -18,7 +18,7 @@ def measure_arrivals(number: int, per_second: float) -> dict[str, Any]:
     """Create this number of resources at this rate, for the operator and for the baseline client."""
     names = [f"next-{one:05}" for one in range(number)]
 
-    def run(plane: Plane) -> Timeline:
+    def run(plane: ControlPlane) -> Timeline:
         return run_load(plane.kubeconfig, BoundNamespace(plane.api).name, names, names, per_second)
 
     with plane_with_nodes() as plane:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.operator.recorded_writes import RecordedWrites
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 
 
 @contextmanager
-def running_baseline(plane: Plane, writes: RecordedWrites) -> Iterator[subprocess.Popen[bytes]]:
+def running_baseline(plane: ControlPlane, writes: RecordedWrites) -> Iterator[subprocess.Popen[bytes]]:
     """Run the baseline client until the end of the block, and yield its process once it is ready."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "writes.json")

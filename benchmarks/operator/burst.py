@@ -11,7 +11,7 @@ from benchmarks.operator.nodes import BoundNamespace, plane_with_nodes
 from benchmarks.operator.processes import processor_seconds, processor_time
 from benchmarks.operator.progress import print_progress
 from benchmarks.operator.recorded_writes import RecordedWrites, record
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.operator import Operator
 
 Row = dict[str, Any]
@@ -76,7 +76,7 @@ def _run_baseline(number: int, writes: RecordedWrites) -> Row:
         return {**row, "processor_ms": round(1000 * (processor_seconds(process.pid) - before) / number, 1)}
 
 
-def _timed(plane: Plane, namespace: BoundNamespace, number: int) -> Row:
+def _timed(plane: ControlPlane, namespace: BoundNamespace, number: int) -> Row:
     names = [f"many-{one:05}" for one in range(number)]
     before = processor_time()
     timeline = run_load(plane.kubeconfig, namespace.name, names, names)

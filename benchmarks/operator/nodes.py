@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import binary
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.namespace import Namespace, install_crd
 
 STAGES = Path(__file__).with_name("nodes.yaml")
@@ -21,11 +21,11 @@ _CLIENT_RATE = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 
 
 @contextmanager
-def plane_with_nodes() -> Iterator[Plane]:
+def plane_with_nodes() -> Iterator[ControlPlane]:
     """Start a control plane with the CRD and nodes, and wait until the nodes are Ready."""
-    with Plane(controller_flags=(*_CLIENT_RATE, "--concurrent-job-syncs=20")) as plane:
+    with ControlPlane(controller_flags=(*_CLIENT_RATE, "--concurrent-job-syncs=20")) as plane:
         install_crd(plane.api)
-        plane.add("kube-scheduler", [*plane.parts.scheduler(), *_CLIENT_RATE, "--secure-port=0"])
+        plane.add("kube-scheduler", [*plane.commands.scheduler(), *_CLIENT_RATE, "--secure-port=0"])
         kwok = [str(binary("kwok")), f"--kubeconfig={plane.kubeconfig}", f"--config={STAGES}"]
         plane.add("kwok", [*kwok, "--manage-all-nodes", "--node-lease-duration-seconds=0", "--server-address="])
         names = [f"node-{number}" for number in range(_NODES)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.operator.nodes import BoundNamespace
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.api_requests import ApiRequest
 from tools.testing.operator import Operator
 from tools.testing.proxy import Proxy
@@ -60,7 +60,7 @@ def load(path: Path) -> RecordedWrites:
     return RecordedWrites(tuple(Write(job, body) for job, body in json.loads(path.read_text())))
 
 
-def record(plane: Plane, namespace: BoundNamespace) -> RecordedWrites:
+def record(plane: ControlPlane, namespace: BoundNamespace) -> RecordedWrites:
     """Run the operator behind a proxy until one resource of this namespace is Ready; return what it wrote."""
     with Proxy(plane.url, plane.ca) as proxy, tempfile.TemporaryDirectory() as folder:
         kubeconfig = proxy.kubeconfig(plane.token, Path(folder, "kubeconfig"), namespace.name)

@@ -14,7 +14,7 @@ from benchmarks.operator.progress import print_progress
 from benchmarks.operator.recorded_writes import RecordedWrites, record
 from shardwright_operator.kube.kinds import CHECKPOINTS
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import manifest
 from tools.testing.operator import Operator, reconciles_in
 
@@ -37,7 +37,7 @@ def measure_settled(sizes: Sequence[int]) -> list[dict[str, Any]]:
     return rows
 
 
-def _measure(plane: Plane, namespace: BoundNamespace, size: int) -> dict[str, Any]:
+def _measure(plane: ControlPlane, namespace: BoundNamespace, size: int) -> dict[str, Any]:
     begin = time.monotonic()
     with Operator(plane.kubeconfig, "--log-level=warning") as operator:
         operator.wait_ready(300)
@@ -66,7 +66,7 @@ def _measure(plane: Plane, namespace: BoundNamespace, size: int) -> dict[str, An
     }
 
 
-async def _settle(plane: Plane, namespace: str, writes: RecordedWrites, names: Sequence[str]) -> None:
+async def _settle(plane: ControlPlane, namespace: str, writes: RecordedWrites, names: Sequence[str]) -> None:
     last = writes.writes[-1]
 
     async with Client(plane.kubeconfig) as client:
@@ -79,7 +79,7 @@ async def _settle(plane: Plane, namespace: str, writes: RecordedWrites, names: S
         await for_all(names, create)
 
 
-async def _touch(plane: Plane, namespace: str) -> None:
+async def _touch(plane: ControlPlane, namespace: str) -> None:
     async with Client(plane.kubeconfig) as client:
 
         async def touch(number: int) -> None:

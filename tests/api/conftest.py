@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.namespace import Namespace, install_crd
 
 
 @pytest.fixture(scope="session")
-def served(plane: Plane) -> Plane:
+def served(plane: ControlPlane) -> ControlPlane:
     """A control plane that serves ShardedCheckpoints."""
     install_crd(plane.api)
     return plane
 
 
 @pytest.fixture(scope="module")
-def namespace(served: Plane) -> Namespace:
+def namespace(served: ControlPlane) -> Namespace:
     """A namespace for one module."""
     return Namespace(served.api, claims=())
 

@@ -11,7 +11,7 @@ import pytest
 from shardwright_operator.api.names import STAGE
 from tools.chart.rendering import NAMESPACE, Object, of_kind, render
 from tools.cluster.api import Api, wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.api_requests import RequestLog
 from tools.testing.fault_rules import Rule
 from tools.testing.faults import LostResponse
@@ -38,9 +38,9 @@ _PLACES = {
 
 
 @pytest.fixture(scope="module")
-def plane_with_chart() -> Iterator[Plane]:
+def plane_with_chart() -> Iterator[ControlPlane]:
     """A plane with the account and roles of the chart, and no other resources: the operator sees the whole of it."""
-    with Plane() as plane:
+    with ControlPlane() as plane:
         install_crd(plane.api)
         plane.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         for kind, place in _PLACES.items():
@@ -72,7 +72,7 @@ class Pods:
 
 
 @pytest.fixture(scope="module")
-def record(plane_with_chart: Plane, tmp_path_factory: pytest.TempPathFactory) -> RequestLog:
+def record(plane_with_chart: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> RequestLog:
     """The calls of an operator whose resources go through everything that needs a permission."""
     plane, pods = plane_with_chart, Pods()
     with Proxy(plane.url, plane.ca) as proxy, Kubelet(plane.api, pods):

@@ -13,7 +13,7 @@ from shardwright_operator.manifests.job import build_job
 from shardwright_operator.manifests.output_claim import build_claim
 from tests.api.conftest import refusal
 from tests.api.test_crd import RIGHT
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import manifest
 from tools.testing.job_requests import facts_of, prepare_request, shard_request
 from tools.testing.namespace import Namespace
@@ -22,7 +22,7 @@ SPECS = pytest.mark.parametrize("parts", RIGHT, ids=lambda parts: " ".join(parts
 
 
 @pytest.fixture(scope="module")
-def restricted(served: Plane) -> Namespace:
+def restricted(served: ControlPlane) -> Namespace:
     """A namespace that takes no pod that may do more than the restricted level allows."""
     namespace = Namespace(served.api, claims=())
     label = {"pod-security.kubernetes.io/enforce": "restricted"}

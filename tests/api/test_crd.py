@@ -13,7 +13,7 @@ from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGU
 from shardwright_worker.contract.vllm_support.part_names import problems
 from shardwright_worker.contract.vllm_support.quantization import ONLINE, UNSAVABLE
 from tests.api.conftest import refusal
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import manifest
 from tools.testing.file_patterns import patterns
 from tools.testing.namespace import CRD, Namespace
@@ -318,7 +318,7 @@ def test_a_new_resource_is_in_progress_until_the_operator_has_seen_it(namespace:
     assert body["spec"] == manifest("fresh")["spec"], "a spec stays as its user wrote it"
 
 
-def test_kubectl_knows_its_short_name_category_and_columns(namespace: Namespace, served: Plane) -> None:
+def test_kubectl_knows_its_short_name_category_and_columns(namespace: Namespace, served: ControlPlane) -> None:
     (kind,) = [
         one
         for one in served.api.call("GET", "/apis/shardwright.io/v1alpha1")["resources"]

@@ -9,7 +9,7 @@ import pytest
 
 from tools.chart.rendering import CHART, NAMESPACE, helm, set_flags
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.kubelet import Kubelet
 from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
@@ -19,17 +19,17 @@ _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{_RELEASE}"
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Plane]:
+def cluster() -> Iterator[ControlPlane]:
     """A control plane on which Helm alone installs what is needed."""
-    with Plane() as plane, Kubelet(plane.api):
+    with ControlPlane() as plane, Kubelet(plane.api):
         yield plane
 
 
-def _helm(plane: Plane, *words: Any) -> None:
+def _helm(plane: ControlPlane, *words: Any) -> None:
     helm(*words, f"--kubeconfig={plane.kubeconfig}", f"--namespace={NAMESPACE}")
 
 
-def _served(plane: Plane, namespace: Namespace, image: str) -> Any:
+def _served(plane: ControlPlane, namespace: Namespace, image: str) -> Any:
     """Run an operator of this release until it has nothing to do. Return the resource as it is then."""
     options = ("--leader-elect=false", f"--engine-image={image}", f"--namespaces={namespace.name}")
     with Operator(plane.kubeconfig, *options) as operator:
@@ -39,12 +39,12 @@ def _served(plane: Plane, namespace: Namespace, image: str) -> Any:
     return namespace.read("kept")
 
 
-def _image(plane: Plane) -> str:
+def _image(plane: ControlPlane) -> str:
     (container,) = plane.api.call("GET", _DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
     return str(next(word for word in container["args"] if word.startswith("--engine-image=")).partition("=")[2])
 
 
-def test_no_upgrade_and_no_rollback_touches_a_resource(cluster: Plane) -> None:
+def test_no_upgrade_and_no_rollback_touches_a_resource(cluster: ControlPlane) -> None:
     _helm(cluster, "install", _RELEASE, CHART, "--create-namespace", *set_flags(("worker.engineImage=engine:1",)))
     namespace = Namespace(cluster.api)
     namespace.create("kept")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import KIND, LABEL, condition, holds, manifest
 from tools.testing.kubectl import Kubectl, KubectlError
 from tools.testing.kubelet import Kubelet
@@ -38,7 +38,7 @@ class Workspace:
 
 
 @pytest.fixture(scope="module")
-def workspaces(served: Plane) -> Iterator[tuple[Workspace, Workspace]]:
+def workspaces(served: ControlPlane) -> Iterator[tuple[Workspace, Workspace]]:
     """Two namespaces that one operator serves; the second may be deleted."""
     namespaces = Namespace(served.api), Namespace(served.api)
     spaces = ",".join(namespace.name for namespace in namespaces)

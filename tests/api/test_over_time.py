@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import LABEL, condition
 from tools.testing.kubelet import Kubelet
 from tools.testing.namespace import Namespace
@@ -37,7 +37,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(served: Plane) -> Iterator[Scene]:
+def scene(served: ControlPlane) -> Iterator[Scene]:
     """A namespace that an operator watches."""
     namespace, unschedulable = Namespace(served.api), set[str]()
 

@@ -11,13 +11,13 @@ import yaml
 from tools.cluster.api import wait_until
 from tools.cluster.binaries import binary
 from tools.cluster.paths import ROOT
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 _OTHER_PROJECTS = ("kustomize.toolkit.fluxcd.io/",)
 
 
-def _kubectl(plane: Plane, *arguments: str, text: str = "") -> None:
+def _kubectl(plane: ControlPlane, *arguments: str, text: str = "") -> None:
     command = [str(binary("kubectl")), f"--kubeconfig={plane.kubeconfig}", *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -25,7 +25,7 @@ def _kubectl(plane: Plane, *arguments: str, text: str = "") -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_is_accepted(example: Path, plane: Plane) -> None:
+def test_an_example_is_accepted(example: Path, plane: ControlPlane) -> None:
     _kubectl(plane, "apply", "--server-side", "--force-conflicts", f"--filename={ROOT / 'crds'}")
     served = "/apis/shardwright.io/v1alpha1/shardedcheckpoints"
     wait_until(lambda: plane.api.answers(served), "the CRD being served", 60)

@@ -12,7 +12,7 @@ import yaml
 from tools.chart.rendering import MODES, NAMESPACE, HelmError, Object, of_kind, only, render
 from tools.cluster.binaries import binary
 from tools.cluster.paths import ROOT
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 
 EXPECTED_KINDS = {
     "cluster-wide": {
@@ -50,7 +50,7 @@ def test_objects_by_kind(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_api_server_accepts_every_object(mode: str, plane: Plane) -> None:
+def test_the_api_server_accepts_every_object(mode: str, plane: ControlPlane) -> None:
     known = [thing for thing in render(*MODES[mode]) if not thing["apiVersion"].startswith("monitoring.coreos.com/")]
     for namespace in (NAMESPACE, "models", "staging"):
         if not plane.api.answers(f"/api/v1/namespaces/{namespace}"):

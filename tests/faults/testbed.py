@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.api_requests import ApiRequest
 from tools.testing.history_recorder import HistoryRecorder
 from tools.testing.invariants import find_violations
@@ -28,7 +28,7 @@ NO_ELECTION = "--leader-elect=false"
 class SharedCluster:
     """What all testbeds share."""
 
-    plane: Plane
+    plane: ControlPlane
     kubelet: Kubelet
     recorder: HistoryRecorder
 
@@ -38,7 +38,7 @@ def shared_cluster() -> Iterator[SharedCluster]:
     """Start a control plane for these tests alone, since they kill its components."""
     # The Job controller's default of 20 requests a second would limit the speed of all tests.
     # https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/
-    plane = Plane(controller_flags=("--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-job-syncs=20"))
+    plane = ControlPlane(controller_flags=("--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-job-syncs=20"))
     with plane, Kubelet(plane.api, outcome_of) as kubelet, HistoryRecorder(plane.api) as recorder:
         install_crd(plane.api)
         yield SharedCluster(plane, kubelet, recorder)

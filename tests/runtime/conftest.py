@@ -9,25 +9,25 @@ import pytest
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.credentials import load_credentials
 from tests.runtime.replica import Replica
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.namespace import Namespace, install_crd
 
 
 @pytest.fixture(scope="session")
-def served(plane: Plane) -> Plane:
+def served(plane: ControlPlane) -> ControlPlane:
     """A plane on which ShardedCheckpoints are served."""
     install_crd(plane.api)
     return plane
 
 
 @pytest.fixture
-def namespace(served: Plane) -> Namespace:
+def namespace(served: ControlPlane) -> Namespace:
     """A namespace of the test's own."""
     return Namespace(served.api)
 
 
 @pytest.fixture
-async def client(plane: Plane) -> AsyncIterator[Client]:
+async def client(plane: ControlPlane) -> AsyncIterator[Client]:
     """The operator's client, as administrator."""
     client = Client(load_credentials(str(plane.kubeconfig)))
     yield client

@@ -8,7 +8,7 @@ import pytest
 
 from shardwright_worker.contract.reasons import Reason
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.kubelet import Kubelet, by_stage
 from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
@@ -20,13 +20,13 @@ QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
 
 
 @pytest.fixture
-def kubelet(served: Plane, namespace: Namespace) -> Iterator[Kubelet]:
+def kubelet(served: ControlPlane, namespace: Namespace) -> Iterator[Kubelet]:
     with Kubelet(served.api, namespace=namespace.name) as kubelet:
         yield kubelet
 
 
 @pytest.fixture
-def operator(served: Plane, namespace: Namespace) -> Iterator[Operator]:
+def operator(served: ControlPlane, namespace: Namespace) -> Iterator[Operator]:
     options = (
         f"--namespaces={namespace.name}",
         f"--lease-namespace={namespace.name}",
@@ -145,7 +145,7 @@ def test_a_claim_that_is_created_later_is_used(namespace: Namespace, kubelet: Ku
 
 
 def test_another_replica_continues_after_the_leader_without_a_duplicate(
-    served: Plane, namespace: Namespace, kubelet: Kubelet
+    served: ControlPlane, namespace: Namespace, kubelet: Kubelet
 ) -> None:
     options = (f"--namespaces={namespace.name}", f"--lease-namespace={namespace.name}")
     kubelet.script = by_stage(shard=RUNNING)
@@ -163,7 +163,9 @@ def test_another_replica_continues_after_the_leader_without_a_duplicate(
     assert len(namespace.jobs("model")) == 2
 
 
-def test_sigterm_exits_with_0_and_releases_the_lease(namespace: Namespace, operator: Operator, served: Plane) -> None:
+def test_sigterm_exits_with_0_and_releases_the_lease(
+    namespace: Namespace, operator: Operator, served: ControlPlane
+) -> None:
     wait_until(lambda: _leads(operator), "leading", 60)
     assert operator.stop() == 0
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace.name}/leases/shardwright-operator"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.kubelet import Kubelet
 from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
@@ -31,7 +31,7 @@ RULES = [
 ]
 
 
-def test_a_namespace_that_cannot_be_read_does_not_stop_the_others(served: Plane, tmp_path: Path) -> None:
+def test_a_namespace_that_cannot_be_read_does_not_stop_the_others(served: ControlPlane, tmp_path: Path) -> None:
     mine, closed = Namespace(served.api), Namespace(served.api)
     kubeconfig = create_service_account(served, mine.name, "operator", tmp_path / "kubeconfig")
     account = (mine.name, "operator")

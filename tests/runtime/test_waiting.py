@@ -12,7 +12,7 @@ from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.notes import Notes
 from shardwright_operator.kube.waiting import FIRST_READ, read_warnings
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.kubelet import Kubelet, by_stage
 from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
@@ -48,7 +48,9 @@ async def test_events_are_read_at_once_for_what_has_waited_since_before_the_oper
     assert calls == ["list"]
 
 
-def test_a_pod_rejected_by_a_quota_is_explained_by_an_event_of_its_job(served: Plane, namespace: Namespace) -> None:
+def test_a_pod_rejected_by_a_quota_is_explained_by_an_event_of_its_job(
+    served: ControlPlane, namespace: Namespace
+) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     namespace.api.call("POST", namespace.path("resourcequotas"), quota)
     path = namespace.path("resourcequotas", "none")
@@ -63,7 +65,7 @@ def test_a_pod_rejected_by_a_quota_is_explained_by_an_event_of_its_job(served: P
             namespace.wait("model")
 
 
-def test_a_waiting_container_is_explained_by_its_own_state(served: Plane, namespace: Namespace) -> None:
+def test_a_waiting_container_is_explained_by_its_own_state(served: ControlPlane, namespace: Namespace) -> None:
     script = by_stage(prepare=waiting("ImagePullBackOff", "no such image: prepare:test"))
     options = (f"--namespaces={namespace.name}", "--leader-elect=false")
     with (

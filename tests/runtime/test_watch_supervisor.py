@@ -18,7 +18,7 @@ from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.permissions import PermissionCheck
 from shardwright_operator.runtime.watch_supervisor import WatchSupervisor
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 from tools.testing.kubelet import Kubelet
 from tools.testing.namespace import Namespace, install_crd, remove_crd
 from tools.testing.operator import Operator
@@ -46,13 +46,13 @@ DISCOVERY = {
 
 
 @pytest.fixture(scope="module")
-def fragile() -> Iterator[Plane]:
+def fragile() -> Iterator[ControlPlane]:
     """A plane whose parts these tests stop."""
-    with Plane() as plane:
+    with ControlPlane() as plane:
         yield plane
 
 
-def test_a_missing_crd_is_named_and_waited_for(fragile: Plane) -> None:
+def test_a_missing_crd_is_named_and_waited_for(fragile: ControlPlane) -> None:
     with Operator(fragile.kubeconfig, *QUICK_LEASE) as operator, Kubelet(fragile.api):
         wait_until(lambda: "is not installed; apply the crds/" in operator.log(), "the message", 60)
         assert (operator.probe("/healthz"), operator.probe("/readyz")) == (200, 503)
@@ -70,7 +70,7 @@ def test_a_missing_crd_is_named_and_waited_for(fragile: Plane) -> None:
 
 
 @pytest.mark.parametrize("part", ["kube-apiserver", "etcd"])
-def test_a_crash_of_the_control_plane_is_survived(fragile: Plane, part: str) -> None:
+def test_a_crash_of_the_control_plane_is_survived(fragile: ControlPlane, part: str) -> None:
     install_crd(fragile.api)
     namespace = Namespace(fragile.api)
     with Operator(fragile.kubeconfig, *QUICK_LEASE) as operator, Kubelet(fragile.api):

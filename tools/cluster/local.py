@@ -14,7 +14,7 @@ from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import CLUSTER, ensure, folder
 from tools.cluster.certificates import Credentials, make_credentials
 from tools.cluster.container_runtime import start_runtime
-from tools.cluster.control_plane import ControlPlane
+from tools.cluster.control_plane_commands import ControlPlaneCommands
 from tools.cluster.description import Description
 from tools.cluster.errors import ClusterError
 from tools.cluster.namespaces import (
@@ -114,7 +114,7 @@ class LocalCluster:
         connect(init)
         node.prepare_folders(init)
         credentials = make_credentials(STATE / "keys", [NODE_ADDRESS, KUBERNETES_SERVICE])
-        plane = ControlPlane(STATE, credentials, NODE_ADDRESS, API_PORT, 2379, 2380, 10257, SERVICE_RANGE)
+        plane = ControlPlaneCommands(STATE, credentials, NODE_ADDRESS, API_PORT, 2379, 2380, 10257, SERVICE_RANGE)
         (STATE / "keys" / "admin.token").write_text(credentials.tokens["admin"])
         spawn(init, "etcd", plane.etcd())
         apiserver = spawn(init, "kube-apiserver", plane.apiserver())

@@ -9,7 +9,7 @@ from typing import Any
 from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import binary
 from tools.cluster.container_runtime import SOCKET
-from tools.cluster.control_plane import ControlPlane
+from tools.cluster.control_plane_commands import ControlPlaneCommands
 from tools.cluster.namespaces import InitProcess, run_inside, spawn
 from tools.cluster.paths import ACCELERATOR, DNS_SERVICE, LOG, NODE, NODE_ADDRESS, POD_RANGE, STATE
 
@@ -69,7 +69,7 @@ def cgroup_roots() -> list[Path]:
     return [Path(fields[1]) for fields in mounts if fields[2] in ("cgroup", "cgroup2")]
 
 
-def start_kubelet(init: InitProcess, plane: ControlPlane) -> None:
+def start_kubelet(init: InitProcess, plane: ControlPlaneCommands) -> None:
     """Start the kubelet, with eviction thresholds low enough for a machine whose disk is nearly full.
 
     https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
@@ -113,7 +113,7 @@ def start_kubelet(init: InitProcess, plane: ControlPlane) -> None:
     spawn(init, "kubelet", command)
 
 
-def start_proxy(init: InitProcess, plane: ControlPlane) -> None:
+def start_proxy(init: InitProcess, plane: ControlPlaneCommands) -> None:
     """Start kube-proxy in iptables mode, without a change of the machine's connection tracking table.
 
     https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
@@ -130,7 +130,7 @@ def start_proxy(init: InitProcess, plane: ControlPlane) -> None:
     spawn(init, "kube-proxy", [str(binary("kube-proxy")), f"--config={_write('proxy.json', config)}"])
 
 
-def start_dns(init: InitProcess, plane: ControlPlane, api: Api) -> None:
+def start_dns(init: InitProcess, plane: ControlPlaneCommands, api: Api) -> None:
     """Start CoreDNS on the node, and create its Service, whose address is in the kubelet's configuration."""
     path = STATE / "node" / "Corefile"
     path.write_text(_DNS % plane.kubeconfig("dns"))

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 
 
 @pytest.fixture(scope="session")
-def plane() -> Iterator[Plane]:
+def plane() -> Iterator[ControlPlane]:
     """A running control plane without nodes."""
-    with Plane() as running:
+    with ControlPlane() as running:
         yield running

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tools.cluster.api import wait_until
-from tools.control_plane.plane import Plane
+from tools.control_plane.control_plane import ControlPlane
 
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
-def create_service_account(plane: Plane, namespace: str, name: str, into: Path) -> Path:
+def create_service_account(plane: ControlPlane, namespace: str, name: str, into: Path) -> Path:
     """Create a service account, write a kubeconfig file with its token, and return the path of the file.
 
     https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
@@ -33,7 +33,9 @@ def create_service_account(plane: Plane, namespace: str, name: str, into: Path) 
     return into
 
 
-def grant(plane: Plane, account: tuple[str, str], namespace: str, name: str, rules: list[dict[str, Any]]) -> None:
+def grant(
+    plane: ControlPlane, account: tuple[str, str], namespace: str, name: str, rules: list[dict[str, Any]]
+) -> None:
     """Grant these rules of a Role in one namespace to a service account (namespace, name)."""
     path = f"{_RBAC}/namespaces/{namespace}"
     plane.api.apply(f"{path}/roles/{name}", _thing("Role", name, {"rules": rules}))

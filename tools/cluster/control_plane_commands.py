@@ -10,7 +10,7 @@ from tools.cluster.certificates import Credentials
 
 
 @dataclass(frozen=True)
-class ControlPlane:
+class ControlPlaneCommands:
     """One control plane: its addresses and its folder."""
 
     folder: Path

@@ -17,7 +17,7 @@ from typing import Self
 from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import PLANE, ensure
 from tools.cluster.certificates import make_credentials
-from tools.cluster.control_plane import ControlPlane
+from tools.cluster.control_plane_commands import ControlPlaneCommands
 from tools.cluster.packages import install
 
 _PREFIX = "shardwright-plane-"
@@ -28,13 +28,13 @@ _LIBC = ctypes.CDLL(None)
 _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="plane-spawner")
 
 
-class Plane:
+class ControlPlane:
     """etcd, kube-apiserver and, with `controllers`, kube-controller-manager; a context manager."""
 
     def __init__(self, controllers: bool = True, controller_flags: tuple[str, ...] = ()) -> None:
         self._with_controllers, self._controller_flags = controllers, [*controller_flags]
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._commands: dict[str, list[str]] = {}
+        self._command_lines: dict[str, list[str]] = {}
 
     def __enter__(self) -> Self:
         install({"openssl": "openssl"})
@@ -43,15 +43,17 @@ class Plane:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         credentials = make_credentials(self.folder / "keys", ["127.0.0.1"])
         api, etcd, peer, controllers = _free_ports(4)
-        parts = ControlPlane(self.folder, credentials, "127.0.0.1", api, etcd, peer, controllers, advertise=False)
-        self.parts, self.url, self.ca, self.token = parts, parts.url, credentials.ca, credentials.tokens["admin"]
-        self.kubeconfig = parts.kubeconfig("admin")
+        self.ca, self.token = credentials.ca, credentials.tokens["admin"]
+        self.commands = ControlPlaneCommands(
+            self.folder, credentials, "127.0.0.1", api, etcd, peer, controllers, advertise=False
+        )
+        self.url, self.kubeconfig = self.commands.url, self.commands.kubeconfig("admin")
         self.api = Api(self.url, self.ca, self.token)
-        self._commands = {"etcd": parts.etcd(), "kube-apiserver": parts.apiserver()}
+        self._command_lines = {"etcd": self.commands.etcd(), "kube-apiserver": self.commands.apiserver()}
         if self._with_controllers:
-            self._commands["kube-controller-manager"] = parts.controllers(self._controller_flags)
+            self._command_lines["kube-controller-manager"] = self.commands.controllers(self._controller_flags)
         try:
-            for name in self._commands:
+            for name in self._command_lines:
                 self.start(name)
                 if name == "kube-apiserver":
                     self.wait_ready()
@@ -65,13 +67,13 @@ class Plane:
 
     def add(self, name: str, command: list[str]) -> None:
         """Start another program, which is stopped with the control plane."""
-        self._commands[name] = command
+        self._command_lines[name] = command
         self.start(name)
 
     def start(self, name: str) -> None:
         """Start one component, with the ports and the data that it had."""
         log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115
-        command = self._commands[name]
+        command = self._command_lines[name]
         self._processes[name] = _SPAWNER.submit(
             subprocess.Popen, command, stdout=log, stderr=log, preexec_fn=_die_with_parent
         ).result()
