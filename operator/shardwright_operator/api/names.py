@@ -21,6 +21,9 @@ CRD = f"{PLURAL}.{GROUP}"
 MANAGER = "shardwright"
 CONTROLLER = f"{GROUP}/operator"
 
+# The container of a Job's pod that runs the worker; admission webhooks may add others.
+WORKER_CONTAINER = "worker"
+
 # Labels of Jobs, of their pods and of created claims.
 LABEL_PREFIX = f"{GROUP}/"
 MANAGED_BY = "app.kubernetes.io/managed-by"

@@ -1,13 +1,12 @@
 """What the cache holds of an object: its identity and the few fields that decisions need."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
 from shardwright_operator.decide.observed import Claim, Job, Pod
 
 T = TypeVar("T")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Key(NamedTuple):
@@ -47,8 +46,8 @@ class CachedCheckpoint:
     spec: bytes
     status: bytes
     claims: tuple[str, ...]  # that the spec names
-    created_at: datetime = _EPOCH
-    folder: tuple[str, str] = ("", "")  # output claim, and the normalized folder in it
+    created_at: datetime
+    folder: tuple[str, str]  # output claim, and the normalized folder in it
 
 
 ResourceEntry = Entry[CachedCheckpoint]

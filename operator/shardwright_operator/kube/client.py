@@ -11,10 +11,10 @@ import aiohttp
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from shardwright_operator.api.names import MANAGER
+from shardwright_operator.api.names import MANAGER, WORKER_CONTAINER
 from shardwright_operator.kube.credentials import Credentials
 from shardwright_operator.kube.errors import ApiError, Unavailable, error_from_response
-from shardwright_operator.kube.kinds import PODS, WORKER_CONTAINER, Kind
+from shardwright_operator.kube.kinds import PODS, Kind
 from shardwright_operator.kube.responses import Raw, RedirectError, read_object, read_page, reject_redirects
 from shardwright_operator.kube.tokens import CredentialsError
 

@@ -11,7 +11,6 @@ import socket
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from shardwright_operator.api.names import CONTROLLER
@@ -21,6 +20,7 @@ from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError, Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, EVENTS
 from shardwright_operator.kube.token_bucket import TokenBucket
+from shardwright_operator.kube.wall_clock import micro_time
 from shardwright_worker.contract.text import clean
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class EventRecorder:
         https://github.com/kubernetes/client-go/blob/v0.36.3/tools/events/event_broadcaster.go#L283
         """
         series.count += 1
-        body = {"count": min(max(2, series.count), _LARGEST_COUNT), "lastObservedTime": _now()}
+        body = {"count": min(max(2, series.count), _LARGEST_COUNT), "lastObservedTime": micro_time()}
         try:
             await self._client.patch(EVENTS, regarding.namespace, name, {"series": body})
         except NotFound:
@@ -146,7 +146,7 @@ class EventRecorder:
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,
             "metadata": {"name": name, "namespace": regarding.namespace},
-            "eventTime": _now(),
+            "eventTime": micro_time(),
             "type": event.type,
             "reason": event.reason,
             "action": event.action,
@@ -179,7 +179,3 @@ def _count(known: Mapping[str, Any]) -> int:
 def _note(message: str) -> str:
     data = message.encode()
     return message if len(data) <= _NOTE_BYTES else data[: _NOTE_BYTES - 3].decode(errors="ignore") + "…"
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -40,8 +40,6 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-WORKER_CONTAINER = "worker"  # webhooks may add others to the pod
-
 CHECKPOINTS = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
 JOBS = Kind("batch", "v1", "jobs", "Job", names.CHECKPOINT_UID)
 PODS = Kind("", "v1", "pods", "Pod", names.CHECKPOINT_UID)

@@ -1,12 +1,12 @@
 """Reads the progress of running pods from the ends of their logs."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from shardwright_operator.decide.observed import Pod
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.errors import ApiError
 from shardwright_operator.kube.notes import Notes
+from shardwright_operator.kube.wall_clock import age_seconds
 from shardwright_worker.contract.progress_line import Progress, read_progress
 
 FIRST_READ = 10.0  # seconds after a pod has started: before, it has no progress that is worth a call
@@ -24,7 +24,7 @@ async def read_pod_progress(
     notes.progress = {pod.name: notes.progress[pod.name] for pod in running if pod.name in notes.progress}
     if not running:
         return None
-    young = min(_age(pod.started_at or pod.created_at) for pod in running) < FIRST_READ
+    young = min(age_seconds(pod.started_at or pod.created_at) for pod in running) < FIRST_READ
     due = notes.progress_read_at + interval
     if young or now < due:
         return FIRST_READ if young else due - now
@@ -45,8 +45,3 @@ def last_progress(log: str) -> Progress | None:
         if progress := read_progress(line):
             return progress
     return None
-
-
-def _age(time: datetime) -> float:
-    # The wall clock: the API server's times have no other.
-    return (datetime.now(UTC) - time).total_seconds()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
 from shardwright_operator.decide.pending import is_ours
@@ -12,6 +11,7 @@ from shardwright_operator.kube.convert.malformed import MalformedObjectError
 from shardwright_operator.kube.errors import ApiError
 from shardwright_operator.kube.kinds import EVENTS
 from shardwright_operator.kube.notes import Notes
+from shardwright_operator.kube.wall_clock import age_seconds
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ async def read_warnings(
         return None
     if notes.waiting_since is None:
         # By the age of the objects, so that an operator that has just started reads at once.
-        ages = [_age(one.created_at) for one in waiting if one.created_at]
+        ages = [age_seconds(one.created_at) for one in waiting if one.created_at]
         notes.waiting_since = now - max(ages, default=0.0)
     # A queue may hold a Job for days.
     longest = _LONGEST_QUEUE_PAUSE if all(_is_held(one) for one in waiting) else _LONGEST_PAUSE
@@ -103,7 +103,3 @@ def _unbound_claims(jobs: Sequence[Job], pods: Sequence[Pod], claims: Mapping[st
 
 def _is_held(one: Waiting) -> bool:
     return isinstance(one, Job) and one.suspended
-
-
-def _age(time: datetime) -> float:
-    return (datetime.now(UTC) - time).total_seconds()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shardwright_operator.api.job_settings import JobSettings
+from shardwright_operator.api.names import WORKER_CONTAINER
 from shardwright_operator.api.refused_env import is_refused
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.manifests.volumes import OUTPUT, REPORT, SCRATCH, Mounts, Volumes
@@ -37,7 +38,7 @@ def build_pod(spec: Spec, container: Container) -> dict[str, Any]:
         "terminationGracePeriodSeconds": 30,
         "containers": [
             {
-                "name": "worker",
+                "name": WORKER_CONTAINER,
                 "image": container.image,
                 "command": ["shardwright-worker"],
                 # Kubernetes expands $(NAME) in arguments; $$ is an escaped $.

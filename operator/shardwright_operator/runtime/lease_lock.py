@@ -3,12 +3,12 @@
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.kinds import LEASES
 from shardwright_operator.kube.responses import Raw
+from shardwright_operator.kube.wall_clock import micro_time
 
 _LONGEST_LEASE = 600.0  # seconds for which a silent holder is waited for, whatever duration it wrote
 # leaseTransitions is an int32, and a negative one is rejected:
@@ -91,7 +91,7 @@ class LeaseLock:
         Raises:
             ApiError: the write failed; `Conflict` if the Lease has changed since it was observed.
         """
-        await self._write({**self._spec(), "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()})
+        await self._write({**self._spec(), "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time()})
 
     async def _write(self, spec: Raw) -> None:
         self.is_current = False  # until the response has arrived
@@ -125,16 +125,11 @@ class LeaseLock:
         return {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": max(1, int(self._duration)),
-            "acquireTime": observed.get("acquireTime") if ours else _now(),
-            "renewTime": _now(),
+            "acquireTime": observed.get("acquireTime") if ours else micro_time(),
+            "renewTime": micro_time(),
             "leaseTransitions": transitions % _TRANSITIONS,
         }
 
 
 def _transitions(found: object) -> int:
     return found if isinstance(found, int) and 0 <= found < _TRANSITIONS else 0
-
-
-def _now() -> str:
-    # The wall clock: these times are for users who read the Lease.
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

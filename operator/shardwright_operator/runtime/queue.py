@@ -4,12 +4,13 @@ https://github.com/kubernetes/client-go/blob/v0.36.3/util/workqueue/queue.go#L19
 """
 
 import asyncio
-import heapq
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from shardwright_operator.runtime.timers import Timers
 
 K = TypeVar("K", bound=Hashable)
 
@@ -31,29 +32,27 @@ class WorkQueue(Generic[K]):
         self._dirty: dict[K, bool] = {}  # keys that were added while being processed -> whether with priority
         self._processing: dict[K, float] = {}  # -> since when
         self._failures: dict[K, int] = {}
-        self._due: dict[K, float] = {}
         self._held: dict[K, float] = {}  # -> until when
-        self._timers: list[tuple[float, int, K]] = []  # a heap; entries that `_due` no longer agrees with are dropped
-        self._serial = self._streak = 0
+        self._timers: Timers[K] = Timers()
+        self._streak = 0
         self._idle: deque[asyncio.Future[None]] = deque()  # waiting workers; one key wakes one
-        self._timers_changed = asyncio.Event()
 
     def add(self, key: K, priority: bool = False) -> None:
         """Queue this key, before those without priority if it has it: new resources, and Jobs about to be created."""
         if key in self._processing:
             self._dirty[key] = priority or self._dirty.get(key, False)
         elif (until := self._held.get(key)) is not None and until > self._clock():
-            self._set_timer(key, min(until, self._due.get(key, until)))
+            self._timers.set(key, min(until, self._timers.get(key, until)))
         elif key not in self._priority and key not in self._normal:
             (self._priority if priority else self._normal)[key] = self._clock()
             self._wake()
 
     def add_after(self, key: K, seconds: float | None) -> None:
         """Queue this key after this many seconds, instead of any earlier such request; None cancels it."""
-        self._due.pop(key, None)
         if seconds is None:
-            return
-        self._set_timer(key, self._clock() + seconds)
+            self._timers.cancel(key)
+        else:
+            self._timers.set(key, self._clock() + seconds)
 
     def add_rate_limited(self, key: K, longest: float | None = None) -> float:
         """Queue this key after its backoff, which doubles with each failure, and return the backoff in seconds.
@@ -78,7 +77,7 @@ class WorkQueue(Generic[K]):
     def discard(self, key: K) -> None:
         """Reset the backoff and cancel the timer of a key whose object is gone."""
         self._failures.pop(key, None)
-        self._due.pop(key, None)
+        self._timers.cancel(key)
         self._held.pop(key, None)
 
     async def get(self) -> tuple[K, float]:
@@ -92,7 +91,7 @@ class WorkQueue(Generic[K]):
         key = next(iter(line))
         now, since = self._clock(), line.pop(key)
         self._processing[key] = now
-        self._due.pop(key, None)
+        self._timers.cancel(key)
         self._held.pop(key, None)
         return key, now - since
 
@@ -105,24 +104,18 @@ class WorkQueue(Generic[K]):
     def add_due(self) -> float | None:
         """Queue the keys that are due, and return the seconds until the next one, None if no key has a timer."""
         now = self._clock()
-        while self._timers:
-            when, _, key = self._timers[0]
-            if self._due.get(key) == when and when > now:
-                return when - now
-            heapq.heappop(self._timers)
-            if self._due.get(key) == when:
-                del self._due[key]
-                self._held.pop(key, None)
-                self.add(key)
-        return None
+        for key in self._timers.pop_due(now):
+            self._held.pop(key, None)
+            self.add(key)
+        return self._timers.seconds_until_next(now)
 
     async def run_timers(self) -> None:
         """Queue delayed keys when they are due, until cancelled."""
         while True:
-            self._timers_changed.clear()
+            self._timers.changed.clear()
             seconds = self.add_due()
             try:
-                await asyncio.wait_for(self._timers_changed.wait(), seconds)
+                await asyncio.wait_for(self._timers.changed.wait(), seconds)
             except TimeoutError:
                 continue
 
@@ -139,7 +132,7 @@ class WorkQueue(Generic[K]):
     @property
     def delayed(self) -> int:
         """The number of keys that have a timer."""
-        return len(self._due)
+        return len(self._timers)
 
     def oldest_wait(self) -> float:
         """Return the seconds for which the first key has waited for a worker."""
@@ -149,12 +142,6 @@ class WorkQueue(Generic[K]):
     def longest_processing(self) -> float:
         """Return the seconds for which the slowest worker has been processing its key."""
         return self._clock() - min(self._processing.values()) if self._processing else 0.0
-
-    def _set_timer(self, key: K, when: float) -> None:
-        self._serial += 1
-        self._due[key] = when
-        heapq.heappush(self._timers, (when, self._serial, key))
-        self._timers_changed.set()
 
     async def _wait(self) -> None:
         woken = asyncio.get_running_loop().create_future()

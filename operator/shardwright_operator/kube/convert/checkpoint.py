@@ -1,17 +1,14 @@
 """Converts a ShardedCheckpoint."""
 
 import json
-from datetime import UTC, datetime
 
 from shardwright_operator.api.names import REQUESTED_AT
 from shardwright_operator.api.output_folder import normalized
 from shardwright_operator.kube.cached_objects import CachedCheckpoint, ResourceEntry
-from shardwright_operator.kube.convert.fields import Raw, identifier, integer, mapping, text, timestamp
+from shardwright_operator.kube.convert.fields import Raw, identifier, integer, mapping, text
 from shardwright_operator.kube.convert.malformed import converter
-from shardwright_operator.kube.convert.metadata import to_entry
+from shardwright_operator.kube.convert.metadata import created_at, to_entry
 from shardwright_operator.kube.kinds import CHECKPOINTS
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @converter(CHECKPOINTS)
@@ -26,7 +23,7 @@ def convert_checkpoint(raw: Raw) -> ResourceEntry:
         spec=_json(spec),
         status=_json(raw.get("status") or {}),
         claims=_claims(spec),
-        created_at=timestamp(metadata, "creationTimestamp") or _EPOCH,
+        created_at=created_at(metadata),
         folder=_output_folder(metadata, spec),
     )
     return to_entry(metadata, identifier(metadata, "uid"), cached)

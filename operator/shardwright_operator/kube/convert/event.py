@@ -1,13 +1,9 @@
 """Converts an Event, which may come from any component of the cluster."""
 
-from datetime import UTC, datetime
-
 from shardwright_operator.decide.observed import Warning
-from shardwright_operator.kube.convert.fields import Raw, identifier, mapping, text, timestamp
+from shardwright_operator.kube.convert.fields import EPOCH, Raw, identifier, mapping, text, timestamp
 from shardwright_operator.kube.convert.malformed import converter
 from shardwright_operator.kube.kinds import EVENTS
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @converter(EVENTS)
@@ -28,6 +24,6 @@ def convert_event(raw: Raw) -> Warning:
         name=identifier(regarding, "name"),
         reason=text(raw, "reason"),
         message=text(raw, "note"),
-        time=next((one for one in times if one), _EPOCH),
+        time=next((one for one in times if one), EPOCH),
         normal=text(raw, "type") == "Normal",
     )

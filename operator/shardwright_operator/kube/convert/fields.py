@@ -9,7 +9,8 @@ from shardwright_worker.contract.text import clean
 
 NAME_LIMIT = 253  # characters; Kubernetes accepts no longer name
 INTEGER_LIMIT = 2**63 - 1
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # in place of a missing time
+_LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 _VERSION_DIGITS = 20
 _QUANTITY_CHARACTERS, _QUANTITY_DIGITS = 64, 19
 
@@ -124,9 +125,18 @@ def timestamp(raw: Raw, name: str) -> datetime | None:
         time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise FieldError(f"{name} is not a time: {clean(found, 40)}") from error
-    if not _EARLIEST <= time <= _LATEST:
+    if not EPOCH <= time <= _LATEST:
         raise FieldError(f"{name} is not between the years 1970 and 3000: {clean(found, 40)}")
     return time
+
+
+def reason_and_message(found: Raw | None) -> tuple[str, str] | None:
+    """Return the reason and message of a condition or a container state, None if there is none.
+
+    Raises:
+        FieldError: one of them is not text.
+    """
+    return (text(found, "reason"), text(found, "message")) if found else None
 
 
 _UNITS: dict[str, Decimal | int] = {"": 1, "m": Decimal("0.001"), "k": 1000, "Ki": 1024}

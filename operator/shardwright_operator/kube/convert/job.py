@@ -1,7 +1,5 @@
 """Converts a Job."""
 
-from datetime import UTC, datetime
-
 from shardwright_operator.decide.observed import Job
 from shardwright_operator.kube.cached_objects import JobEntry
 from shardwright_operator.kube.convert.fields import (
@@ -10,14 +8,13 @@ from shardwright_operator.kube.convert.fields import (
     identifier,
     mapping,
     mappings,
+    reason_and_message,
     text,
     timestamp,
 )
 from shardwright_operator.kube.convert.malformed import converter
-from shardwright_operator.kube.convert.metadata import controller_of, our_labels, to_entry
+from shardwright_operator.kube.convert.metadata import controller_of, created_at, our_labels, to_entry
 from shardwright_operator.kube.kinds import CHECKPOINTS, JOBS
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @converter(JOBS)
@@ -32,18 +29,14 @@ def convert_job(raw: Raw) -> JobEntry:
     job = Job(
         name=identifier(metadata, "name"),
         uid=identifier(metadata, "uid"),
-        created_at=timestamp(metadata, "creationTimestamp") or _EPOCH,
+        created_at=created_at(metadata),
         owned=False,  # the observer knows for which resource it reads the Job
         labels=our_labels(metadata),
         suspended=boolean(spec, "suspend"),
         deleting="deletionTimestamp" in metadata,
         complete="Complete" in conditions,
-        failed=_reason_and_message(conditions.get("Failed")),
+        failed=reason_and_message(conditions.get("Failed")),
         # A failed Job has no completionTime.
         finished_at=timestamp(status, "completionTime") or timestamp(final, "lastTransitionTime"),
     )
     return to_entry(metadata, controller_of(metadata, CHECKPOINTS)[1], job)
-
-
-def _reason_and_message(condition: Raw | None) -> tuple[str, str] | None:
-    return (text(condition, "reason"), text(condition, "message")) if condition else None

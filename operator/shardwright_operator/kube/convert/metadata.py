@@ -1,11 +1,22 @@
 """Converts what every object has: its identity, its labels and its owners."""
 
+from datetime import datetime
 from sys import intern
 from typing import Any
 
 from shardwright_operator.api.names import LABEL_PREFIX
 from shardwright_operator.kube.cached_objects import Entry, Key
-from shardwright_operator.kube.convert.fields import Raw, boolean, identifier, mapping, mappings, resource_version, text
+from shardwright_operator.kube.convert.fields import (
+    EPOCH,
+    Raw,
+    boolean,
+    identifier,
+    mapping,
+    mappings,
+    resource_version,
+    text,
+    timestamp,
+)
 from shardwright_operator.kube.kinds import CHECKPOINTS, Kind
 
 
@@ -20,6 +31,11 @@ def to_entry(metadata: Raw, owner: str, value: Any) -> Entry[Any]:
         raise ValueError("metadata has no name or no uid")
     # Interned: thousands of objects share a few namespaces.
     return Entry(Key(intern(identifier(metadata, "namespace")), name), uid, resource_version(metadata), owner, value)
+
+
+def created_at(metadata: Raw) -> datetime:
+    """Return when the object was created, 1970 if its metadata does not say."""
+    return timestamp(metadata, "creationTimestamp") or EPOCH
 
 
 def our_labels(metadata: Raw) -> dict[str, str]:

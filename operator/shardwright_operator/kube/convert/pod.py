@@ -1,18 +1,27 @@
 """Converts a pod, of whose containers only the worker counts."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from sys import intern
 
+from shardwright_operator.api.names import WORKER_CONTAINER
 from shardwright_operator.decide.observed import Pod
 from shardwright_operator.kube.cached_objects import PodEntry
-from shardwright_operator.kube.convert.fields import Raw, identifier, integer, mapping, mappings, text, timestamp
+from shardwright_operator.kube.convert.fields import (
+    Raw,
+    identifier,
+    integer,
+    mapping,
+    mappings,
+    reason_and_message,
+    text,
+    timestamp,
+)
 from shardwright_operator.kube.convert.malformed import converter
-from shardwright_operator.kube.convert.metadata import controller_of, to_entry
-from shardwright_operator.kube.kinds import JOBS, PODS, WORKER_CONTAINER
+from shardwright_operator.kube.convert.metadata import controller_of, created_at, to_entry
+from shardwright_operator.kube.kinds import JOBS, PODS
 from shardwright_worker.contract.text import clean_lines
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Characters. The kubelet cuts a termination message at 4096 bytes:
 # https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/kubelet/container/runtime.go#L813
 _REPORT_LIMIT = 16384
@@ -33,10 +42,10 @@ def convert_pod(raw: Raw) -> PodEntry:
         uid=identifier(metadata, "uid"),
         job_name=job_name,
         phase=intern(text(status, "phase") or "Pending"),
-        created_at=timestamp(metadata, "creationTimestamp") or _EPOCH,
+        created_at=created_at(metadata),
         deleting="deletionTimestamp" in metadata,
-        unscheduled=_reason_and_message(scheduled) if text(scheduled, "status") == "False" else None,
-        waiting=_reason_and_message(mapping(state, "waiting")),
+        unscheduled=reason_and_message(scheduled) if text(scheduled, "status") == "False" else None,
+        waiting=reason_and_message(mapping(state, "waiting")),
         exit_code=integer(terminated, "exitCode"),
         terminated_reason=text(terminated, "reason") or text(status, "reason"),
         termination_message=_termination_message(terminated),
@@ -75,7 +84,3 @@ def _termination_message(terminated: Raw) -> str:
     if found is not None and not isinstance(found, str):
         raise ValueError("terminated.message is not text")
     return clean_lines((found or "")[:_REPORT_LIMIT])
-
-
-def _reason_and_message(found: Raw) -> tuple[str, str] | None:
-    return (text(found, "reason"), text(found, "message")) if found else None
