@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shardwright_operator.api.spec import Spec
@@ -115,6 +115,7 @@ def keys_of(spec: Spec) -> set[str]:
     return keys
 
 
+@settings(deadline=None)
 @given(spellings())
 def test_settings_that_mean_the_same_have_one_key(specs: tuple[dict[str, Any], dict[str, Any]]) -> None:
     first, second = map(spec_of, specs)
@@ -122,6 +123,7 @@ def test_settings_that_mean_the_same_have_one_key(specs: tuple[dict[str, Any], d
     assert len(keys_of(first)) == 1
 
 
+@settings(deadline=None)
 @given(spellings())
 def test_an_artifact_is_adopted_by_settings_that_are_written_otherwise(
     specs: tuple[dict[str, Any], dict[str, Any]],

@@ -1,1 +1,1 @@
-"""Checks of a model's configuration against the engine settings, before a GPU is taken."""
+"""Checks of a model's configuration against the engine settings, before an accelerator is taken."""

@@ -1,4 +1,4 @@
-"""Whether tensor parallelism can split a model's experts, by their width and by what shares a scale in them."""
+"""Checks that tensor parallelism can split a model's experts: by their width, and by what shares a scale in them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,11 @@ _FINEST_BLOCK = 32  # vLLM refines the blocks of experts down to this
 
 
 def check_experts(text: Mapping[str, Any], quantization: Mapping[str, Any], engine: EngineSettings) -> None:
-    """InvalidEngineArguments if the experts cannot be split over the ranks; without expert parallelism they are."""
+    """Check that the experts, of which each rank holds a slice without expert parallelism, can be split.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments if they cannot.
+    """
     name = "intermediate_size" if text.get("model_type") in WIDE_EXPERTS else "moe_intermediate_size"
     inner = number(text, (name,))
     if inner is None:
@@ -45,19 +49,19 @@ def _check_expert_blocks(
 
 
 def _check_expert_groups(name: str, inner: int, group: int | None, size: int) -> None:
-    """Of compressed-tensors alone: vLLM makes the groups of GPTQ and AWQ smaller until they fit."""
+    """Check the groups of compressed-tensors; vLLM makes those of GPTQ and AWQ smaller until they fit."""
     each = inner // size
     if group and each % group and not inner % group:
         raise invalid(
             "CompressedTensors WNA16 MoE with static group scales requires the MoE intermediate size per "
             f"tensor-parallel partition ({each}) to be divisible by group_size ({group}): {name} is {inner} and the "
-            f"tensor parallel size {size}; possible are {possible_blocks(inner, group, inner // group)}, or any with "
-            "expert parallelism"
+            f"tensor parallel size {size}; possible values are {possible_blocks(inner, group, inner // group)}, or "
+            "any with expert parallelism"
         )
 
 
 def _may_mean_experts(name: str) -> bool:
-    """Whether this module, or a pattern that is not plainly about others, may be experts."""
+    """Return whether a name or pattern of modules may mean experts."""
     if "expert" in name.replace("shared_expert", "") or name.endswith(("mlp", "moe", "feed_forward")):
         return True
     plain = "|" not in name and "(?" not in name and any(word in name for word in _NO_EXPERTS)

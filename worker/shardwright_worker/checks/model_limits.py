@@ -1,4 +1,4 @@
-"""Compares the engine settings with the model's configuration, in vLLM's words, before a GPU is taken."""
+"""Compares the engine settings with the model's configuration, with vLLM's messages, before an accelerator is taken."""
 
 import json
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from shardwright_worker.checks.model_numbers import EXPERTS, HEADS, KEY_VALUE_HE
 from shardwright_worker.checks.model_splits import check_splits
 from shardwright_worker.contract.engine_settings import EngineSettings
 
-_DEEPEST = 8  # configurations inside each other
+_DEEPEST = 8  # configurations nested in each other
 _TEXT_CONFIGS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
 def quantization_of(config: Mapping[str, Any], text: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration of the model's quantization; empty without one."""
+    """Return the configuration of the model's quantization; empty without one."""
     for place in (config, text):
         for name in ("quantization_config", "compression_config"):
             value = place.get(name)
@@ -23,7 +23,11 @@ def quantization_of(config: Mapping[str, Any], text: Mapping[str, Any]) -> Mappi
 
 
 def check_limits(config: Mapping[str, Any], engine: EngineSettings) -> None:
-    """InvalidEngineArguments if heads, layers or experts cannot be split as the settings ask for."""
+    """Check that heads, layers and experts can be split as the settings ask.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments if they cannot.
+    """
     config = with_overrides(config, engine.hf_overrides)
     text = text_config(config)
     _check_heads(text, engine.tensor_parallel_size)
@@ -38,7 +42,7 @@ def check_limits(config: Mapping[str, Any], engine: EngineSettings) -> None:
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of a configuration that describes the language model."""
+    """Return the part of a configuration that describes the language model."""
     for _ in range(_DEEPEST):
         inner = next((config[name] for name in _TEXT_CONFIGS if _is_language_model(config.get(name))), None)
         if inner is None:
@@ -52,7 +56,7 @@ def _is_language_model(value: object) -> bool:
 
 
 def with_overrides(config: Mapping[str, Any], hf_overrides: str) -> dict[str, Any]:
-    """The configuration with vLLM's --hf-overrides merged over it."""
+    """Return the configuration with vLLM's --hf-overrides merged over it."""
     return _merged(config, json.loads(hf_overrides)) if hf_overrides else dict(config)
 
 
@@ -71,7 +75,7 @@ def _check_heads(text: Mapping[str, Any], size: int) -> None:
     if heads % size:
         raise invalid(
             f"Total number of attention heads ({heads}) must be divisible by tensor parallel size ({size}); "
-            f"possible are {possible(heads)}"
+            f"possible values are {possible(heads)}"
         )
     shared = number(text, KEY_VALUE_HEADS)
     latent = text.get("kv_lora_rank") is not None  # MLA has no heads of keys and values to split

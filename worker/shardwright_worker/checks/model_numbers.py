@@ -1,4 +1,4 @@
-"""Numbers of a model's configuration, as far as they can be true, and the sizes that divide them."""
+"""Numbers of a model's configuration, and the parallel sizes that divide them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 
-# Names that model families give to the same number. vLLM resolves them through the model's own class.
+# Names of one number in the model families. vLLM resolves them through the model's own class:
+# https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/transformers_utils/model_arch_config_convertor.py
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 KEY_VALUE_HEADS = (
     "n_head_kv",
@@ -23,39 +24,48 @@ _LARGEST_SIZE, _NAMED = 4096, 20
 
 
 def number(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """The first of these that is a positive number; lists (one per layer) say nothing for the whole."""
+    """Return the first of these that is a positive number; a list, one number per layer, is skipped.
+
+    Raises:
+        WorkerFailure: SourceCorrupt if the number is larger than in any model.
+    """
     for name in names:
         value = config.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             if value > _LARGEST:
                 raise WorkerFailure(
-                    Reason.SOURCE_CORRUPT, f"{name} has {value.bit_length() * 3 // 10 + 1} digits, which no model has"
+                    Reason.SOURCE_CORRUPT,
+                    f"{name} has {value.bit_length() * 3 // 10 + 1} digits, more than in any model",
                 )
             return value
     return None
 
 
 def possible(whole: int, largest: int = _LARGEST_SIZE) -> str:
-    """The sizes up to `largest` that a number can be divided by, as people read them."""
+    """Return the sizes up to `largest` that divide a number, at most 20 of them, as text."""
     sizes = [size for size in range(1, min(whole, largest) + 1) if whole % size == 0]
     return ", ".join(str(size) for size in sizes[:_NAMED]) + (", ..." if len(sizes) > _NAMED else "")
 
 
 def possible_blocks(whole: int, block: int, most: int) -> str:
-    """The sizes up to `most` that leave each rank whole blocks."""
+    """Return the sizes up to `most` that leave each rank whole blocks, at most 20 of them, as text."""
     sizes = [size for size in range(1, min(most, 4096) + 1) if whole % size == 0 and (whole // size) % block == 0]
     return ", ".join(str(size) for size in sizes[:20]) or "1"
 
 
 def invalid(message: str) -> WorkerFailure:
-    """The failure of settings that do not fit the model."""
+    """Return the failure of settings that do not fit the model."""
     return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
 
 
 def check_divided(name: str, inner: int | None, size: int, otherwise: str = "") -> None:
-    """InvalidEngineArguments unless every rank gets as much of this."""
+    """Check that the size divides a number of the model. `otherwise` ends the message.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments if it does not.
+    """
     if inner and inner % size:
         raise invalid(
-            f"{name} {inner} is not divisible by {size}, the tensor parallel size; possible are "
+            f"{name} {inner} is not divisible by {size}, the tensor parallel size; possible values are "
             f"{possible(inner)}{otherwise}"
         )

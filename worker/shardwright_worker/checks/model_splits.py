@@ -1,6 +1,6 @@
-"""Whether tensor parallelism can split a model's matrices: sizes, vocabulary, quantization blocks and groups.
+"""Checks that tensor parallelism can split a model's matrices: sizes, vocabulary, quantization blocks and groups.
 
-Only what vLLM 0.26 to 0.33 all refuse, or would load wrongly, is refused; what is not known for sure passes.
+Only what all supported releases of vLLM reject, or would load wrongly, is refused; what is not certain passes.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,11 @@ _MLP, _ATTENTION = (
 
 
 def check_splits(text: Mapping[str, Any], quantization: Mapping[str, Any], engine: EngineSettings) -> None:
-    """InvalidEngineArguments if a matrix of the model cannot be split over the ranks as it is stored."""
+    """Check that every matrix of the model can be split over the ranks as it is stored.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments if one cannot.
+    """
     if engine.extra_args.get("model_impl") == "transformers" or engine.tensor_parallel_size == 1:
         return
     if text.get("model_type") in _SPLIT_VOCABULARY:
@@ -62,7 +66,7 @@ def _check_vocabulary(text: Mapping[str, Any], size: int) -> None:
     if padded % size:
         raise invalid(
             f"the vocabulary of {words} entries, {padded} with padding, is not divisible by {size}, the tensor "
-            f"parallel size; possible are {possible(padded, 64)}"
+            f"parallel size; possible values are {possible(padded, 64)}"
         )
 
 
@@ -88,14 +92,14 @@ def _check_attention(
             raise invalid(
                 f"start ({scales}) + length ({each}) exceeds dimension size ({scales}): with tensor parallel size "
                 f"{size} the {count} {name} of {width} are split within the quantization's blocks of {blocks[0]}; "
-                f"possible are {possible_blocks(count * width, blocks[0], heads)}"
+                f"possible values are {possible_blocks(count * width, blocks[0], heads)}"
             )
 
 
 def _check_rows(
     name: str, rows: int | None, blocks: tuple[int, int] | None, quantization: Mapping[str, Any], engine: EngineSettings
 ) -> None:
-    """Of a matrix that is split along its input, every rank must get whole blocks or groups."""
+    """Check that every rank gets whole blocks or groups of a matrix that is split along its input."""
     size = engine.tensor_parallel_size
     if rows is None or rows % size:
         return
@@ -103,18 +107,18 @@ def _check_rows(
     if blocks and each % blocks[1]:
         raise invalid(
             f"Weight input_size_per_partition = {each} is not divisible by weight quantization block_k = {blocks[1]}: "
-            f"{name} is {rows} and the tensor parallel size {size}; possible are "
+            f"{name} is {rows} and the tensor parallel size {size}; possible values are "
             f"{possible_blocks(rows, blocks[1], rows // blocks[1])}"
         )
     group = group_of(quantization)
     if group and each % group and not rows % group:
         raise invalid(
             f"Weight input_size_per_partition={each} is not divisible by group_size={group}: {name} is {rows} and the "
-            f"tensor parallel size {size}; possible are {possible_blocks(rows, group, rows // group)}"
+            f"tensor parallel size {size}; possible values are {possible_blocks(rows, group, rows // group)}"
         )
 
 
 def _left_out(quantization: Mapping[str, Any]) -> list[str]:
-    """Names of modules that are not quantized; one that is a pattern may mean any."""
+    """Return the names of modules that are not quantized; a pattern may mean any."""
     names = ignored(quantization)
     return [f"{name} {' '.join(_MLP + _ATTENTION)}" if name.startswith("re:") else name for name in names]

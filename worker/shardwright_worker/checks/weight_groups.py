@@ -1,11 +1,11 @@
-"""What shares a scale in quantized weights, blocks or groups, and which modules are left as they were."""
+"""Reads from a quantization configuration which weights share a scale, and which modules are not quantized."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def blocks_of(quantization: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Rows and columns of the blocks that share a scale, if the weights are FP8 in blocks."""
+    """Return rows and columns of the blocks that share a scale, None unless the weights are FP8 in blocks."""
     found = quantization.get("weight_block_size") if quantization.get("quant_method") == "fp8" else None
     for group in _groups(quantization):
         if group.get("strategy") == "block" and group.get("type") == "float":
@@ -20,7 +20,7 @@ def blocks_of(quantization: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def group_of(quantization: Mapping[str, Any]) -> int | None:
-    """The number of inputs that share a scale, where every rank has its own scales."""
+    """Return the number of inputs that share a scale, None if that limits no rank."""
     method = quantization.get("quant_method")
     found: object = None
     some_only = quantization.get("dynamic") or quantization.get("modules_in_block_to_quantize")
@@ -34,7 +34,7 @@ def group_of(quantization: Mapping[str, Any]) -> int | None:
 
 
 def compressed_group(quantization: Mapping[str, Any]) -> int | None:
-    """The number of inputs that share a scale in compressed-tensors' integers; none if they are in another order."""
+    """Return the number of inputs that share a scale in compressed-tensors' integers; None if they are reordered."""
     found: object = None
     for group in _groups(quantization):
         if group.get("strategy") == "group" and group.get("type") == "int" and not group.get("actorder"):
@@ -47,7 +47,7 @@ def _possible_group(found: object) -> int | None:
 
 
 def _groups(quantization: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """What compressed-tensors says of the weights, if it says the same of all linear layers."""
+    """Yield compressed-tensors' settings of the weights, if they are the same for all linear layers."""
     groups = quantization.get("config_groups")
     if quantization.get("quant_method") != "compressed-tensors" or not isinstance(groups, Mapping) or len(groups) != 1:
         return
@@ -61,7 +61,7 @@ def _groups(quantization: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 
 def ignored(quantization: Mapping[str, Any]) -> list[str]:
-    """Names of modules that are not quantized, and patterns of such names."""
+    """Return names of modules that are not quantized, and patterns of such names."""
     names: list[str] = []
     for key in ("modules_to_not_convert", "ignored_layers", "ignore"):
         value = quantization.get(key)

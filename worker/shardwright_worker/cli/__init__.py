@@ -1,1 +1,1 @@
-"""The command line: its flags, what they mean, and which room each subcommand calls."""
+"""The command line: its flags, and a module for each subcommand."""

@@ -1,4 +1,4 @@
-"""Checks the JSON of --hf-overrides: one meaning, and nothing that any later reader would stumble over."""
+"""Checks the JSON of --hf-overrides: it has one meaning, and every later reader can parse it."""
 
 import json
 from typing import Any, NoReturn
@@ -12,15 +12,19 @@ _LARGEST_NUMBER = 2**63
 
 
 class _Refused(ValueError):  # noqa: N818 - a finding
-    """What the JSON has and must not have."""
+    """What is wrong with the JSON."""
 
 
 def check_overrides(text: str) -> None:
-    """InvalidEngineArguments unless the text is empty or a JSON object that every reader understands alike."""
+    """Check that the text is empty or a JSON object that all readers understand in the same way.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments if it is not.
+    """
     if not text:
         return
     if len(text) > _LONGEST:
-        raise _invalid(f"--hf-overrides has {len(text)} characters: at most {_LONGEST} are taken")
+        raise _invalid(f"--hf-overrides has {len(text)} characters: the limit is {_LONGEST}")
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
@@ -31,7 +35,7 @@ def check_overrides(text: str) -> None:
     except RecursionError:
         raise _invalid(f"--hf-overrides is nested more than {_DEEPEST} deep") from None
     except UnicodeEncodeError:
-        raise _invalid("--hf-overrides has a text that is none: half of a surrogate pair") from None
+        raise _invalid("--hf-overrides has a string with half of a surrogate pair, which is not text") from None
     except _Refused as error:
         raise _invalid(f"--hf-overrides {error}") from None
     except ValueError as error:
@@ -50,7 +54,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> NoReturn:
-    raise _Refused(f"has {name}, which is no JSON number")
+    raise _Refused(f"has {name}, which is not a JSON number")
 
 
 def _integer(text: str) -> int:
@@ -67,7 +71,7 @@ def _float(text: str) -> float:
 
 
 def _depth(value: object) -> int:
-    """How deep a value is nested, without recursion."""
+    """Return how deep a value is nested, without recursion."""
     deepest, rest = 0, [(value, 1)]
     while rest:
         each, depth = rest.pop()

@@ -1,1 +1,1 @@
-"""What worker and operator agree on: reasons, report, progress, settings, names and manifest. Imports nothing heavy."""
+"""The contract between worker and operator: reasons, reports, progress, settings, names, manifest, vLLM's names."""

@@ -1,6 +1,6 @@
-"""The base of the contract's types, and the bounds of what may stand in their fields.
+"""The base of the contract's types, and the bounds of their fields.
 
-A fact that is out of bounds makes what carries it unreadable; what only informs is left out instead.
+A value that decides something makes its message unreadable if it is out of bounds; one that only informs is left out.
 """
 
 import math
@@ -14,9 +14,9 @@ from pydantic.alias_generators import to_camel
 
 from shardwright_worker.contract.text import clean, is_clean
 
-LARGEST = 2**53  # the largest number that every reader of JSON takes as it is
-LONGEST = 1e9  # seconds; some thirty years
-READABLE = 64 * 1024  # characters of JSON that are looked at; Kubernetes keeps 4096 bytes
+LARGEST = 2**53  # every reader of JSON keeps integers up to here: https://www.rfc-editor.org/rfc/rfc8259#section-6
+LONGEST = 1e9  # seconds, about thirty years
+READABLE = 64 * 1024  # characters; longer JSON is not parsed
 
 
 class Wire(BaseModel):
@@ -25,7 +25,7 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     def to_wire(self) -> dict[str, object]:
-        """Plain JSON types, without fields that are None."""
+        """Return the fields as plain JSON types, without those that are None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -33,7 +33,7 @@ T = TypeVar("T", bound=Wire)
 
 
 def read_json(kind: type[T], text: str) -> T | None:
-    """The value in a text from outside, None if it is something else. Takes a moment, whatever the text is."""
+    """Return the value in an untrusted text, None if it is not one. Its time is bounded, whatever the text is."""
     if len(text) > READABLE:
         return None
     try:
@@ -43,7 +43,7 @@ def read_json(kind: type[T], text: str) -> T | None:
 
 
 def otherwise(default: Any) -> Wrap:
-    """Use the default for a value that is out of bounds: it only informs."""
+    """Return a validator that replaces a value that is out of bounds by the default, for what only informs."""
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -55,7 +55,7 @@ def otherwise(default: Any) -> Wrap:
 
 
 def text_of(limit: int) -> AfterValidator:
-    """Text for people, made clean."""
+    """Return a validator that makes text safe to show and cuts it to `limit` characters."""
     return AfterValidator(lambda text: clean(text, limit))
 
 
@@ -73,7 +73,11 @@ def _relative(path: str) -> str:
 
 
 def moment(text: str) -> datetime:
-    """The time that a text tells, in UTC; without a zone it is that already. ValueError if it tells none."""
+    """Return the time in a text in ISO 8601 as UTC, which it is without a zone.
+
+    Raises:
+        ValueError: The text is not such a time, or not between the years 1 and 9999.
+    """
     parsed = datetime.fromisoformat(text)
     try:
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -109,7 +113,7 @@ Digest = Annotated[str, _hex(64)]
 
 
 def bounded(values: Any, entry: Any, most: int) -> dict[str, Any]:
-    """At most so many entries of a map that only informs, without those that `entry` refuses with ValueError."""
+    """Return at most `most` entries of a map that only informs, without those for which `entry` raises ValueError."""
     kept: dict[str, Any] = {}
     for name, value in values.items() if isinstance(values, dict) else ():
         try:
@@ -122,7 +126,11 @@ def bounded(values: Any, entry: Any, most: int) -> dict[str, Any]:
 
 
 def seconds(value: Any) -> float:
-    """A number of seconds within bounds; ValueError otherwise."""
+    """Return a number of seconds.
+
+    Raises:
+        ValueError: It is not a number between 0 and 10**9.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
     if not (0 <= value <= LONGEST and math.isfinite(value)):

@@ -4,10 +4,10 @@ from shardwright_worker.contract.reasons import MEANINGS, Reason
 
 
 class WorkerFailure(Exception):  # noqa: N818 - the field's word is failure
-    """Something that a person can act on: a reason of the closed list, and one line that says what is wrong.
+    """A reason of the closed list, and one line that says what is wrong and what to do.
 
-    `rank` and `error_type` name where it came from, if it came from a rank. `retry_after`: seconds for which a hub
-    asked to be left alone.
+    `rank` and `error_type`: of the rank that raised the error, if one did. `retry_after`: seconds that the Hub asked
+    clients to wait.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class WorkerFailure(Exception):  # noqa: N818 - the field's word is failure
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code for this reason."""
+        """The exit code of the process for this reason."""
         code = MEANINGS[self.reason].exit_code
         assert code is not None
         return code

@@ -1,4 +1,4 @@
-"""The manifest of an artifact: what it was made from, every file and tensor in it, and how it was proven."""
+"""The manifest of an artifact: its source, engine, files and tensors, and the proof of its verification."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.naming import FORMAT_VERSION, artifact_key
 from shardwright_worker.contract.verification_levels import Level
 
-# Whoever may write to the volume may write a manifest: nothing in it is larger than any real one.
+# Any process that can write to the volume can write a manifest, so its values are bounded.
 MANIFEST_LIMIT = 64 * 1024**2  # bytes
 Size = Annotated[int, Field(ge=0, le=2**50)]
 Number = Annotated[int, Field(ge=0, le=2**20)]
@@ -23,7 +23,7 @@ def _durations(values: Any) -> dict[str, float]:
 
 
 class FileDigest(Wire):
-    """A file by its name relative to its folder, size in bytes and SHA-256 in hex."""
+    """A file: name relative to its folder, size in bytes, SHA-256 in hex."""
 
     name: Text
     size: Size
@@ -31,7 +31,7 @@ class FileDigest(Wire):
 
 
 class Source(Wire):
-    """Where the weights came from. `digest` is over the files; `revision` is a commit or the digest again."""
+    """The source of the weights. `digest` is over its files; `revision` is a commit, or the digest again."""
 
     digest: Short
     revision: Fact = ""
@@ -40,7 +40,7 @@ class Source(Wire):
 
 
 class Engine(Wire):
-    """What wrote the bytes: settings, versions, image and accelerator family."""
+    """The engine that wrote the bytes: settings, versions, image and accelerator."""
 
     settings: EngineSettings
     image: Text = ""
@@ -78,9 +78,9 @@ class Part(Wire):
 
 
 class Verification(Wire):
-    """How the artifact was proven. `runtime_digests` maps rank to a digest of its weights as the engine runs them.
+    """The proof of an artifact. `runtime_digests` maps a rank to a digest of its weights as the engine runs them.
 
-    `tokens`, `logprobs`: greedy answers to a few prompts; `vectors`: the first numbers that a pooling model answers.
+    `tokens`, `logprobs`: per prompt, from greedy decoding; `vectors`: per prompt, the first numbers of a pooling model.
     """
 
     level: Level
@@ -93,7 +93,7 @@ class Verification(Wire):
 
 
 class Manifest(Wire):
-    """`shardwright.json`. `key` names the artifact's folder."""
+    """The content of `shardwright.json`. `key` is the name of the artifact's folder."""
 
     schema_version: int = FORMAT_VERSION
     key: Key
@@ -118,12 +118,12 @@ class Manifest(Wire):
         return len(self.parts) + len(self.metadata)
 
     def may_have_key(self, key: str) -> bool:
-        """Whether the key follows from what the manifest says, by the rule that named the folder."""
+        """Return whether this is a key of the manifest's source, settings, image, pattern and part size."""
         engine = self.engine
-        # Where neither image nor vLLM was known when the folder was named, nothing stands for them.
+        # prepare may have run without an image and without vLLM, and the key has neither then.
         versions = (engine.vllm_version,) if engine.image else (engine.vllm_version, "")
         facts = self.source.digest, engine.settings, engine.image, self.file_pattern, self.max_file_size
         try:
             return key in {artifact_key(*facts, version) for version in versions}
-        except (ValueError, RecursionError):  # overrides that are no JSON
+        except (ValueError, RecursionError):  # overrides that are not JSON
             return False

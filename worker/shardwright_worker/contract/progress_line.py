@@ -1,4 +1,4 @@
-"""Progress lines: JSON on stdout that tell how far a stage is."""
+"""Progress lines: JSON on stdout that shows how far a stage is."""
 
 import json
 from enum import StrEnum
@@ -10,7 +10,7 @@ MARK = "shardwright"
 
 
 class Stage(StrEnum):
-    """The stages of a worker, in their order."""
+    """The stages of a worker in their order."""
 
     PREPARING = "Preparing"
     DOWNLOADING = "Downloading"
@@ -25,7 +25,7 @@ MaybeCount = Annotated[Count | None, otherwise(None)]
 
 
 class Progress(Wire):
-    """How far a stage is. Sizes in bytes, `seconds` since the worker started. What is out of bounds is left out."""
+    """How far a stage is: bytes, ranks, and seconds since the worker started. A value out of bounds is left out."""
 
     stage: Stage
     seconds: Annotated[Seconds, otherwise(0.0)] = 0.0
@@ -35,7 +35,7 @@ class Progress(Wire):
     bytes_total: MaybeCount = None
 
     def to_line(self) -> str:
-        """One line of JSON, without line end."""
+        """Return one line of JSON, without a line end."""
         return json.dumps({MARK: "progress", **self.to_wire()}, separators=(",", ":"))
 
 
@@ -44,7 +44,7 @@ class _Marked(Wire):
 
 
 def read_progress(line: str) -> Progress | None:
-    """The progress in a log line, None if the line is something else."""
+    """Return the progress in a log line, None if the line is something else."""
     if MARK not in line or not line.startswith("{") or read_json(_Marked, line) is None:
         return None
     return read_json(Progress, line)

@@ -1,6 +1,6 @@
-"""The worker's last word: one JSON report that fits a container's termination message.
+"""The worker's report: one JSON object that fits a container's termination message.
 
-Nobody who reads a report trusts it: what is out of bounds is left out, or makes the whole report unreadable.
+Readers do not trust a report: a value out of bounds is left out, or makes the whole report unreadable.
 """
 
 import json
@@ -28,7 +28,9 @@ from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.text import CUT
 from shardwright_worker.contract.verification_levels import Level
 
-LIMIT = 4096  # bytes; Kubernetes cuts a termination message there
+# Bytes; the kubelet truncates a termination message there:
+# https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/api/core/v1/types.go
+LIMIT = 4096
 DAY = 86400.0
 
 
@@ -37,7 +39,7 @@ def _durations(values: Any) -> dict[str, float]:
 
 
 def _retry_after(value: Any) -> float | None:
-    """A hub's wish, a day at most."""
+    """Return the seconds that the Hub asked clients to wait, a day at most; None if there are none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
     return min(value, DAY) * 1.0
@@ -64,7 +66,7 @@ class SourceReport(Wire):
 class ArtifactReport(Wire):
     """A published artifact. `path` is relative to the output volume; `manifest_digest` is the manifest's SHA-256.
 
-    `check_depth`: what this look at it has read: "Headers" (manifest, sizes, headers) or "Bytes" (every byte).
+    `check_depth`: what this check of it has read: "Headers" (manifest, sizes, headers) or "Bytes" (every byte).
     """
 
     key: Key
@@ -81,7 +83,7 @@ class ArtifactReport(Wire):
 
 
 class Report(Wire):
-    """What a stage did. A success carries `source` and maybe `artifact`, a failure `reason` and `message`."""
+    """The result of a stage: `source` and `artifact` of a success, `reason` and `message` of a failure."""
 
     schema_version: Count = 1
     stage: Annotated[str, text_of(40)]
@@ -92,7 +94,7 @@ class Report(Wire):
     error_type: Annotated[Annotated[str, text_of(100)] | None, otherwise(None)] = None
     rank: Annotated[Count | None, otherwise(None)] = None
     exit_code: int = Field(0, ge=0, le=255)
-    # Seconds for which the hub asked to be left alone.
+    # Seconds that the Hub asked clients to wait.
     retry_after_seconds: Annotated[Seconds | None, BeforeValidator(_retry_after)] = None
     source: SourceReport | None = None
     artifact: ArtifactReport | None = None
@@ -101,14 +103,14 @@ class Report(Wire):
 
     @property
     def coherent(self) -> bool:
-        """Whether success, reason and exit code say one thing. Only reasons with an exit code are a worker's."""
+        """Whether success, reason and exit code agree. Only reasons with an exit code are a worker's."""
         if self.succeeded:
             return self.reason == Reason.SUCCEEDED and self.exit_code == 0
         code = MEANINGS[self.reason].exit_code
         return code is not None and self.exit_code in (0, code)
 
     def to_text(self) -> str:
-        """JSON of at most 4096 bytes: first the message is cut, then what only informs is left out."""
+        """Return JSON of at most 4096 bytes: first the message is cut, then what only informs is left out."""
         error_type = self.error_type[:100] if self.error_type else None
         shorter = (
             self,
@@ -139,11 +141,11 @@ class Report(Wire):
 
     def _dump(self, message: str) -> str:
         text = json.dumps({**self.to_wire(), "message": message}, ensure_ascii=False, separators=(",", ":"))
-        # File names may hold bytes that are no text; Python carries them as surrogates, which no encoder takes.
+        # File names may hold bytes that are not UTF-8; Python keeps them as surrogates, which cannot be encoded.
         return text.encode(errors="replace").decode()
 
 
 def read_report(text: str) -> Report | None:
-    """The report in a termination message, None if there is none that can be read or it contradicts itself."""
+    """Return the report in a termination message, None if it is unreadable or contradicts itself."""
     report = read_json(Report, text)
     return report if report and report.coherent else None

@@ -1,8 +1,8 @@
-"""Text that others wrote, made safe to show: no control characters, no overrides of its direction, and not too long."""
+"""Makes untrusted text safe to show: no control characters, no overrides of its direction, and a limited length."""
 
 from collections.abc import Sequence
 
-LIMIT = 2048  # characters; what a condition's message may hold
+LIMIT = 2048  # characters of a condition's message
 CUT = " … (cut)"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -19,22 +19,22 @@ _TABLE = {
 
 
 def clean(text: str, limit: int = LIMIT) -> str:
-    """One line of at most `limit` characters that any terminal, log and API server takes as it is."""
+    """Return one line of at most `limit` characters that is safe for terminals, logs and the API server."""
     if len(text) > limit:
         keep = max(0, limit - len(CUT))
         text = text[:keep] + CUT[:limit]
     if text.isascii() and text.isprintable():
-        return text  # nearly all text is, and looking takes a tenth of translating
+        return text  # nearly all text is, and this test takes a tenth of the translation
     return text.translate(_TABLE)
 
 
 def is_clean(text: str, limit: int = LIMIT) -> bool:
-    """Whether the text may be shown as it is."""
+    """Return whether `clean` would leave the text as it is."""
     return clean(text, limit) == text
 
 
 def clean_lines(text: str) -> str:
-    """The same for text of several lines, such as a table or a traceback: line ends stay, nothing is cut."""
+    """Return text of several lines, such as a table or a traceback, made safe: line ends stay, nothing is cut."""
     return "\n".join(clean(line, len(line)) for line in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""The levels of verification: which proof holds more than which."""
+"""The levels of verification, the weakest first."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ Level = Annotated[str, AfterValidator(_level)]
 
 
 def satisfies(proven: str, wanted: str) -> bool:
-    """Whether an artifact proven at one level needs no further proof for another. An unknown level proves nothing."""
+    """Return whether a proof of one level is as strong as the wanted level. An unknown level proves nothing."""
     names = [level.lower() for level in LEVELS]
     if proven.lower() not in names:
         return False

@@ -1,11 +1,11 @@
-"""Which accelerators a machine has, by what its kernel shows; and whether two names mean kernels of one family."""
+"""Finds the accelerators of a machine through the kernel, and compares accelerators by family."""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
-# Compute cards; what drives a screen (0x0300) counts for NVIDIA alone, since every small server has such a chip.
+# PCI classes of compute cards. A display controller (0x0300) counts for NVIDIA alone: servers have others on board.
 _CLASSES = {
     "NVIDIA": ("0x0300", "0x0302", "0x0380", "0x1200"),
     "AMD": ("0x0380", "0x1200"),
@@ -25,14 +25,14 @@ _MAKERS = {"NVIDIA": ("NVIDIA", "TESLA"), "AMD": ("AMD", "INSTINCT", "RADEON", "
 
 
 class Family(NamedTuple):
-    """Maker and generation; empty where a name does not tell."""
+    """Maker and generation of an accelerator; empty where its name does not show them."""
 
     maker: str
     generation: str
 
 
 def visible_accelerators(root: Path = Path("/")) -> list[str]:
-    """Names of all accelerators that the kernel shows; `cpu` if it shows that there are none, else nothing."""
+    """Return the names of all accelerators; `cpu` if the kernel shows devices but no accelerator, nothing otherwise."""
     found = [*_nvidia(root), *_amd(root)]
     makers = {family_of(name).maker for name in found}
     pci, devices = _cards(root / "sys/bus/pci/devices", "")
@@ -42,7 +42,7 @@ def visible_accelerators(root: Path = Path("/")) -> list[str]:
 
 
 def family_of(name: str) -> Family:
-    """What kernels, and so layouts, follow, of a name such as `NVIDIA H100 80GB HBM3`, `AMD gfx942` or `cpu`."""
+    """Return what decides kernels, and so layouts, of a name such as `NVIDIA H100 80GB HBM3`, `AMD gfx942` or `cpu`."""
     text = name.upper()
     generation = next(
         (family for family, names in _GENERATIONS.items() if any(re.search(rf"\b{one}\b", text) for one in names)), ""
@@ -56,7 +56,7 @@ def family_of(name: str) -> Family:
 
 
 def same_family(one: str, other: str) -> bool | None:
-    """None if the names do not tell."""
+    """Return whether two accelerators run the same kernels; None if their names do not show it."""
     if one.strip().lower() == other.strip().lower():
         return True
     first, second = family_of(one), family_of(other)
@@ -73,7 +73,7 @@ def _nvidia(root: Path) -> list[str]:
 
 
 def _amd(root: Path) -> list[str]:
-    """The compute nodes of AMD's driver; a node without a version is a CPU."""
+    """Return the compute nodes of AMD's driver; a node without a version is a CPU."""
     names = []
     for path in sorted(root.glob("sys/class/kfd/kfd/topology/nodes/*/properties")):
         match = re.search(r"^gfx_target_version\s+([1-9]\d{0,6})\s*$", _read(path), re.MULTILINE)
@@ -84,7 +84,7 @@ def _amd(root: Path) -> list[str]:
 
 
 def _cards(folder: Path, inner: str) -> tuple[list[str], int]:
-    """Makers of the compute cards in a folder of devices, and how many devices of any kind there are."""
+    """Return the makers of the compute cards in a folder of devices, and the number of devices of any kind."""
     makers, devices = [], 0
     for device in sorted(folder.glob("*")):
         vendor = _read(device / inner / "vendor").strip().lower()

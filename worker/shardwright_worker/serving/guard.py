@@ -1,4 +1,4 @@
-"""Refuses to serve an artifact with other settings than it was made with; vLLM loads some of these silently wrong."""
+"""Compares a server with an artifact: vLLM loads shards of other settings, and some of them silently wrong."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,13 @@ def check_for_serving(
     beside: Mapping[str, Any] | None = None,
     own_quantization: str = "",
 ) -> list[str]:
-    """InvalidEngineArguments lists every difference; else what could not be compared, one sentence each.
+    """Return what could not be compared, one sentence each.
 
-    An unknown vLLM or accelerator is empty. `beside`: what else a server's command line says that decides shards.
-    `own_quantization`: the method that a server finds in the shards' configuration.
+    `vllm` and `accelerator` are the server's, empty if unknown. `beside`: the deciding flags of its command line other
+    than `engine`. `own_quantization`: the method in the configuration beside the shards.
+
+    Raises:
+        WorkerFailure: InvalidEngineArguments with every difference.
     """
     compared = compare_settings(manifest, engine, (beside or {}).get("kernel-config", {}), own_quantization)
     names = [accelerator] if isinstance(accelerator, str) else accelerator
@@ -45,7 +48,7 @@ def check_for_serving(
 
 
 def installed_vllm() -> str:
-    """Version of the vLLM in this environment, without importing it; empty if there is none."""
+    """Return the version of the installed vLLM without importing it; empty if there is none."""
     for package in _PACKAGES:
         try:
             return version(package)
@@ -72,7 +75,7 @@ def _beside(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, Any
 
 
 def _parallel(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, Any]) -> list[str]:
-    """What spreads experts or attention over more ranks than the shards have, or in another order."""
+    """Return what spreads experts or attention over more ranks than the shards have, or in another order."""
     names = [tensor.name for part in manifest.parts for tensor in part.tensors]
     experts = engine.enable_expert_parallel or any(".experts." in name for name in names)
     lines = [
@@ -102,13 +105,14 @@ def _versions(manifest: Manifest, vllm: str, accelerators: list[str]) -> list[st
     if vllm and _series(vllm) != _series(made.vllm_version):
         lines.append(
             f"vLLM is {clean(vllm, SHOWN)}, the shards were made with {clean(made.vllm_version, SHOWN)}: "
-            "use an image of that series, or make them anew (--serving-vllm names the server's, if it is another one)"
+            "use an image of that series, or make the shards again (--serving-vllm sets the server's version, if it is "
+            "another one)"
         )
     if accelerators and all(same_family(name, made.accelerator) is False for name in accelerators):
         shown = ", ".join(clean(name, SHOWN) for name in accelerators)
         lines.append(
             f"the accelerator is {shown}, the shards were made on {clean(made.accelerator, SHOWN)} "
-            "(--serving-accelerator names the server's, if it is another one)"
+            "(--serving-accelerator sets the server's, if it is another one)"
         )
     return lines
 
@@ -116,17 +120,17 @@ def _versions(manifest: Manifest, vllm: str, accelerators: list[str]) -> list[st
 def _unknown(manifest: Manifest, vllm: str, accelerators: list[str], beside: Mapping[str, Any] | None) -> list[str]:
     lines = []
     if not vllm:
-        lines.append("the server's vLLM was not compared: there is none here; name it with --serving-vllm VERSION")
+        lines.append("the server's vLLM was not compared: none is installed here; set --serving-vllm VERSION")
     if not accelerators:
-        lines.append("the accelerator was not compared: none shows here; name it with --serving-accelerator NAME")
+        lines.append("the accelerator was not compared: none was found here; set --serving-accelerator NAME")
     elif not all(same_family(name, manifest.engine.accelerator) for name in accelerators):
         shown = clean(", ".join(accelerators), SHOWN)
         lines.append(
             f"whether {shown} runs the same kernels as {clean(manifest.engine.accelerator, SHOWN) or 'unknown'} is "
-            "not known: name the server's with --serving-accelerator NAME"
+            "not known: set --serving-accelerator NAME"
         )
     if beside is not None and "load-format" not in beside:
-        lines.append("no --load-format was given here: the server needs sharded_state")
+        lines.append("--load-format is not set: the server needs sharded_state")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The quantization that a server finds by itself: the one that the configuration beside the shards names."""
+"""Reads the quantization that a server finds by itself: the method in the configuration beside the shards."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ _LARGEST = 16 * 1024**2
 
 
 def own_quantization(folder: Path) -> str:
-    """Empty if there is none, or no configuration that can be read: the artifact's check tells why."""
+    """Return the method; empty without one, or if the configuration is unreadable, which `check` reports."""
     try:
         config = json.loads(read_regular(folder / "config.json", _LARGEST))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Parts --hf-overrides that decide what shards hold from those of positions, which change only what is computed."""
+"""Separates --hf-overrides that decide what shards hold from those of positions, which only change computations."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _TABLE = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings?)\.")
 
 
 def deciding(overrides: object, tensors: Iterable[str]) -> object:
-    """The overrides without those of positions. A model that learned its positions stores a table of them."""
+    """Return the overrides without those of positions. A model with learned positions stores a table of them."""
     table = any(_TABLE.search(name) for name in tensors)
     return _without(overrides, _COMPUTED if table else {*_COMPUTED, _LENGTH})
 

@@ -1,4 +1,4 @@
-"""Compares a server's engine settings with those that shards were made with, by what they mean to vLLM."""
+"""Compares a server's engine settings with those of the shards, by what they mean to vLLM."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _UNKNOWN = Argument("", default="")
 
 
 class Compared(NamedTuple):
-    """Sentences of what differs, and of what may."""
+    """The result: sentences of what differs, and of what may differ."""
 
     differences: list[str]
     unknown: list[str]
@@ -25,7 +25,7 @@ class Compared(NamedTuple):
 def compare_settings(
     manifest: Manifest, engine: EngineSettings, kernels: Mapping[str, Any], own_quantization: str
 ) -> Compared:
-    """`kernels`: a server's --kernel-config. `own_quantization`: what the checkpoint's configuration names."""
+    """Return the differences. `kernels`: a server's --kernel-config. `own_quantization`: the checkpoint's method."""
     extra = {name: kernels[name] for name in ("moe_backend", "linear_backend") if isinstance(kernels.get(name), str)}
     extra |= engine.extra_args
     made = manifest.engine.settings
@@ -39,14 +39,14 @@ def compare_settings(
     return Compared(
         [differs(_flag(name), had, asked) for name, had, asked in all_pairs if had != asked],
         [
-            differs(_flag(name), *pairs[name]) + ": whether that is the same could not be compared"
+            differs(_flag(name), *pairs[name]) + ": whether these are the same is not known"
             for name in sorted(may_be_alike)
         ],
     )
 
 
 def differs(flag: str, had: object, asked: object) -> str:
-    """The sentence for a difference."""
+    """Return the sentence for a difference."""
     return f"{flag} is {clean(str(asked), SHOWN)}, the shards were made with {clean(str(had), SHOWN)}"
 
 
@@ -86,7 +86,7 @@ def _extra(name: str, values: Mapping[str, str]) -> str:
 def _kinds_left_out(text: str) -> str:
     """Return which kinds of input a server takes none of, so that it loads no encoder for them; empty if it takes all.
 
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/multimodal.py
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/multimodal.py#L695
     """
     try:
         limits = json.loads(text)
