@@ -107,13 +107,14 @@ def _not_writable(claim: Claim) -> Verdict | None:
     return stalled(Reason.ACCESS_MODE_UNSUPPORTED, message)
 
 
-def source_problem(observed: Observed, source: str) -> Verdict | None:
-    """Return why Jobs cannot use the source's claim, None if they can. `source`: its name, empty for a Hub source."""
-    claim = observed.claims.get(source)
-    if not source:
+def source_problem(scope: Scope) -> Verdict | None:
+    """Return why Jobs cannot use the source's claim, None if they can, or the source is on the Hub."""
+    source = scope.spec.source.persistent_volume_claim
+    if source is None:
         return None
+    claim = scope.observed.claims.get(source.claim_name)
     if claim is None:
-        message = f"{_SOURCE}: there is no PersistentVolumeClaim {source} in this namespace"
+        message = f"{_SOURCE}: there is no PersistentVolumeClaim {source.claim_name} in this namespace"
         return retrying(Reason.VOLUME_NOT_FOUND, message, "source")
     problem = _unusable(claim, _SOURCE)
     return replace(problem, about="source") if problem else None

@@ -45,6 +45,7 @@ class Inputs:
     @cached_property
     def _of_artifact(self) -> tuple[object, ...]:
         spec, output = self.spec, self.spec.output
+        # Without defaults: a field that a newer operator adds does not change the hash of an older resource.
         return (
             spec.source.model_dump(mode="json", exclude_defaults=True),
             spec.engine.model_dump(mode="json", exclude={"image"}, exclude_defaults=True),

@@ -44,7 +44,7 @@ def foreign_job(scope: Scope) -> Step | Scope:
     return Step(scope.status, stalled(Reason.NAME_CONFLICT, message), (), POLL_INTERVAL)
 
 
-def is_suspended(scope: Scope) -> Step | Scope:
+def suspension(scope: Scope) -> Step | Scope:
     """Create no Job while spec.suspend is true, and show what is wrong meanwhile."""
     if not scope.spec.suspend:
         return scope
@@ -61,13 +61,7 @@ def missing_source_claim(scope: Scope) -> Step | Scope:
 def _source_problem(scope: Scope) -> Verdict | None:
     """Scheduled maintenance is about the artifact: it runs whether the source is there or not."""
     scheduled = scope.next_stage is not None and scope.next_stage.scheduled
-    return None if scheduled else source_problem(scope.observed, source_claim(scope))
-
-
-def source_claim(scope: Scope) -> str:
-    """Return the name of the source's claim, empty for a Hub source."""
-    source = scope.spec.source.persistent_volume_claim
-    return source.claim_name if source else ""
+    return None if scheduled else source_problem(scope)
 
 
 def create_job(scope: Scope) -> Step | Scope:
@@ -117,10 +111,10 @@ def _request(scope: Scope, stage: NextStage, attempt: JobStatus) -> JobRequest:
         image,
         scope.config.prepare_image,
         known=_known_source(scope, stage),
+        source_there=source_problem(scope) is None,
         published=artifact.key if artifact is not None and stage.scheduled else "",
-        pruning=_pruning(scope, stage),
         deep=spec.recheck is not None and spec.recheck.deep and not stage.prunes,  # pruning is short of time
-        source_there=source_problem(scope.observed, source_claim(scope)) is None,
+        pruning=_pruning(scope, stage),
     )
 
 

@@ -15,6 +15,7 @@ _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "Err
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _ATTACHING = frozenset({"FailedAttachVolume", "FailedMapVolume"})
 _UNBOUND = frozenset({"FailedBinding", "ExternalProvisioning"})  # Normal events of a claim that nothing binds
+# Normal events of the Job controller itself; any other event on a suspended Job is the queue's.
 _OF_THE_JOB_CONTROLLER = frozenset({"Suspended", "Resumed", "SuccessfulCreate", "SuccessfulDelete"})
 _ABOUT_VOLUMES = re.compile(r"persistentvolumeclaim|\bpvc\b|binding volumes", re.IGNORECASE)
 _FRESH = timedelta(minutes=5)  # the kubelet repeats a warning more often while its cause lasts

@@ -18,10 +18,10 @@ from shardwright_operator.decide.events import events_of
 from shardwright_operator.decide.lifecycle import (
     create_job,
     foreign_job,
-    is_suspended,
     missing_source_claim,
     obsolete_jobs,
     start_attempt,
+    suspension,
 )
 from shardwright_operator.decide.observed import Config, Observed
 from shardwright_operator.decide.plan import Plan
@@ -58,7 +58,7 @@ CHECKS: tuple[Check, ...] = (
     ended_job,  # its result changes the status, and with it the next stage
     nothing_due,
     failed_for_good,
-    is_suspended,
+    suspension,
     missing_source_claim,
     backing_off,
     create_job,

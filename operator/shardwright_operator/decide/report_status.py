@@ -145,7 +145,7 @@ def _moment(text: str) -> datetime | None:
 def serving_of(spec: Spec, report: ArtifactReport) -> Serving:
     """Return arguments for a stock `vllm serve` and the volume they expect; no file beside the artifact is needed.
 
-    https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/model_executor/model_loader/sharded_state_loader.py
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/sharded_state_loader.py
     """
     args = ["--model", f"{MODELS}/{report.path}", "--load-format", "sharded_state"]
     args += spec.engine.settings().serving_arguments()

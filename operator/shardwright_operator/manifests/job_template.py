@@ -28,13 +28,15 @@ def job_of(facts: JobFacts, spec: Spec, container: Container) -> dict[str, Any]:
         INPUTS: facts.inputs,
     }
     body: dict[str, Any] = {
-        "backoffLimit": 0,
+        "backoffLimit": 0,  # the operator tries again by itself, with a new Job and a record in status
         "completions": 1,
         "parallelism": 1,
         "activeDeadlineSeconds": seconds(spec.job.deadline),
         "ttlSecondsAfterFinished": max(LEAST_TTL, seconds(spec.job.ttl_after_finished)),
+        # A disrupted pod is replaced within the Job and costs no attempt:
+        # https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
         "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [DISRUPTION]}]},
-        "podReplacementPolicy": "Failed",
+        "podReplacementPolicy": "Failed",  # only once it has ended: two pods would write one staging folder
         "template": {"metadata": {"labels": labels}, "spec": build_pod(spec, container)},
     }
     if queue:
