@@ -147,12 +147,12 @@ def test_a_new_resource_of_the_same_name_ignores_orphaned_jobs(workspace: Worksp
 
 
 def test_after_a_namespace_is_deleted_the_other_is_still_reconciled(workspaces: tuple[Workspace, Workspace]) -> None:
-    other, doomed = workspaces
+    other, deleted = workspaces
     for name in ("ready", "runs"):
-        doomed.kubectl.apply(manifest(name))
-    doomed.wait("ready")
-    wait_until(lambda: bool(doomed.jobs("runs")), "the Job", 60)
-    other.kubectl.run("delete", "namespace", doomed.namespace.name, "--timeout=180s")
+        deleted.kubectl.apply(manifest(name))
+    deleted.wait("ready")
+    wait_until(lambda: bool(deleted.jobs("runs")), "the Job", 60)
+    other.kubectl.run("delete", "namespace", deleted.namespace.name, "--timeout=180s")
     other.kubectl.apply(manifest("afterwards"))
     assert holds(other.wait("afterwards"), "Ready")
     assert other.operator.running

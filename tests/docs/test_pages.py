@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ def test_files_named_for_contributors_exist() -> None:
     tops = (ROOT, ROOT / "operator" / "shardwright_operator", ROOT / "worker" / "shardwright_worker")
     named = re.findall(r"`([\w./]+/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text())
     assert [path for path in named if not any((top / path).exists() for top in tops)] == []
+
+
+def test_every_package_and_the_order_of_imports_are_described() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    for program in ("operator", "worker"):
+        (layers,) = [one["layers"] for one in contracts if one["name"] == f"The {program}'s imports point one way"]
+        packages = [sorted(re.findall(r"\w+$", part)[0] for part in layer.split(" | ")) for layer in layers]
+        (arrows,) = re.findall(rf"^{program}: +((?:.|\n +)*)", text, re.MULTILINE)
+        described = arrows.replace("(worker) ", "").split("->")
+        assert [sorted(part.strip() for part in layer.split(" | ")) for layer in described] == packages
+        folder = ROOT / program / f"shardwright_{program}"
+        assert [init.parent.name for init in folder.glob("*/__init__.py") if f"{init.parent.name}/" not in text] == []
 
 
 @pytest.mark.parametrize("page", CURRENT, ids=_name)

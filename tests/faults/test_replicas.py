@@ -1,4 +1,4 @@
-"""Two operators: both believe to be the leader, the leader is killed, the leader is stopped and continued."""
+"""Two operators: both act as the leader, the leader is killed, the leader is stopped and continued."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class HubFaults:
     statuses: dict[str, int] = field(default_factory=dict)
     failures: int = -1  # number of error responses, after which all succeed; negative: no limit
     retry_after: str = ""  # the header Retry-After of error responses
-    cuts: dict[str, list[int]] = field(default_factory=dict)  # each response in turn breaks off after this many bytes
+    cuts: dict[str, list[int]] = field(default_factory=dict)  # each response in turn is cut after this many bytes
     wrong: set[str] = field(default_factory=set)  # files that are delivered with a changed byte
     # What a mirror omits: sha, siblings, size, blobId, lfs, tree, head, links (it serves large files itself then).
     omits: set[str] = field(default_factory=set)

@@ -93,7 +93,11 @@ BANNED = (
     Banned(
         "borne|hangs? on|comes? to rest|at rest|let(?:s)? go", "tolerated; depends on; settled; released", UNIDIOMATIC
     ),
-    Banned("becomes? of|became of", "happens to", UNIDIOMATIC),
+    Banned("becomes? of|became of|comes? of|came of", "happens to, follows from", UNIDIOMATIC),
+    Banned("(?:break|breaks|breaking|broke|broken) off", "interrupt, cancel", UNIDIOMATIC),
+    Banned(
+        "out of sight|through with|doomed|believe[sd]?|for want of", "hidden, done with, removed, accepted", UNIDIOMATIC
+    ),
     Banned("nothing true|true to", "(say what is wrong)", VAGUE),
     # Spelling
     Banned(

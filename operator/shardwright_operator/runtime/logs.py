@@ -23,7 +23,7 @@ def configure_logging(form: str, level: str, stream: TextIO = sys.stderr) -> Non
     handler.setFormatter(TextFormatter(color=stream.isatty()) if text else JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("shardwright_operator").setLevel(level.upper())
-    # kopf logs each failed try of each request as an error; the watch supervisor logs what comes of them.
+    # kopf logs each failed try of each request as an error; the watch supervisor logs the result.
     logging.getLogger("kopf").setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
 
 
