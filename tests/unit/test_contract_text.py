@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright_worker.contract.text import clean, clean_lines, is_clean
+from shardwright_worker.contract.text import abbreviate, clean, clean_lines, is_clean
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,16 @@ def test_clean_text_can_be_shown_and_is_left_alone(text: str, limit: int) -> Non
     assert not [letter for letter in shown if unicodedata.bidirectional(letter) in ("LRE", "RLE", "LRO", "RLO", "PDF")]
     shown.encode()
     assert clean_lines(text).count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("items", "total", "text"),
+    [
+        ([], None, ""),
+        (["a", "b"], None, "a, b"),
+        (["a", "b", "c", "d"], None, "a, b and 2 more"),
+        (["a", "b"], 9, "a, b and 7 more"),
+    ],
+)
+def test_long_lists_are_abbreviated(items: list[str], total: int | None, text: str) -> None:
+    assert abbreviate(items, 2, total=total) == text
