@@ -10,12 +10,10 @@ import yaml
 
 from shardwright_operator.api.crd import custom_resource_definition
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Value
-from shardwright_worker.contract.vllm_support.part_names import problems
 from shardwright_worker.contract.vllm_support.quantization import ONLINE, UNSAVABLE
 from tests.api.conftest import refusal
 from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import manifest
-from tools.testing.file_patterns import patterns
 from tools.testing.namespace import CRD, Namespace
 
 HUB = {"huggingFace": {"repo": "org/model"}}
@@ -287,20 +285,6 @@ def test_what_may_change_later(
     namespace.delete("shardedcheckpoints", "changing")
     assert message in rejected
     assert bool(message) == bool(rejected)
-
-
-def test_the_api_server_accepts_the_patterns_that_the_worker_accepts(namespace: Namespace) -> None:
-    path, differ, good = namespace.path("shardedcheckpoints"), [], 0
-    for pattern in patterns(150):
-        for tensor, pipeline in ((1, 1), (2, 1), (1, 2), (16, 2)):
-            engine = {"tensorParallelSize": tensor, "pipelineParallelSize": pipeline}
-            rejected = refusal(namespace, "POST", path, _manifest(engine=engine, **_output(filePattern=pattern)))
-            wrong = problems(pattern, tensor, pipeline)
-            good += not wrong
-            if bool(rejected) != bool(wrong):
-                differ.append((pattern, tensor, pipeline, rejected, wrong))
-    assert differ == []
-    assert good > 20
 
 
 def test_every_rule_is_tested() -> None:
