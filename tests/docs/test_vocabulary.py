@@ -42,6 +42,14 @@ REWORDED = (
     "tests/unit/worker/reporting/",
     "tests/unit/worker/source/",
     "tests/volumes/",
+    "worker/shardwright_worker/checks/",
+    "worker/shardwright_worker/cli/",
+    "worker/shardwright_worker/contract/",
+    "worker/shardwright_worker/serving/",
+    "tests/unit/worker/checks/",
+    "tests/unit/worker/cli/",
+    "tests/unit/worker/contract/",
+    "tests/unit/worker/serving/",
 )
 
 

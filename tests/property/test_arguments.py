@@ -53,7 +53,7 @@ ENGINES = st.fixed_dictionaries(
         "extraArgs": EXTRA,
     },
 )
-HUBS = st.fixed_dictionaries(
+REPOSITORIES = st.fixed_dictionaries(
     {"repo": st.sampled_from(["org/model", "gpt2"])},
     optional={
         "revision": TEXT,
@@ -64,7 +64,7 @@ HUBS = st.fixed_dictionaries(
     },
 )
 SOURCES = st.one_of(
-    HUBS.map(lambda hub: {"huggingFace": hub}),
+    REPOSITORIES.map(lambda hub: {"huggingFace": hub}),
     TEXT.map(lambda path: {"persistentVolumeClaim": {"claimName": "models", "path": path}}),
 )
 OUTPUTS = st.fixed_dictionaries(

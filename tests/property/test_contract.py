@@ -124,7 +124,7 @@ def test_progress_comes_back_from_its_line(progress: Progress) -> None:
 
 
 @given(st.text())
-def test_other_lines_are_no_progress_and_no_report(line: str) -> None:
+def test_other_lines_are_neither_progress_nor_a_report(line: str) -> None:
     assert read_progress(line) is None
     assert read_report(line) is None
 
@@ -267,7 +267,7 @@ def test_a_key_is_a_key_and_every_input_changes_it(
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=4))
-def test_overrides_that_mean_the_same_give_the_same_key(overrides: dict[str, int]) -> None:
+def test_overrides_that_mean_the_same_have_one_key(overrides: dict[str, int]) -> None:
     written = [json.dumps(overrides), json.dumps(dict(reversed(overrides.items())), indent=1)]
     keys = {artifact_key("d", EngineSettings(hf_overrides=text), "", "", 1) for text in written}
     assert len(keys) == 1
@@ -282,7 +282,7 @@ def test_a_name_that_stays_inside_resolves_inside(name: str) -> None:
 
 
 @given(st.text(), st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=30), st.text())
-def test_no_hub_token_survives(before: str, letters: str, after: str) -> None:
+def test_no_token_survives(before: str, letters: str, after: str) -> None:
     token = "hf_" + letters
     text = redact(f"{before} {token} {after}")
     assert token not in text

@@ -1,4 +1,4 @@
-"""Text of others is shown as one harmless line."""
+"""Untrusted text is shown as one harmless line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from shardwright_worker.contract.text import abbreviate, clean, clean_lines, is_
         ("line\u2028end", "line end"),
     ],
 )
-def test_what_could_harm_is_replaced(text: str, shown: str) -> None:
+def test_control_characters_are_replaced(text: str, shown: str) -> None:
     assert clean(text) == shown
     assert is_clean(text) == (text == shown)
 
 
-def test_long_text_is_cut_and_says_so() -> None:
+def test_long_text_is_cut_with_a_mark() -> None:
     assert len(clean("x" * 5000)) == 2048
     assert clean("x" * 5000).endswith("(cut)")
     assert clean("x" * 20, 10) == "xx … (cut)"
@@ -38,7 +38,7 @@ def test_long_text_is_cut_and_says_so() -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=3000), st.integers(0, 3000))
-def test_clean_text_can_be_shown_and_is_left_alone(text: str, limit: int) -> None:
+def test_clean_text_can_be_shown_and_stays_as_it_is(text: str, limit: int) -> None:
     shown = clean(text, limit)
     assert len(shown) <= limit
     assert clean(shown, limit) == shown

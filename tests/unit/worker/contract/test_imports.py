@@ -1,4 +1,4 @@
-"""The contract and the command line stay light: no vLLM, no torch, no hub client until they are needed."""
+"""The contract and the command line import nothing heavy: vLLM, torch and the Hub client are imported on use."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def loaded(statement: str) -> set[str]:
         "import shardwright_worker.prepare.prepare_repository",
     ],
 )
-def test_importing_it_brings_nothing_heavy(statement: str) -> None:
+def test_importing_it_loads_nothing_heavy(statement: str) -> None:
     assert not loaded(statement) & set(HEAVY)
