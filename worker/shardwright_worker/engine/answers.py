@@ -31,7 +31,7 @@ def ask(llm: Any) -> Answers:
 
 def distance(one: Answers, other: Answers) -> float:
     """Return the largest difference between the numbers of two answers; infinite where they cannot be compared."""
-    if one.tokens != other.tokens or one.places != other.places:
+    if one.tokens != other.tokens or one.candidates != other.candidates:
         return math.inf
     pairs = [(one.logprobs, other.logprobs), (one.vectors, other.vectors)]
     return max((_distance(a, b) for numbers, others in pairs for a, b in _rows(numbers, others)), default=0.0)
@@ -72,20 +72,20 @@ def _generated(llm: Any, prompts: list[Any], most: int) -> Answers:
 
     sampling = SamplingParams(temperature=0.0, max_tokens=most, ignore_eos=True, detokenize=False, logprobs=TOP)
     answers = [one.outputs[0] for one in llm.generate(prompts, sampling, use_tqdm=False)]
-    places = [[_place(at) for at in answer.logprobs] for answer in answers]
+    candidates = [[_candidates(at) for at in answer.logprobs] for answer in answers]
     chosen = [
         [float(at[token].logprob) for token, at in zip(answer.token_ids, answer.logprobs, strict=True)]
         for answer in answers
     ]
-    others = [[number for place in answer for _, number in place] for answer in places]
+    others = [[number for position in answer for _, number in position] for answer in candidates]
     return Answers(
         tokens=[[int(token) for token in answer.token_ids] for answer in answers],
-        places=[[[token for token, _ in place] for place in answer] for answer in places],
+        candidates=[[[token for token, _ in position] for position in answer] for answer in candidates],
         logprobs=[row + rest for row, rest in zip(chosen, others, strict=True)],
     )
 
 
-def _place(at: Any) -> list[tuple[int, float]]:
+def _candidates(at: Any) -> list[tuple[int, float]]:
     """Return tokens and log-probabilities at one position, by token."""
     return sorted((int(token), float(one.logprob)) for token, one in at.items())
 

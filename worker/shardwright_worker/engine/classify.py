@@ -14,16 +14,16 @@ _LONGEST = 2000  # characters of a message that are reported
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n")
 
 
-def classify(error: BaseException, otherwise: Reason, folders: Folders | None = None) -> WorkerFailure:
+def classify(error: BaseException, default: Reason, folders: Folders | None = None) -> WorkerFailure:
     """Return the failure that an exception stands for.
 
-    `otherwise` is the reason of an error that is not known, unless it is the machine's: that is an UnexpectedError.
+    `default` is the reason of an error that is not known, unless it is the machine's: that is an UnexpectedError.
     """
     if isinstance(error, WorkerFailure):
         return error
     if isinstance(error, MemoryError):
         return WorkerFailure(Reason.OUT_OF_MEMORY, f"no memory is left ({error or 'MemoryError'})")
-    return classify_record(record_of(error), otherwise, folders)
+    return classify_record(record_of(error), default, folders)
 
 
 def record_of(error: BaseException) -> ErrorRecord:
@@ -39,7 +39,7 @@ def record_of(error: BaseException) -> ErrorRecord:
 
 
 def classify_record(
-    record: ErrorRecord, otherwise: Reason, folders: Folders | None = None, rank: int | None = None
+    record: ErrorRecord, default: Reason, folders: Folders | None = None, rank: int | None = None
 ) -> WorkerFailure:
     """Return the failure that a recorded exception stands for; see `classify`. `rank`: where it was raised."""
     if record.reason:
@@ -55,7 +55,7 @@ def classify_record(
             loaded = is_about_loaded_files(number, message, record.files, folders)
         else:
             loaded = not re.search(MACHINE, f"{record.type}: {shown}", re.I)
-        reason = otherwise if loaded else Reason.UNEXPECTED_ERROR
+        reason = default if loaded else Reason.UNEXPECTED_ERROR
     if reason is Reason.UNEXPECTED_ERROR:
         shown = f"{record.type}: {shown}".rstrip(": ")
     return WorkerFailure(reason, shown or record.type, rank=rank, error_type=record.type)

@@ -24,19 +24,19 @@ class GuardedCalls:
         self._job = job
         self.folders = Folders(job.source, job.output)
 
-    def run(self, call: Callable[[], T], otherwise: Reason) -> T:
+    def run(self, call: Callable[[], T], default: Reason) -> T:
         """Return what `call` returns.
 
         Raises:
-            WorkerFailure: with the reason of the error, `otherwise` if its text is not known.
+            WorkerFailure: with the reason of the error, `default` if its text is not known.
         """
         try:
             return call()
         except Exception as error:
             traceback.print_exc()
-            raise classify(error, otherwise, self.folders) from error
+            raise classify(error, default, self.folders) from error
 
-    def run_ranks(self, call: Callable[[], T], otherwise: Reason) -> T:
+    def run_ranks(self, call: Callable[[], T], default: Reason) -> T:
         """Do the same for a call that ranks serve: if one of them has failed, its failure is raised.
 
         Raises:
@@ -46,7 +46,7 @@ class GuardedCalls:
             return call()
         except Exception as error:
             traceback.print_exc()
-            raise self._failure(error, otherwise) from error
+            raise self._failure(error, default) from error
 
     @contextlib.contextmanager
     def watching_ranks(self) -> Iterator[None]:
@@ -54,10 +54,10 @@ class GuardedCalls:
         with watch_exits(self._job.rank_messages, self._leave):
             yield
 
-    def _failure(self, error: Exception, otherwise: Reason) -> WorkerFailure:
+    def _failure(self, error: Exception, default: Reason) -> WorkerFailure:
         record_exits(self._job.rank_messages)
-        cause = root_cause(self._job.rank_messages, otherwise, self.folders)
-        return cause or classify(error, otherwise, self.folders)
+        cause = root_cause(self._job.rank_messages, default, self.folders)
+        return cause or classify(error, default, self.folders)
 
     def _leave(self) -> None:
         error = TimeoutError("vLLM waits for a rank that has ended")

@@ -70,13 +70,13 @@ class EngineFacts(Message):
 class Answers(Message):
     """What a model answered to `engine.answers.PROMPTS`; each list has one entry per prompt.
 
-    `tokens`: generated token ids. `places`: at each generated position the ids whose log-probabilities were returned.
-    `logprobs`: those of the chosen tokens, then those of all `places`. `vectors`: what a pooling model returned, flat.
+    `tokens`: generated token ids. `candidates`: at each generated position the token ids with a log-probability.
+    `logprobs`: those of the chosen tokens, then of all candidates. `vectors`: what a pooling model returned, flat.
     `spread`: the largest difference between two answers of the same engine.
     """
 
     tokens: list[list[int]] = Field(default_factory=list)
-    places: list[list[list[int]]] = Field(default_factory=list)
+    candidates: list[list[list[int]]] = Field(default_factory=list)
     logprobs: list[list[float]] = Field(default_factory=list)
     vectors: list[list[float]] = Field(default_factory=list)
     spread: float = 0.0

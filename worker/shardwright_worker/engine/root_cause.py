@@ -21,7 +21,7 @@ _HINTS = {
 }
 
 
-def root_cause(messages: Path, otherwise: Reason, folders: Folders) -> WorkerFailure | None:
+def root_cause(messages: Path, default: Reason, folders: Folders) -> WorkerFailure | None:
     """Return the failure of the rank that failed first; None if no rank has failed or exited.
 
     Exits by SIGTERM are left out: vLLM ends the other ranks with it.
@@ -35,7 +35,7 @@ def root_cause(messages: Path, otherwise: Reason, folders: Folders) -> WorkerFai
     first = min(events, key=lambda event: (_is_secondary(event), event.time, event.rank))
     if isinstance(first, RankExited):
         return failure_of_exit(f"rank {first.rank}'s process", first.code, first.rank)
-    return classify_record(first.error, otherwise, folders, first.rank)
+    return classify_record(first.error, default, folders, first.rank)
 
 
 def failure_of_exit(process: str, code: int, rank: int | None = None) -> WorkerFailure:

@@ -14,19 +14,19 @@ _CACHE = 512 * 1024**2  # bytes of KV cache; with a fixed size vLLM neither meas
 
 
 def run_engine(
-    job: EngineJob, arguments: Any, config: Any, calls: GuardedCalls, otherwise: Reason
+    job: EngineJob, arguments: Any, config: Any, calls: GuardedCalls, default: Reason
 ) -> tuple[dict[int, str], Answers]:
     """Load the weights; return the runtime digest of each rank, and answers if the job asks for them.
 
-    `arguments` and `config`: vLLM's EngineArgs and VllmConfig. `otherwise`: the reason of errors that are not known.
+    `arguments` and `config`: vLLM's EngineArgs and VllmConfig. `default`: the reason of errors that are not known.
 
     Raises:
         WorkerFailure: of the rank that failed first, else of the engine.
     """
     with calls.watching_ranks():
-        engine = calls.run_ranks(lambda: Engine(arguments, config, job.generates), otherwise)
-        digests = calls.run_ranks(engine.runtime_digests, otherwise)
-        answers = calls.run_ranks(engine.answers, otherwise)
+        engine = calls.run_ranks(lambda: Engine(arguments, config, job.generates), default)
+        digests = calls.run_ranks(engine.runtime_digests, default)
+        answers = calls.run_ranks(engine.answers, default)
     return digests, answers
 
 

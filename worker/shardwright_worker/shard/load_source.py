@@ -41,7 +41,7 @@ def load_source(
         with reading_ahead(request.source):
             loaded = engine.wait(lambda: _show_progress(job, clock))
     except WorkerFailure as failure:
-        raise guard.blame(failure) from failure
+        raise guard.failure_of_load(failure) from failure
     finally:
         stop_all()
         shutil.rmtree(job.scratch, ignore_errors=True)

@@ -73,7 +73,7 @@ class SourceGuard:
                 raise _changed(f"the source changed {when}: {failure.message}") from failure
             raise
 
-    def blame(self, failure: WorkerFailure) -> WorkerFailure:
+    def failure_of_load(self, failure: WorkerFailure) -> WorkerFailure:
         """Return the failure of a load; SourceChanged if the source is no longer what it was when the load began."""
         try:
             self.check("while it was loaded")

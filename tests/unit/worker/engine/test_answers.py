@@ -10,7 +10,7 @@ import pytest
 from shardwright_worker.engine.answers import difference, distance, recorded
 from shardwright_worker.engine.messages import Answers
 
-GENERATED = Answers(tokens=[[1, 2]], places=[[[1, 7], [2, 7]]], logprobs=[[-0.5, -1.5]])
+GENERATED = Answers(tokens=[[1, 2]], candidates=[[[1, 7], [2, 7]]], logprobs=[[-0.5, -1.5]])
 POOLED = Answers(vectors=[[0.25, -0.5]])
 NONE = Answers()
 
@@ -29,7 +29,7 @@ def test_equal_answers_do_not_differ(answers: Answers) -> None:
     [
         (GENERATED, _generated(tokens=[[1, 3]]), "answer [[1, 3]]"),
         (GENERATED, _generated(logprobs=[[-0.5, -1.5000001]]), "log-probabilities"),
-        (GENERATED, _generated(places=[[[1, 7], [2, 8]]]), "log-probabilities"),
+        (GENERATED, _generated(candidates=[[[1, 7], [2, 8]]]), "log-probabilities"),
         (GENERATED, _generated(logprobs=[]), "log-probabilities"),
         (GENERATED, _generated(logprobs=[[math.nan, -1.5]]), "log-probabilities"),
         (POOLED, Answers(vectors=[[0.25, -0.5000001]]), "vectors"),

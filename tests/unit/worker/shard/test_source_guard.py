@@ -130,14 +130,14 @@ def test_a_source_that_changes_while_it_is_used_is_refused(source: Path, change:
     failure = _refused(lambda: guard.check("while it was loaded"))
     assert failure.reason is Reason.SOURCE_CHANGED
     assert "while it was loaded" in failure.message
-    changed = guard.blame(WorkerFailure(Reason.SOURCE_CORRUPT, "header too small"))
+    changed = guard.failure_of_load(WorkerFailure(Reason.SOURCE_CORRUPT, "header too small"))
     assert changed.reason is Reason.SOURCE_CHANGED
     assert "header too small" in changed.message
 
 
 def test_a_failure_of_a_load_is_kept_if_nothing_changed(source: Path) -> None:
     failure = WorkerFailure(Reason.SOURCE_INCOMPLETE, "no norm")
-    assert SourceGuard(request(source), ignore_progress).blame(failure) is failure
+    assert SourceGuard(request(source), ignore_progress).failure_of_load(failure) is failure
 
 
 def test_a_source_that_changes_while_it_is_read_again(source: Path) -> None:
