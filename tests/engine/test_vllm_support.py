@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from shardwright_worker.contract.engine_settings import EngineSettings
-from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Value
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Value
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import MAY_DECIDE, RUN_ONLY
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE, default_file_pattern
@@ -52,6 +52,12 @@ def test_load_formats_are_those_of_vllm() -> None:
     assert {name for name, one in LOAD_FORMATS.items() if RELEASE in one.releases} == {*get_args(LoadFormats)}
 
 
+def test_dtypes_are_those_of_vllm() -> None:
+    from vllm.config.model import ModelDType
+
+    assert {*DTYPES} == {*get_args(ModelDType)}
+
+
 def test_default_patterns_are_those_of_vllm() -> None:
     from vllm.model_executor.model_loader.sharded_state_loader import ShardedStateLoader
 
@@ -91,7 +97,8 @@ def test_flags_of_a_server_take_what_vllm_takes(flag: str, actions: dict[str, ar
         assert _read(action, "7") == 7
     if ours.takes is Takes.OBJECT:
         assert _read(action, "{}") == {} or dataclasses.is_dataclass(_read(action, "{}"))
-    assert _read(action, "None") is None or not ours.optional
+    if ours.optional:
+        assert _read(action, "None") is None
 
 
 @pytest.mark.parametrize("name", sorted(EXTRA_ARGUMENTS))

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Argument, Value
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Argument, Value
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS
 from shardwright_worker.contract.vllm_support.quantization import METHODS
 from tools.testing.file_patterns import patterns
@@ -34,6 +34,7 @@ def engine_cases(mixed: int) -> Iterator[Case]:
 def _fields() -> Iterator[dict[str, Any]]:
     for method in [*METHODS, "unknown_method", "", " fp8"]:
         yield from ({"quantization": spelled} for spelled in {method, method.upper(), method.capitalize()})
+    yield from ({"dtype": name} for name in (*DTYPES, "int8", "", "Half", "torch.float16"))
     for text in ("", "{}", '{"rope_theta": 1}', "[1]", "rope=1", "{", "{]}", '{"a": 1, "a": 2}', '{"a": NaN}'):
         yield {"hfOverrides": text}
     for name, argument in EXTRA_ARGUMENTS.items():

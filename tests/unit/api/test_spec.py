@@ -8,6 +8,7 @@ from shardwright_operator.api.engine_spec import Engine
 from shardwright_operator.api.spec import Spec
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.verification_levels import LEVELS
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES
 from tools.testing.checkpoints import manifest
 
 
@@ -35,6 +36,10 @@ def test_engine_settings_are_passed_to_the_worker() -> None:
 
 def test_every_engine_setting_of_the_worker_is_a_field_of_the_spec() -> None:
     assert set(EngineSettings.model_fields) == set(Engine.model_fields) - {"image"}
+
+
+def test_dtypes_are_those_of_vllm() -> None:
+    assert get_args(Engine.model_fields["dtype"].annotation) == tuple(DTYPES)
 
 
 def test_verification_levels_are_those_of_the_worker() -> None:

@@ -4,7 +4,7 @@ import argparse
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Argument, Value
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Argument, Value
 from shardwright_worker.contract.vllm_support.worker_flags import (
     IGNORED,
     IGNORED_SWITCHES,
@@ -66,9 +66,7 @@ def _add_named(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--enable-expert-parallel", "-ep", action="store_true", help="keep each expert whole, on one rank"
     )
-    group.add_argument(
-        "--dtype", default="auto", help="auto, bfloat16, float16 or float32 (default: auto, the model's own)"
-    )
+    group.add_argument("--dtype", default="auto", help=f"{', '.join(DTYPES)} (default: auto, the model's own)")
     group.add_argument(
         "--quantization",
         "-q",

@@ -8,7 +8,7 @@ from shardwright_worker.cli.hf_overrides import check_overrides
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SOURCE_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
@@ -26,6 +26,9 @@ def engine_settings(arguments: argparse.Namespace) -> EngineSettings:
         message = f"--quantization {arguments.quantization} is refused, its weights cannot be saved as shards: {why}"
         raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
     _check_texts([arguments.dtype, arguments.quantization, arguments.hf_overrides, *extra.values()])
+    if arguments.dtype not in DTYPES:
+        message = f"--dtype {arguments.dtype} is not one of {', '.join(DTYPES)}"
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
     check_overrides(arguments.hf_overrides)
     try:
         return EngineSettings(

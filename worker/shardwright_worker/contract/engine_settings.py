@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shardwright_worker.contract.bounded_types import Wire
 from shardwright_worker.contract.vllm_support.engine_arguments import (
+    DTYPES,
     EXTRA_ARGUMENTS,
     Argument,
     Effect,
@@ -15,8 +16,6 @@ from shardwright_worker.contract.vllm_support.engine_arguments import (
 )
 
 MOST_RANKS = 2**20
-# vLLM's names for one type: https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/config/model.py#L1997
-_DTYPES = {"half": "float16", "float": "float32"}
 _UNKNOWN = Argument("", default="")  # a manifest may name an argument that this version does not know
 
 
@@ -28,7 +27,7 @@ def flag(name: str, value: str) -> list[str]:
 def canonical_dtype(name: str) -> str:
     """Return the type's name as a manifest has it: float16 for half and torch.float16."""
     plain = name.removeprefix("torch.")
-    return _DTYPES.get(plain, plain)
+    return DTYPES.get(plain, plain)
 
 
 class EngineSettings(Wire):

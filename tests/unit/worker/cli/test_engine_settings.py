@@ -105,6 +105,7 @@ def test_engine_arguments_may_have_dashes_and_dots_in_values() -> None:
         (["--tensor-parallel-size", "0"], Reason.INVALID_ENGINE_ARGUMENTS, "--tensor-parallel-size"),
         (["--tensor-parallel-size", "two"], Reason.INVALID_ENGINE_ARGUMENTS, "invalid int value"),
         (["--max-file-size", "big"], Reason.INVALID_ENGINE_ARGUMENTS, "like 5Gi"),
+        (["--dtype", "int8"], Reason.INVALID_ENGINE_ARGUMENTS, "--dtype int8 is not one of auto, half"),
         (["--frobnicate"], Reason.INVALID_ENGINE_ARGUMENTS, "unrecognized arguments: --frobnicate"),
         (["--tensor-parallel", "2"], Reason.INVALID_ENGINE_ARGUMENTS, "unrecognized arguments"),
     ],

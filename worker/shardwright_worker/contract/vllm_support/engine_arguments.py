@@ -11,6 +11,16 @@ from typing import NamedTuple
 
 from shardwright_worker.contract.vllm_support.load_formats import SOURCE_FORMATS
 
+# Values of dtype, and the type that each means; auto is the model's own.
+# https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/config/model.py#L89
+DTYPES = {
+    "auto": "auto",
+    "half": "float16",
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "float": "float32",
+    "float32": "float32",
+}
 COUNT = "0*[1-9][0-9]{0,8}"  # a regular expression that RE2 and Python read alike
 
 
