@@ -21,23 +21,13 @@ from shardwright_operator.api.status import Artifact, Condition, Status
 from shardwright_operator.decide.claims import how_to_keep, owners_of
 from shardwright_operator.decide.observed import Observed
 from shardwright_operator.decide.verdict import Verdict
-from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
+from shardwright_worker.contract.reasons import MEANINGS, Group, Reason
 from shardwright_worker.contract.verification_levels import satisfies
 
 Truth = Literal["True", "False", "Unknown"]
 Shown = tuple[Truth, str, str]
 Notes = tuple[str, str]
 
-_VOLUME = frozenset(
-    {
-        Reason.VOLUME_NOT_FOUND,
-        Reason.VOLUME_PENDING,
-        Reason.VOLUME_NOT_WRITABLE,
-        Reason.INSUFFICIENT_SPACE,
-        Reason.ACCESS_MODE_UNSUPPORTED,
-        Reason.VOLUME_UNAVAILABLE,
-    }
-)
 # What the last inspection of parts and of metadata files has read.
 _INSPECTED = {
     "Headers": (" (sizes and headers were read)", " (sizes were read)"),
@@ -84,9 +74,10 @@ def _details(artifact: Artifact | None, verdict: Verdict, prepared: bool, notes:
     else:
         unknown = _unknown(verdict)
         shown = [*good, *[unknown] * 3] if prepared else [unknown] * 5
-    of_source = verdict.reason in ABOUT_SOURCES or verdict.about == "source"
+    group = MEANINGS[verdict.reason].group
+    of_source = group is Group.SOURCE or verdict.about == "source"
     wrong = (
-        verdict.reason in _VOLUME and not of_source,
+        group is Group.VOLUME and not of_source,
         of_source,
         verdict.reason == Reason.ARTIFACT_DAMAGED,
         verdict.reason == Reason.ARTIFACT_DAMAGED,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shardwright_worker.cli.layout_arguments import layout_of
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
-from shardwright_worker.contract.reasons import ABOUT_SOURCES, Reason
+from shardwright_worker.contract.reasons import MEANINGS, Group, Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.reporting.progress_output import ShowProgress
 
@@ -36,7 +36,7 @@ def prepare(arguments: argparse.Namespace, show: ShowProgress, secrets: set[str]
     try:
         prepared = _prepare_source(arguments, layout, show, secrets)
     except WorkerFailure as failure:
-        if not arguments.published or failure.reason not in ABOUT_SOURCES:
+        if not arguments.published or MEANINGS[failure.reason].group is not Group.SOURCE:
             raise
         done = MaintenanceReport(pruned=pruned, damage=damage, source_problem=failure.message)
         return _report_of_published(arguments.published[0], layout, done)

@@ -4,24 +4,13 @@ import os
 from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.files.volume_errors import is_unavailable, volume_read_failure
-
-_NOT_THE_SHARDS = (
-    Reason.OUT_OF_MEMORY,
-    Reason.OUT_OF_DEVICE_MEMORY,
-    Reason.DEVICE_UNAVAILABLE,
-    Reason.COMMUNICATION_FAILED,
-    Reason.VOLUME_UNAVAILABLE,
-    Reason.VOLUME_NOT_WRITABLE,
-    Reason.INSUFFICIENT_SPACE,
-    Reason.UNEXPECTED_ERROR,
-)
 
 
 def is_about_shards(failure: WorkerFailure) -> bool:
     """Return whether the shards are at fault. What a loader rejects is: with these settings the source was loaded."""
-    return failure.reason not in _NOT_THE_SHARDS
+    return MEANINGS[failure.reason].blames_shards
 
 
 def failure_of_proof(failure: WorkerFailure, artifact: Path) -> WorkerFailure:
