@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.decide.job_request import JobFacts, PrepareRequest, Pruning, ShardRequest
+from shardwright_operator.decide.job_request import JobFacts, PrepareJobRequest, Pruning, ShardJobRequest
 from shardwright_operator.manifests.job import build_job
 from shardwright_worker.cli.arguments import build_parser
 from shardwright_worker.cli.engine_settings import engine_settings
@@ -113,7 +113,7 @@ def same(arguments: Any, wanted: dict[str, Any]) -> None:
 @given(SPECS, TEXT, st.lists(TEXT, max_size=3))
 def test_a_prepare_job_says_what_the_spec_says(spec: Spec, published: str, in_use: list[str]) -> None:
     pruning = Pruning(spec.output.history_limit, tuple(in_use), 0) if spec.output.history_limit else None
-    request = PrepareRequest(FACTS, spec, spec.engine.image, "prepare:1", published=published, pruning=pruning)
+    request = PrepareJobRequest(FACTS, spec, spec.engine.image, "prepare:1", published=published, pruning=pruning)
     arguments = parsed(build_job(request))
     assert arguments.command == "prepare"
     same(arguments, layout(spec, spec.engine.image))
@@ -132,7 +132,7 @@ def test_a_prepare_job_says_what_the_spec_says(spec: Spec, published: str, in_us
 @given(SPECS, TEXT)
 def test_a_shard_job_says_what_the_spec_says(spec: Spec, revision: str) -> None:
     source = ResolvedSource(digest="d" * 64, revision=revision, path=".sources/d", volume="output", key="0" * 16)
-    arguments = parsed(build_job(ShardRequest(FACTS, spec, spec.engine.image, source)))
+    arguments = parsed(build_job(ShardJobRequest(FACTS, spec, spec.engine.image, source)))
     assert arguments.command == "shard"
     same(arguments, layout(spec, spec.engine.image))
     same(arguments, {"source_digest": source.digest, "source_revision": source.revision, "artifact_name": "0" * 16})

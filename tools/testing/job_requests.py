@@ -6,7 +6,7 @@ from typing import Any
 
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import ResolvedSource
-from shardwright_operator.decide.job_request import JobFacts, PrepareRequest, ShardRequest
+from shardwright_operator.decide.job_request import JobFacts, PrepareJobRequest, ShardJobRequest
 
 SOURCE = ResolvedSource(digest="d1", revision="r1", path=".sources/d1", volume="output", key="0123456789abcdef")
 
@@ -17,11 +17,11 @@ def facts_of(stage: str, namespace: str = "models", name: str = "llama") -> JobF
     return JobFacts(namespace, name, "uid-1", job, stage, 3, inputs="abcdef01", template="01234567")
 
 
-def prepare_request(spec: Spec, facts: JobFacts | None = None, **parts: Any) -> PrepareRequest:
+def prepare_request(spec: Spec, facts: JobFacts | None = None, **parts: Any) -> PrepareJobRequest:
     """Return the request for a prepare Job; `parts` are further fields of it."""
-    return PrepareRequest(facts or facts_of("Prepare"), spec, "engine:1", "prepare:1", **parts)
+    return PrepareJobRequest(facts or facts_of("Prepare"), spec, "engine:1", "prepare:1", **parts)
 
 
-def shard_request(spec: Spec, facts: JobFacts | None = None, source: ResolvedSource = SOURCE) -> ShardRequest:
+def shard_request(spec: Spec, facts: JobFacts | None = None, source: ResolvedSource = SOURCE) -> ShardJobRequest:
     """Return the request for a shard Job."""
-    return ShardRequest(facts or facts_of("Shard"), spec, "engine:1", source)
+    return ShardJobRequest(facts or facts_of("Shard"), spec, "engine:1", source)

@@ -13,7 +13,7 @@ from shardwright_operator.api.field_types import Api
 from shardwright_worker.contract.engine_settings import EngineSettings
 
 
-class Engine(Api):
+class EngineSpec(Api):
     """Image and engine arguments of vLLM. They decide what the shards hold: a change builds another artifact."""
 
     image: Annotated[str, Field(max_length=512)] = Field(

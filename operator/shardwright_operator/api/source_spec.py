@@ -8,7 +8,7 @@ from shardwright_operator.api import rules
 from shardwright_operator.api.field_types import Api, Name, Pattern
 
 
-class SecretKey(Api):
+class SecretKeySelector(Api):
     """A key of a Secret in the resource's namespace."""
 
     name: Name = Field(description="Name of the Secret.")
@@ -26,7 +26,7 @@ class HuggingFace(Api):
         description="Branch, tag or commit. It is resolved to a commit once, and again only when the spec changes or"
         " the annotation reconcile.fluxcd.io/requestedAt is set.",
     )
-    token_secret_ref: SecretKey | None = Field(
+    token_secret_ref: SecretKeySelector | None = Field(
         None,
         description="Secret with the access token of a private or gated repository. It is mounted into the prepare pod"
         " only. Default: no token.",
@@ -55,7 +55,7 @@ class SourceClaim(Api):
     )
 
 
-class Source(Api):
+class SourceSpec(Api):
     """The checkpoint to save as shards, in the format of Hugging Face Transformers. Exactly one field must be set."""
 
     model_config = ConfigDict(json_schema_extra=rules.SOURCE)

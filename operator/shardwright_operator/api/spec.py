@@ -6,10 +6,10 @@ from pydantic import ConfigDict, Field
 
 from shardwright_operator.api import rules
 from shardwright_operator.api.cel import SET
-from shardwright_operator.api.engine_spec import Engine
+from shardwright_operator.api.engine_spec import EngineSpec
 from shardwright_operator.api.field_types import Api, Duration, Name, Size, Text
 from shardwright_operator.api.job_settings import JobSettings
-from shardwright_operator.api.source_spec import Source
+from shardwright_operator.api.source_spec import SourceSpec
 
 
 class ClaimTemplate(Api):
@@ -98,8 +98,8 @@ class Spec(Api):
 
     model_config = ConfigDict(json_schema_extra=rules.SPEC)
 
-    source: Source
-    engine: Engine = Engine()
+    source: SourceSpec
+    engine: EngineSpec = EngineSpec()
     output: Output
     verification: Literal["Digests", "Load", "Generate"] = Field(
         "Load",

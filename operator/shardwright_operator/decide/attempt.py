@@ -4,7 +4,7 @@ import re
 
 from shardwright_operator.api.names import ATTEMPT, INPUTS, STAGE
 from shardwright_operator.api.status import JobStatus, Status
-from shardwright_operator.decide.fingerprint import short_hash
+from shardwright_operator.decide.input_hashes import short_hash
 from shardwright_operator.decide.next_stage import NextStage
 from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Resource
 from shardwright_operator.decide.sentences import clean, sentences

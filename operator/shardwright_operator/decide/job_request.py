@@ -24,7 +24,7 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSource:
+class EarlierSource:
     """What an earlier prepare Job found: `revision`, if set, is resolved instead of the spec's.
 
     Files whose names, sizes and times still have this `fingerprint` are not read again for their `digest`.
@@ -48,7 +48,7 @@ class Pruning:
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareRequest:
+class PrepareJobRequest:
     """Resolve the source, and inspect the artifact of `published`, if that is a key, whatever the source resolves to.
 
     `deep`: read every byte of a published artifact. `source_there`: the source's claim can be mounted.
@@ -58,7 +58,7 @@ class PrepareRequest:
     spec: Spec
     engine_image: str
     prepare_image: str
-    known: KnownSource | None = None
+    known: EarlierSource | None = None
     published: str = ""
     pruning: Pruning | None = None
     deep: bool = False
@@ -66,7 +66,7 @@ class PrepareRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardRequest:
+class ShardJobRequest:
     """Load the resolved source, save it as shards, verify and publish them; or verify what is published."""
 
     facts: JobFacts
@@ -75,4 +75,4 @@ class ShardRequest:
     source: ResolvedSource
 
 
-JobRequest = PrepareRequest | ShardRequest
+JobRequest = PrepareJobRequest | ShardJobRequest

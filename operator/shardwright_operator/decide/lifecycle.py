@@ -4,14 +4,14 @@ from shardwright_operator.api.status import JobStatus
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import next_attempt
 from shardwright_operator.decide.claims import source_problem
-from shardwright_operator.decide.fingerprint import template_of
+from shardwright_operator.decide.input_hashes import template_of
 from shardwright_operator.decide.job_request import (
+    EarlierSource,
     JobFacts,
     JobRequest,
-    KnownSource,
-    PrepareRequest,
+    PrepareJobRequest,
     Pruning,
-    ShardRequest,
+    ShardJobRequest,
 )
 from shardwright_operator.decide.next_stage import NextStage
 from shardwright_operator.decide.plan import CreateJob, DeleteJob
@@ -104,8 +104,8 @@ def _request(scope: Scope, stage: NextStage, attempt: JobStatus) -> JobRequest:
     image, artifact = scope.inputs.image, scope.status.artifact
     if stage.stage == "Shard":
         assert source is not None
-        return ShardRequest(facts, spec, image, source)
-    return PrepareRequest(
+        return ShardJobRequest(facts, spec, image, source)
+    return PrepareJobRequest(
         facts,
         spec,
         image,
@@ -118,7 +118,7 @@ def _request(scope: Scope, stage: NextStage, attempt: JobStatus) -> JobRequest:
     )
 
 
-def _known_source(scope: Scope, stage: NextStage) -> KnownSource | None:
+def _known_source(scope: Scope, stage: NextStage) -> EarlierSource | None:
     """Return what is known of the source; for a stage that was not requested, with the revision of the artifact.
 
     A branch is resolved once, so that scheduled maintenance inspects the commit that the artifact was made from. A
@@ -128,7 +128,7 @@ def _known_source(scope: Scope, stage: NextStage) -> KnownSource | None:
     if source is None or not (stage.maintains or stage.restores or stage.fetches):
         return None
     requested = stage.maintains and not stage.scheduled
-    return KnownSource("" if requested else source.revision, source.digest, source.fingerprint)
+    return EarlierSource("" if requested else source.revision, source.digest, source.fingerprint)
 
 
 def _pruning(scope: Scope, stage: NextStage) -> Pruning | None:

@@ -8,7 +8,7 @@ from shardwright_operator.api.duration import seconds
 from shardwright_operator.api.maintenance_status import SourceFetch
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Artifact, ResolvedSource, Status
-from shardwright_operator.decide.fingerprint import Inputs, short_hash
+from shardwright_operator.decide.input_hashes import Inputs, short_hash
 from shardwright_operator.decide.observed import Observed
 from shardwright_operator.decide.pruning import due_pruning
 from shardwright_worker.contract.reasons import Reason

@@ -7,7 +7,7 @@ from shardwright_operator.api.names import REQUESTED_AT
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import HISTORY, Failure, Retry, Status
 from shardwright_operator.decide.failure_cause import LONGEST_RETRY_AFTER
-from shardwright_operator.decide.fingerprint import short_hash
+from shardwright_operator.decide.input_hashes import short_hash
 from shardwright_operator.decide.observed import Config
 from shardwright_operator.decide.scope import Scope, Step
 from shardwright_operator.decide.sentences import clause, sentences

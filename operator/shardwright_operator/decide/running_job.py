@@ -4,7 +4,7 @@ from shardwright_operator.api.names import TEMPLATE
 from shardwright_operator.api.status import Failure, JobStatus
 from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_job, with_pods
-from shardwright_operator.decide.fingerprint import template_of
+from shardwright_operator.decide.input_hashes import template_of
 from shardwright_operator.decide.observed import Job
 from shardwright_operator.decide.pending import is_held, is_ours, pending_reason
 from shardwright_operator.decide.plan import DeleteJob, SuspendJob

@@ -9,7 +9,7 @@ from typing import Any
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus, Status
 from shardwright_operator.decide.attempt import adopt, highest
-from shardwright_operator.decide.fingerprint import Inputs, inputs_of, request_of
+from shardwright_operator.decide.input_hashes import Inputs, inputs_of, request_of
 from shardwright_operator.decide.next_stage import NextStage, is_prepared, is_published, next_stage_of
 from shardwright_operator.decide.observed import Claim, Config, Observed
 from shardwright_operator.decide.plan import Action

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shardwright_operator.api.source_spec import HuggingFace
-from shardwright_operator.decide.job_request import PrepareRequest
+from shardwright_operator.decide.job_request import PrepareJobRequest
 from shardwright_operator.manifests.job_template import job_of, layout_arguments
 from shardwright_operator.manifests.pod_template import Container
 from shardwright_operator.manifests.volumes import OUTPUT, REPORT, TOKEN, mount_source, output_folder
@@ -12,7 +12,7 @@ from shardwright_worker.contract.engine_settings import flag
 RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 
 
-def build_prepare_job(request: PrepareRequest) -> dict[str, Any]:
+def build_prepare_job(request: PrepareJobRequest) -> dict[str, Any]:
     """Return the Job."""
     spec, known = request.spec, request.known
     arguments = ["prepare"]

@@ -3,14 +3,14 @@
 from typing import Any
 
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.decide.job_request import ShardRequest
+from shardwright_operator.decide.job_request import ShardJobRequest
 from shardwright_operator.manifests.job_template import job_of, layout_arguments
 from shardwright_operator.manifests.pod_template import Container
 from shardwright_operator.manifests.volumes import OUTPUT, REPORT, mount_source, output_folder
 from shardwright_worker.contract.engine_settings import flag
 
 
-def build_shard_job(request: ShardRequest) -> dict[str, Any]:
+def build_shard_job(request: ShardJobRequest) -> dict[str, Any]:
     """Return the Job. The number of accelerators follows from the parallel sizes."""
     spec, source = request.spec, request.source
     volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": {"medium": "Memory"}}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from shardwright_operator.api.engine_spec import Engine
+from shardwright_operator.api.engine_spec import EngineSpec
 from shardwright_operator.api.spec import Spec
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.verification_levels import LEVELS
@@ -35,7 +35,7 @@ def test_engine_settings_are_passed_to_the_worker() -> None:
 
 
 def test_every_engine_setting_of_the_worker_is_a_field_of_the_spec() -> None:
-    assert set(EngineSettings.model_fields) == set(Engine.model_fields) - {"image"}
+    assert set(EngineSettings.model_fields) == set(EngineSpec.model_fields) - {"image"}
 
 
 def test_dtypes_are_those_of_vllm() -> None:

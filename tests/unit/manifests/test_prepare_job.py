@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shardwright_operator.decide.job_request import KnownSource, Pruning
+from shardwright_operator.decide.job_request import EarlierSource, Pruning
 from shardwright_operator.manifests.prepare_job import build_prepare_job
 from tests.unit.manifests.built_jobs import (
     HUB,
@@ -22,6 +22,6 @@ def test_prepare_removes_older_artifacts_only_on_request() -> None:
 
 
 def test_prepare_inspects_the_known_commit() -> None:
-    known = KnownSource("0a1b", "d" * 64, "")
+    known = EarlierSource("0a1b", "d" * 64, "")
     job = build_prepare_job(prepare_request(spec_with(source=HUB), known=known))
     assert arguments_of(job).revision == "0a1b"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.decide.fingerprint import Inputs, template_of
+from shardwright_operator.decide.input_hashes import Inputs, template_of
 from shardwright_operator.decide.observed import Claim
 from tests.unit.manifests.built_jobs import spec_with
 
