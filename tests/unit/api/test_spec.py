@@ -39,7 +39,7 @@ def test_every_engine_setting_of_the_worker_is_a_field_of_the_spec() -> None:
 
 
 def test_dtypes_are_those_of_vllm() -> None:
-    assert get_args(Engine.model_fields["dtype"].annotation) == tuple(DTYPES)
+    assert get_args(EngineSpec.model_fields["dtype"].annotation) == tuple(DTYPES)
 
 
 def test_verification_levels_are_those_of_the_worker() -> None:
