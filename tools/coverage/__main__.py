@@ -61,6 +61,7 @@ def main() -> int:
             packages[f"{program}/{folders[1]}"].append(found)
     for package in sorted(packages):
         print(f"{package:<28}{_total(packages[package])}")
+    print("Not measured: what only tests with vLLM run (make test-engine).")
     print("least covered:")
     for path, found in sorted(files.items(), key=lambda item: -item[1].missed)[:_WORST]:
         print(f"  {path:<60}{found}")
