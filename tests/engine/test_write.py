@@ -13,10 +13,10 @@ import torch
 import xxhash
 from safetensors import safe_open
 
+from shardwright_worker.verify.loaded_digests import digests_of_loaded
 from shardwright_worker.writer.buffers import BUFFER
 from shardwright_worker.writer.dtypes import DTYPES, plan_tensor
 from shardwright_worker.writer.part_plan import PAGE
-from shardwright_worker.writer.tensor_digests import digests_of
 from shardwright_worker.writer.write import WrittenPart, write_parts
 
 FOLDERS = ("disk", "memory")
@@ -92,7 +92,7 @@ def test_data_starts_on_a_page_and_unaligned_tensors_come_last(folder: Path) -> 
 def test_digests_of_tensors_equal_those_of_the_parts(tmp_path: Path) -> None:
     tensors = _tensors()
     [part] = _write(tmp_path, tensors)
-    assert digests_of(tensors) == {tensor.name: tensor.xxh3 for tensor in part.tensors}
+    assert digests_of_loaded(tensors) == {tensor.name: tensor.xxh3 for tensor in part.tensors}
 
 
 def test_every_type_has_its_safetensors_name(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from shardwright_worker.engine.rank_messages import RankLoaded, plan_from_enviro
 from shardwright_worker.shard.missing_tensors import find_missing, source_names
 from shardwright_worker.shard.save_rank import save_rank
 from shardwright_worker.shard.unwritten_memory import Marking
+from shardwright_worker.verify.loaded_digests import digests_of_loaded
 from shardwright_worker.verify.runtime_digest import RuntimeDigestExtension
-from shardwright_worker.writer.tensor_digests import digests_of
 
 LOAD_FORMAT = "shardwright"
 _NAMED = 12  # missing tensors that a message names
@@ -71,7 +71,7 @@ class SavingLoader(BaseModelLoader):  # type: ignore[misc]
         if plan.saves:
             write_rank_message(plan.messages, save_rank(plan, rank, state, untied))
         else:
-            write_rank_message(plan.messages, RankLoaded(rank=rank, tensors=digests_of(state)))
+            write_rank_message(plan.messages, RankLoaded(rank=rank, tensors=digests_of_loaded(state)))
 
 
 @contextlib.contextmanager

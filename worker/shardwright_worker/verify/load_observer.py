@@ -11,14 +11,14 @@ from vllm.model_executor.model_loader import base_loader
 from shardwright_worker.engine.logical_state import global_rank, logical_state
 from shardwright_worker.engine.rank_errors import watch_log_of_rank
 from shardwright_worker.engine.rank_messages import RankLoaded, plan_from_environment, write_rank_message
+from shardwright_worker.verify.loaded_digests import digests_of_loaded
 from shardwright_worker.verify.runtime_digest import RuntimeDigestExtension
-from shardwright_worker.writer.tensor_digests import digests_of
 
 _post_process = base_loader.process_weights_after_loading
 
 
 def _observe(model: Any, *args: Any, **kwargs: Any) -> Any:
-    loaded = RankLoaded(rank=global_rank(), tensors=digests_of(logical_state(model)))
+    loaded = RankLoaded(rank=global_rank(), tensors=digests_of_loaded(logical_state(model)))
     write_rank_message(plan_from_environment().messages, loaded)
     return _post_process(model, *args, **kwargs)
 

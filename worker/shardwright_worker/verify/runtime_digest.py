@@ -4,7 +4,7 @@ import torch
 import xxhash
 
 from shardwright_worker.engine.logical_state import global_rank
-from shardwright_worker.writer.tensor_digests import digests_of
+from shardwright_worker.verify.loaded_digests import digests_of_loaded
 
 
 class RuntimeDigestExtension:
@@ -21,7 +21,7 @@ class RuntimeDigestExtension:
 def runtime_digest(module: torch.nn.Module) -> str:
     """Return XXH3-128, in hex, of name, type, shape and bytes of each of the module's weights, in order of names."""
     weights = _weights(module)
-    digests = digests_of({name: tensor for name, tensor in weights.items() if _has_memory(tensor)})
+    digests = digests_of_loaded({name: tensor for name, tensor in weights.items() if _has_memory(tensor)})
     whole = xxhash.xxh3_128()
     for name in sorted(weights):
         tensor = weights[name]

@@ -1,4 +1,7 @@
-"""Digests of tensors on any device: their bytes go through a few pinned buffers, several tensors at the same time."""
+"""Hashes the tensors of a loaded model, on any device, several at the same time; while saving, `writer` hashes itself.
+
+Their bytes go through a few pinned buffers. Imported in ranks alone.
+"""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +14,7 @@ from shardwright_worker.writer.buffers import BUFFER, Buffer, Copier, make_buffe
 _THREADS = 4
 
 
-def digests_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
+def digests_of_loaded(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
     """Return the XXH3-128, in hex, of each tensor's bytes in C order."""
     device = next((one.device for one in tensors.values() if one.device.type != "cpu"), torch.device("cpu"))
     if device.type != "cpu":
