@@ -1,4 +1,4 @@
-"""Hashes files in chunks, with a callback that counts the bytes: the one loop that every digest of a file uses."""
+"""Hashes files that are read, in chunks, with a callback that counts the bytes."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Writes the parts of one rank, several at the same time."""
+"""Writes and hashes the parts of one rank, several at the same time."""
 
 import hashlib
 import os
@@ -40,10 +40,11 @@ def write_parts(
     ordered: bool | None = None,
     threads: int | None = None,
 ) -> list[WrittenPart]:
-    """Write all tensors into parts of at most `max_file_size` bytes of tensors. `name_of`: part number -> file name.
+    """Write and hash all tensors, in parts of at most `max_file_size` bytes of tensors.
 
-    `count` gets the bytes of each write, from one thread at a time. `ordered`: the volume accepts bytes only front to
-    back (None: find out). `threads`: parts that are written at the same time.
+    `name_of`: part number -> file name. `count` gets the bytes of each write, from one thread at a time.
+    `ordered`: the volume accepts bytes only front to back (None: find out).
+    `threads`: parts that are written at the same time.
 
     Raises:
         OSError: of the volume; the files that exist then must not be used.
@@ -69,7 +70,9 @@ def _write_part(path: Path, plan: PartPlan, tensors: Tensors, pool: BufferPool, 
         try:
             stream.write_bytes(plan.header)
             digests = [
-                Tensor(name=one.name, dtype=one.dtype, shape=list(one.shape), xxh3=stream.write(tensors[one.name]))
+                Tensor(
+                    name=one.name, dtype=one.dtype, shape=list(one.shape), xxh3=stream.write_and_hash(tensors[one.name])
+                )
                 for one in plan.tensors
             ]
             return WrittenPart(path.name, plan.size, stream.finish(), digests)
@@ -94,9 +97,9 @@ class _Stream:
 
     def write_bytes(self, data: bytes) -> None:
         """Append bytes, such as the header."""
-        self.write(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+        self.write_and_hash(torch.frombuffer(bytearray(data), dtype=torch.uint8))
 
-    def write(self, tensor: torch.Tensor) -> str:
+    def write_and_hash(self, tensor: torch.Tensor) -> str:
         """Append a tensor's bytes and return their XXH3-128 in hex."""
         copier = self._copiers.setdefault(tensor.device, Copier(tensor.device))
         data = copier.bytes_of(tensor)
