@@ -80,6 +80,7 @@ class Part(Wire):
 class Verification(Wire):
     """The proof of an artifact. `runtime_digests` maps a rank to a digest of its weights as the engine runs them.
 
+    `tensors`: tensors whose bytes the proof covers; at level Digests they are covered by the SHA-256 of their files.
     `tokens`, `logprobs`: per prompt, from greedy decoding; `vectors`: per prompt, the first numbers of a pooling model.
     """
 
