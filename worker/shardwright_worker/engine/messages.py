@@ -95,7 +95,8 @@ class TokenizerFacts(Message):
 class EngineResult(Message):
     """What an engine process found; maps are by rank."""
 
-    tensors: dict[int, dict[str, str]] = Field(default_factory=dict)  # name -> XXH3-128; empty if parts were written
+    # name -> XXH3-128 of the tensor as it was loaded; empty if parts were written, whose manifest has the digests
+    loaded_digests: dict[int, dict[str, str]] = Field(default_factory=dict)
     runtime_digests: dict[int, str]
     answers: Answers = Answers()
     tokenizer: TokenizerFacts | None = None

@@ -58,10 +58,10 @@ class RankSaved(RankMessage):
 
 
 class RankLoaded(RankMessage):
-    """A rank has loaded its weights: name -> XXH3-128 of each tensor's bytes, before vLLM's post-processing."""
+    """A rank has loaded its weights. `digests`: name -> XXH3-128 of each tensor, before vLLM's post-processing."""
 
     kind: ClassVar[str] = "loaded"
-    tensors: dict[str, str]
+    digests: dict[str, str]
 
 
 class RankFailed(RankMessage):

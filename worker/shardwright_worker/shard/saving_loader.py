@@ -71,7 +71,7 @@ class SavingLoader(BaseModelLoader):  # type: ignore[misc]
         if plan.saves:
             write_rank_message(plan.messages, save_rank(plan, rank, state, untied))
         else:
-            write_rank_message(plan.messages, RankLoaded(rank=rank, tensors=digests_of_loaded(state)))
+            write_rank_message(plan.messages, RankLoaded(rank=rank, digests=digests_of_loaded(state)))
 
 
 @contextlib.contextmanager

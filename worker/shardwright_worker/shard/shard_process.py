@@ -37,7 +37,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     return SourceResult(
         engine=facts,
         saved=read_rank_messages(job.rank_messages, RankSaved),
-        tensors={rank: message.tensors for rank, message in loaded.items()},
+        loaded_digests={rank: message.digests for rank, message in loaded.items()},
         runtime_digests=digests,
         answers=answers,
         tokenizer=tokenizer,

@@ -31,7 +31,8 @@ def verify_again(
     else:
         loaded = load_source(request, guard, artifact, False, scratch, clock)
         # The source must still load to what the manifest says was saved.
-        compare_tensors(manifest, loaded.tensors, "The source loads to other weights than this artifact was made of")
+        what = "The source loads to other weights than this artifact was made of"
+        compare_tensors(manifest, loaded.loaded_digests, what)
         clock.start(Stage.VERIFYING)
         proof = verify_by_loading(verify_request(request, guard, artifact, loaded), manifest, scratch, clock.show)
     guard.check("while its shards were verified")

@@ -13,8 +13,10 @@ _NAMED, _FILES = 5, 20  # tensors, and files, that a message names
 _NOT_LOADED = TokenizerFacts(tokens=[], vocabulary=None, special_tokens=[], chat_template="")
 
 
-def compare_tensors(manifest: Manifest, tensors: Mapping[int, Mapping[str, str]], what: str) -> int:
-    """Return the number of tensors, all of which have the manifest's digests. `tensors`: rank -> name -> XXH3-128.
+def compare_tensors(manifest: Manifest, loaded_digests: Mapping[int, Mapping[str, str]], what: str) -> int:
+    """Return the number of tensors, all of which have the manifest's digests.
+
+    `loaded_digests`: rank -> name -> XXH3-128.
 
     Raises:
         WorkerFailure: VerificationFailed that names those that differ, after `what` differs.
@@ -23,7 +25,7 @@ def compare_tensors(manifest: Manifest, tensors: Mapping[int, Mapping[str, str]]
     count = 0
     for rank in sorted({part.rank for part in manifest.parts}):
         saved = {one.name: one.xxh3 for part in manifest.parts if part.rank == rank for one in part.tensors}
-        loaded = tensors.get(rank, {})
+        loaded = loaded_digests.get(rank, {})
         wrong += [f"{name} (rank {rank})" for name in sorted(saved.keys() ^ loaded.keys())]
         wrong += [f"{name} (rank {rank})" for name in saved if name in loaded and saved[name] != loaded[name]]
         count += len(saved)

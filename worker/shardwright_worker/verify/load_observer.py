@@ -18,7 +18,7 @@ _post_process = base_loader.process_weights_after_loading
 
 
 def _observe(model: Any, *args: Any, **kwargs: Any) -> Any:
-    loaded = RankLoaded(rank=global_rank(), tensors=digests_of_loaded(logical_state(model)))
+    loaded = RankLoaded(rank=global_rank(), digests=digests_of_loaded(logical_state(model)))
     write_rank_message(plan_from_environment().messages, loaded)
     return _post_process(model, *args, **kwargs)
 

@@ -34,7 +34,7 @@ def load_shards(job: EngineJob, calls: GuardedCalls) -> EngineResult:
     digests, answers = run_engine(job, arguments, config, calls, failed)
     loaded = read_rank_messages(job.rank_messages, RankLoaded)
     return EngineResult(
-        tensors={rank: message.tensors for rank, message in loaded.items()},
+        loaded_digests={rank: message.digests for rank, message in loaded.items()},
         runtime_digests=digests,
         answers=answers,
         tokenizer=tokenizer,

@@ -39,7 +39,7 @@ def verify_by_loading(
         WorkerFailure: VerificationFailed, or what the machine or the volume did.
     """
     source, shards = request.source, _load(request, scratch, on_poll)
-    count = compare_tensors(manifest, shards.tensors, "The shards do not load to what was saved")
+    count = compare_tensors(manifest, shards.loaded_digests, "The shards do not load to what was saved")
     compare_runtime(source.runtime_digests, shards.runtime_digests)
     compare_tokenizers(source, shards, request.source_files, request.artifact)
     if wrong := difference(source.answers, shards.answers):

@@ -54,7 +54,7 @@ def test_no_outcome_is_none(tmp_path: Path) -> None:
     assert read_outcome(tmp_path, EngineResult) is None
 
 
-@pytest.mark.parametrize("result", [SOURCE, EngineResult(tensors={0: {"norm": "c"}}, runtime_digests={0: "a"})])
+@pytest.mark.parametrize("result", [SOURCE, EngineResult(loaded_digests={0: {"norm": "c"}}, runtime_digests={0: "a"})])
 def test_a_result_is_read_as_it_was_written(tmp_path: Path, result: EngineResult) -> None:
     write_outcome(tmp_path, result)
     assert has_outcome(tmp_path)
