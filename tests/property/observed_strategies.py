@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shardwright_operator.api.maintenance_status import LastPruned, Maintenance, SourceFetch
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.api.status import JobStatus, ResolvedSource, Retry, Status
+from shardwright_operator.api.status import JobStatus, ResolvedSource, RetryRecord, Status
 from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
 from shardwright_worker.contract.progress_line import Progress, Stage
 from tools.testing.fake_namespace import FakeNamespace
@@ -120,7 +120,7 @@ ATTEMPTS = st.none() | st.builds(
     disruptions=st.integers(0, 10**9),
 )
 RETRIES = st.none() | st.builds(
-    Retry,
+    RetryRecord,
     inputs=INPUTS,
     failures=st.integers(0, 9),
     disruptions=st.integers(0, 10**9),

@@ -18,7 +18,7 @@ from shardwright_operator.kube.notes import NotesStore
 from shardwright_operator.kube.observer import Observer
 from tools.testing.namespace import Namespace
 
-CONFIG = Config("engine:test", "prepare:test")
+CONFIG = Config("engine:test", "prepare:test", retry_base=10.0, retry_cap=600.0, progress_interval=5.0)
 
 
 class Replica:

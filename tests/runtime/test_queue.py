@@ -17,7 +17,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def queue(clock: Clock) -> WorkQueue[str]:
-    return WorkQueue(base=1.0, cap=60.0, clock=clock)
+    return WorkQueue(base_delay=1.0, max_delay=60.0, clock=clock)
 
 
 async def take(queue: WorkQueue[str]) -> str:
@@ -122,7 +122,7 @@ async def test_a_failing_key_does_not_delay_another(queue: WorkQueue[str]) -> No
 async def test_a_held_key_is_queued_once_when_the_hold_ends(queue: WorkQueue[str], clock: Clock) -> None:
     queue.add("a")
     await take(queue)
-    queue.hold("a", 1.0)
+    queue.postpone("a", 1.0)
     queue.add("a")
     queue.add_after("a", 300.0)
     queue.done("a")

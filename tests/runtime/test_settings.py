@@ -23,6 +23,7 @@ def test_a_flag_wins_over_the_environment_and_the_environment_over_the_default()
     [
         (IMAGES[:1], "--prepare-image"),
         ([*IMAGES, "--workers=0"], "--workers must be at least 1"),
+        ([*IMAGES, "--retry-base=-1"], "--retry-base and --retry-cap must be above 0"),
         ([*IMAGES, "--lease-duration=5"], "--lease-duration must be longer than --renew-deadline"),
         ([*IMAGES, "--leader-elect=maybe"], "'maybe' is not a boolean"),
         ([*IMAGES, "--log-format=xml"], "xml"),

@@ -8,7 +8,7 @@ from typing import Any
 from shardwright_operator.decide.observed import Claim, Config, Job, Pod
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-CONFIG = Config(engine_image="engine:1", prepare_image="prepare:1")
+CONFIG = Config("engine:1", "prepare:1", retry_base=10.0, retry_cap=600.0, progress_interval=5.0)
 DEFAULT_SPEC: dict[str, Any] = {
     "source": {"persistentVolumeClaim": {"claimName": "models", "path": "llama"}},
     "engine": {"tensorParallelSize": 2},

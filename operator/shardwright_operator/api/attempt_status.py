@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from shardwright_operator.api.field_types import StatusPart
-from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.reasons import UNEXPLAINED_ATTEMPTS, Reason
 
 HISTORY = 5  # failed attempts that the status keeps
 
@@ -76,7 +76,7 @@ class Failure(StatusPart):
         return value if value in set(Reason) else Reason.WORKER_PROTOCOL_ERROR
 
 
-class Retry(StatusPart):
+class RetryRecord(StatusPart):
     """Failures with the current inputs and what follows from them. Other inputs start with a new record."""
 
     inputs: str = Field(description="Hash of the settings that the attempts failed with.")
@@ -92,7 +92,9 @@ class Retry(StatusPart):
         " spec.job.maxAttempts.",
     )
     unexplained: int = Field(
-        0, description="Number of shard Jobs that failed for an unknown reason. Two of them stop the retries."
+        0,
+        description="Number of shard Jobs that failed for an unknown reason."
+        f" {UNEXPLAINED_ATTEMPTS} of them stop the retries.",
     )
     next_attempt_at: datetime | None = Field(
         None, description="Earliest time of the next attempt. Empty if none follows without user action."

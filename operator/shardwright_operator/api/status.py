@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shardwright_operator.api.artifact_status import Artifact, ResolvedSource, Serving, ServingVolume
-from shardwright_operator.api.attempt_status import HISTORY, Failure, JobStatus, ProgressStatus, Retry
+from shardwright_operator.api.attempt_status import HISTORY, Failure, JobStatus, ProgressStatus, RetryRecord
 from shardwright_operator.api.field_types import StatusPart
 from shardwright_operator.api.maintenance_status import Maintenance
 
@@ -24,7 +24,7 @@ __all__ = [
     "Maintenance",
     "ProgressStatus",
     "ResolvedSource",
-    "Retry",
+    "RetryRecord",
     "Serving",
     "ServingVolume",
     "Status",
@@ -91,7 +91,7 @@ class Status(StatusPart):
     serving: Serving | None = None
     progress: ProgressStatus | None = None
     job: JobStatus | None = None
-    retry: Retry | None = None
+    retry: RetryRecord | None = None
     last_failure: Failure | None = Field(
         None, description="The last failed attempt. Removed when the artifact is verified or the failure is resolved."
     )

@@ -31,7 +31,7 @@ def _failed(scope: Scope, stage: NextStage, job: Job | None, result: JobResult) 
     """Record the failure, and forget what it has disproved."""
     assert result.failure is not None
     reason = result.failure.reason
-    scope = scope.with_status(retry.record(scope, result.failure))
+    scope = scope.with_status(retry.record_failure(scope, result.failure))
     final = scope.status.retry is not None and scope.status.retry.stopped
     may_be_published = job is None or job.complete or (final and result.unreported)
     if stage.stage == "Shard" and (may_be_published or reason is Reason.SOURCE_CHANGED):

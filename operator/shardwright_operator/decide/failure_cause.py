@@ -10,9 +10,8 @@ from shardwright_operator.decide.pod_failure import failure_by_node, whose_image
 from shardwright_operator.decide.scope import Scope
 from shardwright_operator.decide.sentences import clause, last_lines, sentences
 from shardwright_worker.contract.reasons import MEANINGS, Reason, reason_of_exit_code
-from shardwright_worker.contract.report import Report
+from shardwright_worker.contract.report import LONGEST_RETRY_AFTER, Report
 
-LONGEST_RETRY_AFTER = 86400.0  # seconds; no Hub is waited for longer, whatever it asks for
 _SIGTERM = 143
 # What a worker reports if the kernel killed a process of its own for its memory; the container's state says more.
 _GUESSES = (

@@ -33,7 +33,7 @@ class Inputs:
 
     @cached_property
     def retry(self) -> str:
-        """Hash of everything whose change resets the failure record: inputs, claim and size, job fields, request."""
+        """Hash of everything whose change resets the retry record: inputs, claim and size, job fields, request."""
         job = self.spec.job.model_dump(mode="json", exclude_defaults=True)
         claim = [self.claim.uid, self.claim.capacity]
         return short_hash(*self._of_artifact, job, self.spec.verification, self.request, claim)

@@ -1,7 +1,7 @@
 """What a prepare Job that inspected the published artifact found wrong with it or with its source."""
 
 from shardwright_operator.api.names import REQUESTED_AT
-from shardwright_operator.api.status import Failure, ResolvedSource, Retry, Status
+from shardwright_operator.api.status import Failure, ResolvedSource, RetryRecord, Status
 from shardwright_operator.decide.next_stage import NextStage
 from shardwright_operator.decide.pruning import pruned
 from shardwright_operator.decide.report_status import source_of
@@ -49,8 +49,8 @@ def _damaged(
         attempt=job.attempt if job else 0,
         time=scope.now,
     )
-    retry = Retry(inputs=scope.inputs.retry, failures=1, stopped=True)
-    return status.model_copy(update={**gone, "retry": retry, "last_failure": failure})
+    record = RetryRecord(inputs=scope.inputs.retry, failures=1, stopped=True)
+    return status.model_copy(update={**gone, "retry": record, "last_failure": failure})
 
 
 def _still_damaged(scope: Scope, report: Report) -> Status:

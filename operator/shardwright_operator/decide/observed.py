@@ -183,6 +183,6 @@ class Config:
 
     engine_image: str
     prepare_image: str
-    retry_base: float = 10.0
-    retry_cap: float = 600.0
-    progress_interval: float = 5.0
+    retry_base: float
+    retry_cap: float
+    progress_interval: float

@@ -8,7 +8,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.decide.observed import Job, Observed, Pod, Warning
 from shardwright_operator.decide.pod_failure import NOT_STARTED, is_worker_missing
 from shardwright_operator.decide.sentences import clean, sentences
-from shardwright_operator.decide.verdict import Verdict, retrying, working
+from shardwright_operator.decide.verdict import Verdict, retrying, stalled, working
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
@@ -24,7 +24,7 @@ _QUEUE_RESPONSE = timedelta(minutes=2)  # a queue that exists has reported somet
 
 def pending_reason(observed: Observed, spec: Spec, job: Job, now: datetime) -> Verdict | None:
     """Return why the Job is not running, None if it runs or is about to."""
-    if is_held(job):
+    if is_suspended_by_another(job):
         return _queued(observed, spec, job, now)
     if lost := _unreachable(observed, job):
         return lost
@@ -37,7 +37,7 @@ def pending_reason(observed: Observed, spec: Spec, job: Job, now: datetime) -> V
     return next((verdict for pod in pending if (verdict := _of_pod(observed, spec, pod, now))), None)
 
 
-def is_held(job: Job) -> bool:
+def is_suspended_by_another(job: Job) -> bool:
     """Return whether another controller, such as a queue, has suspended the Job; only that one may resume it."""
     return job.suspended and not is_ours(job)
 
@@ -105,7 +105,7 @@ def _of_pod(observed: Observed, spec: Spec, pod: Pod, now: datetime) -> Verdict 
 def _of_container(pod: Pod, reason: str, message: str) -> Verdict | None:
     state = f"Pod {pod.name}: " + ": ".join(part for part in (reason, clean(message)) if part)
     if reason in NOT_STARTED and is_worker_missing(reason, None, message):
-        return retrying(Reason.WORKER_NOT_IN_IMAGE, f"The image cannot run shardwright-worker. {state}")
+        return stalled(Reason.WORKER_NOT_IN_IMAGE, f"The image cannot run shardwright-worker. {state}")
     if reason in _IMAGE:
         return retrying(Reason.IMAGE_PULL_FAILED, state)
     return retrying(Reason.POD_NOT_CREATED, state) if reason in _CONFIG else None

@@ -6,7 +6,7 @@ from shardwright_operator.decide import retry
 from shardwright_operator.decide.attempt import with_job, with_pods
 from shardwright_operator.decide.input_hashes import template_of
 from shardwright_operator.decide.observed import Job
-from shardwright_operator.decide.pending import is_held, is_ours, pending_reason
+from shardwright_operator.decide.pending import is_ours, is_suspended_by_another, pending_reason
 from shardwright_operator.decide.plan import DeleteJob, SuspendJob
 from shardwright_operator.decide.pod_failure import whose_image
 from shardwright_operator.decide.progress import progress_of
@@ -36,7 +36,7 @@ def running_job(scope: Scope) -> Step | Scope:
     if started and _was_resumed(job):
         # A later suspension by a queue would be taken for the operator's own if its mark stayed, and be resumed.
         return Step(scope.status, working(f"Running in Job {job.name}"), (SuspendJob(job.name, job.uid, False),))
-    if pending and pending.reason == Reason.WORKER_NOT_IN_IMAGE:
+    if pending and pending.situation == "stalled":
         return _give_up(scope, job, pending)
     if pending:
         return Step(scope.status, pending, (), POLL_INTERVAL)
@@ -60,10 +60,10 @@ def _before_start(scope: Scope, job: Job) -> Step | None:
     if job.labels.get(TEMPLATE) != template_of(spec):
         message = f"Replacing Job {job.name}, which has not started, since spec.job or spec.verification has changed"
         return Step(without, working(message), (DeleteJob(job.name, job.uid),))
-    if spec.suspend and (is_held(job) or spec.job.queue_name or _was_resumed(job)):
+    if spec.suspend and (is_suspended_by_another(job) or spec.job.queue_name or _was_resumed(job)):
         # The queue decides when it runs, and would resume it again if the operator suspended it.
         return Step(without, suspended(), (DeleteJob(job.name, job.uid),))
-    if is_held(job):
+    if is_suspended_by_another(job):
         return None
     if is_ours(job) != spec.suspend:
         verdict = suspended() if spec.suspend else working(f"Resuming Job {job.name}")
@@ -88,6 +88,6 @@ def _give_up(scope: Scope, job: Job, pending: Verdict) -> Step:
         attempt=attempt.attempt,
         time=scope.now,
     )
-    scope = scope.with_status(retry.record(scope, failure))
-    verdict = retry.hold(scope) or stalled(pending.reason, failure.message)
+    scope = scope.with_status(retry.record_failure(scope, failure))
+    verdict = retry.why_not_started(scope) or stalled(pending.reason, failure.message)
     return Step(scope.status, verdict, (DeleteJob(job.name, job.uid),))

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 Decide = Callable[[datetime, Config, Observed], Plan]
 
 # Seconds after an action:
-_HOLD = 1.0  # in which its many events become one reconciliation
+_BATCH_INTERVAL = 1.0  # in which its many events become one reconciliation
 _RECHECK = 300.0  # until a reconciliation even if no event comes
 
 
@@ -111,7 +111,7 @@ class Controller:
         pauses = [one for one in (plan.requeue_after, observation.recheck_after) if one is not None]
         if result.actions:
             # A new Job changes several times at once: created, with a pod, running. One status for all will do.
-            self.queue.hold(key, _HOLD)
+            self.queue.postpone(key, _BATCH_INTERVAL)
             pauses.append(_RECHECK)
         self.queue.add_after(key, min(pauses, default=None))
 

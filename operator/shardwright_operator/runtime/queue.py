@@ -1,5 +1,7 @@
 """The work queue, with the semantics of client-go's: each key once, one worker per key, retries with backoff.
 
+The backoff is that of a reconciliation that failed; when a failed Job runs again is in decide/retry.py.
+
 https://github.com/kubernetes/client-go/blob/v0.36.3/util/workqueue/queue.go#L196
 """
 
@@ -20,19 +22,21 @@ _PRIORITY_STREAK = 8  # keys with priority that are taken before one without
 class WorkQueue(Generic[K]):
     """Keys to reconcile.
 
-    `base` and `cap` are the shortest and the longest backoff of a failing key, in seconds. `clock` returns monotonic
-    seconds: a wall clock that is set would fire every timer at once, or none for hours.
+    `base_delay` and `max_delay` are the smallest and the largest backoff of a failing key, in seconds. `clock` returns
+    monotonic seconds: a wall clock that is set would fire every timer at once, or none for hours.
     """
 
-    def __init__(self, base: float = 0.5, cap: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._base, self._cap, self._clock = base, cap, clock
+    def __init__(
+        self, base_delay: float = 0.5, max_delay: float = 300.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._base_delay, self._max_delay, self._clock = base_delay, max_delay, clock
         # Waiting keys in their order -> since when. A key is in one of the two.
         self._priority: dict[K, float] = {}
         self._normal: dict[K, float] = {}
         self._dirty: dict[K, bool] = {}  # keys that were added while being processed -> whether with priority
         self._processing: dict[K, float] = {}  # -> since when
         self._failures: dict[K, int] = {}
-        self._held: dict[K, float] = {}  # -> until when
+        self._postponed: dict[K, float] = {}  # -> until when
         self._timers: Timers[K] = Timers()
         self._streak = 0
         self._idle: deque[asyncio.Future[None]] = deque()  # waiting workers; one key wakes one
@@ -41,7 +45,7 @@ class WorkQueue(Generic[K]):
         """Queue this key, before those without priority if it has it: new resources, and Jobs about to be created."""
         if key in self._processing:
             self._dirty[key] = priority or self._dirty.get(key, False)
-        elif (until := self._held.get(key)) is not None and until > self._clock():
+        elif (until := self._postponed.get(key)) is not None and until > self._clock():
             self._timers.set(key, min(until, self._timers.get(key, until)))
         elif key not in self._priority and key not in self._normal:
             (self._priority if priority else self._normal)[key] = self._clock()
@@ -61,14 +65,14 @@ class WorkQueue(Generic[K]):
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        backoff = min(longest or self._cap, self._base * 2.0 ** min(failures, 30))
+        backoff = min(longest or self._max_delay, self._base_delay * 2.0 ** min(failures, 30))
         backoff *= random.uniform(0.75, 1.0)
         self.add_after(key, backoff)
         return backoff
 
-    def hold(self, key: K, seconds: float) -> None:
+    def postpone(self, key: K, seconds: float) -> None:
         """Delay this key for this many seconds even if it is added, so that a burst of changes is processed once."""
-        self._held[key] = self._clock() + seconds
+        self._postponed[key] = self._clock() + seconds
 
     def forget(self, key: K) -> None:
         """Reset the backoff of this key."""
@@ -78,7 +82,7 @@ class WorkQueue(Generic[K]):
         """Reset the backoff and cancel the timer of a key whose object is gone."""
         self._failures.pop(key, None)
         self._timers.cancel(key)
-        self._held.pop(key, None)
+        self._postponed.pop(key, None)
 
     async def get(self) -> tuple[K, float]:
         """Wait for the next key, and return it with the seconds that it has waited. `done` must follow."""
@@ -92,7 +96,7 @@ class WorkQueue(Generic[K]):
         now, since = self._clock(), line.pop(key)
         self._processing[key] = now
         self._timers.cancel(key)
-        self._held.pop(key, None)
+        self._postponed.pop(key, None)
         return key, now - since
 
     def done(self, key: K) -> None:
@@ -105,7 +109,7 @@ class WorkQueue(Generic[K]):
         """Queue the keys that are due, and return the seconds until the next one, None if no key has a timer."""
         now = self._clock()
         for key in self._timers.pop_due(now):
-            self._held.pop(key, None)
+            self._postponed.pop(key, None)
             self.add(key)
         return self._timers.seconds_until_next(now)
 

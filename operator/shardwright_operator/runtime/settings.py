@@ -80,8 +80,8 @@ TABLE = (
     Setting("workers", int, "16", "resources that are reconciled at the same time"),
     Setting("work_timeout", float, "120", "seconds after which one reconciliation is cancelled and retried"),
     Setting("request_timeout", float, "15", "seconds that one request to the API server may take"),
-    Setting("retry_base", float, "10", "seconds before the second attempt of a Job; doubled for each further attempt"),
-    Setting("retry_cap", float, "600", "longest pause between two attempts of a Job, in seconds"),
+    Setting("retry_base", float, "10", "backoff in seconds before the second attempt, doubled for each further one"),
+    Setting("retry_cap", float, "600", "largest backoff, in seconds; a jitter of up to 25 % is added to it"),
     Setting("progress_interval", float, "5", "seconds between two reads of a running Job's progress from its log"),
     Setting("relist_interval", float, "1800", "seconds between two complete lists, which find what a watch has missed"),
     Setting("watch_timeout", float, "300", "seconds after which a watch is reopened"),
@@ -130,6 +130,8 @@ def _contradiction(settings: Settings) -> str:
     """Return what is wrong with settings that are valid one by one, empty if nothing is."""
     if settings.workers < 1:
         return f"--workers must be at least 1, not {settings.workers}"
+    if not (settings.retry_base > 0 and settings.retry_cap > 0):
+        return f"--retry-base and --retry-cap must be above 0, not {settings.retry_base:g} and {settings.retry_cap:g}"
     if not settings.lease_duration > settings.renew_deadline > settings.retry_period > 0:
         return "--lease-duration must be longer than --renew-deadline, and --renew-deadline longer than --retry-period"
     return ""

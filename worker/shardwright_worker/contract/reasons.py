@@ -86,6 +86,7 @@ class Meaning(NamedTuple):
     shard_attempts: int | None = None
 
 
+UNEXPLAINED_ATTEMPTS = 2
 _THEN_RETRY = "then set the annotation reconcile.fluxcd.io/requestedAt"
 # Exit codes: 20-29 source, 30-39 model and engine, 40-49 volume, 50-59 accelerators, memory and the ranks'
 # connections, 60-69 artifact, 70-79 the pod was stopped, 80-89 the worker itself.
@@ -132,8 +133,8 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.DIGESTS_ONLY: Meaning(Group.ARTIFACT, "The bytes were read again; that vLLM loads them is not verified.", "Set spec.verification to Load or Generate to verify it.", retry=False),
     Reason.VERIFICATION_FAILED: Meaning(Group.ARTIFACT, "The saved shards do not load to the same weights.", "Report it with the message. Nothing was published; an artifact published earlier with a weaker verification stays on the volume and is not offered.", retry=False, exit_code=60),
     Reason.ARTIFACT_DAMAGED: Meaning(Group.ARTIFACT, "The published artifact is incomplete or changed.", "Restore it, and the next recheck finds it; or have it rebuilt by setting the annotation reconcile.fluxcd.io/requestedAt.", retry=False, exit_code=61),
-    Reason.WORKER_PROTOCOL_ERROR: Meaning(Group.WORKER, "The worker ended without a readable report.", "Read the pod's log; the operator retries.", retry=True, exit_code=80, shard_attempts=2),
-    Reason.UNEXPECTED_ERROR: Meaning(Group.WORKER, "The worker failed with an error that is not in this table.", "Read the last lines of its log in the message; report it if the cause is not on your side.", retry=True, exit_code=81, blames_shards=False, shard_attempts=2),
+    Reason.WORKER_PROTOCOL_ERROR: Meaning(Group.WORKER, "The worker ended without a readable report.", "Read the pod's log; the operator retries.", retry=True, exit_code=80, shard_attempts=UNEXPLAINED_ATTEMPTS),
+    Reason.UNEXPECTED_ERROR: Meaning(Group.WORKER, "The worker failed with an error that is not in this table.", "Read the last lines of its log in the message; report it if the cause is not on your side.", retry=True, exit_code=81, blames_shards=False, shard_attempts=UNEXPLAINED_ATTEMPTS),
 }
 # fmt: on
 

@@ -31,7 +31,7 @@ from shardwright_worker.contract.verification_levels import Level
 # Bytes; the kubelet truncates a termination message there:
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/api/core/v1/types.go
 LIMIT = 4096
-DAY = 86400.0
+LONGEST_RETRY_AFTER = 86400.0  # seconds; no Hub is waited for longer, whatever it asks for
 
 
 def _durations(values: Any) -> dict[str, float]:
@@ -42,7 +42,7 @@ def _retry_after(value: Any) -> float | None:
     """Return the seconds that the Hub asked clients to wait, a day at most; None if there are none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
-    return min(value, DAY) * 1.0
+    return min(value, LONGEST_RETRY_AFTER) * 1.0
 
 
 Name = Annotated[str, text_of(253)]
