@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shardwright_operator.api.maintenance_status import LastPruned, Maintenance, SourceFetch
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import JobStatus, ResolvedSource, RetryRecord, Status
-from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
+from shardwright_operator.decide.observed import Claim, Job, ObservedEvent, Pod
 from shardwright_worker.contract.progress_line import Progress, Stage
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START, spec_of
@@ -158,7 +158,7 @@ PROGRESS = st.builds(
     bytes_total=NUMBERS,
 )
 WARNINGS = st.builds(
-    Warning,
+    ObservedEvent,
     kind=st.sampled_from(["Job", "Pod", "PersistentVolumeClaim"]),
     name=st.sampled_from([*NAMES, "shards"]),
     reason=TEXTS,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from shardwright_operator.api.names import SUSPENDED
+from shardwright_operator.api.names import SUSPENDED_LABEL
 from shardwright_operator.decide.observed import Job, Observed
 from shardwright_operator.decide.plan import SuspendJob
 from shardwright_worker.contract.reasons import Reason
@@ -37,7 +37,7 @@ class OperatorRounds(RuleBasedStateMachine):
     def act(self, seen: Observed | None = None) -> None:
         """Do one round of the operator, on what it has observed."""
         namespace, before = self.namespace, len(self.namespace.created)
-        marked = {job.name for job in (seen or namespace.observed()).jobs if SUSPENDED in job.labels}
+        marked = {job.name for job in (seen or namespace.observed()).jobs if SUSPENDED_LABEL in job.labels}
         plan = namespace.step(seen)
         resumed = {one.name for one in plan.actions if isinstance(one, SuspendJob) and not one.suspend}
         assert resumed <= marked, "a Job was resumed that another controller has suspended"

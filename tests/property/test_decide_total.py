@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide import decide
-from shardwright_operator.decide.observed import Claim, Job, Observed, Pod, Resource, Warning
+from shardwright_operator.decide.observed import Claim, Job, Observed, ObservedEvent, Pod, Resource
 from shardwright_operator.decide.plan import CreateJob, DeleteJob
 from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.contract.reasons import Reason
@@ -39,7 +39,7 @@ def test_there_is_always_a_plan(
     jobs: list[Job],
     pods: list[Pod],
     shards: Claim | None,
-    warnings: list[Warning],
+    warnings: list[ObservedEvent],
     requested_at: str | None,
     users: tuple[str, ...],
     progress: dict[str, Progress],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shardwright_operator.api.names import SUSPENDED
+from shardwright_operator.api.names import SUSPENDED_LABEL
 from shardwright_operator.decide.observed import Job, Pod
 from tools.testing.fake_objects import pod
 
@@ -46,8 +46,8 @@ class FakeJobs:
         """Suspend or resume a Job, unless it has been replaced, and mark it as suspended by the operator."""
         if not self._is(name, uid):
             return
-        labels = {key: value for key, value in self.jobs[name].labels.items() if key != SUSPENDED}
-        mark = {SUSPENDED: "true"} if suspend else {}
+        labels = {key: value for key, value in self.jobs[name].labels.items() if key != SUSPENDED_LABEL}
+        mark = {SUSPENDED_LABEL: "true"} if suspend else {}
         self.jobs[name] = replace(self.jobs[name], suspended=suspend, labels={**labels, **mark})
 
     def delete_job(self, name: str, uid: str) -> None:

@@ -8,7 +8,7 @@ from shardwright_operator.api.names import STAGE
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import Status
 from shardwright_operator.decide import decide
-from shardwright_operator.decide.observed import Claim, Job, Neighbor, Observed, Resource, Warning
+from shardwright_operator.decide.observed import Claim, Job, Neighbor, Observed, ObservedEvent, Resource
 from shardwright_operator.decide.plan import CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.decide.pruning import wants_claim_users
 from shardwright_operator.manifests.job import build_job
@@ -31,7 +31,7 @@ class FakeNamespace(FakeJobs):
         self.uid = "uid-1"
         self.worker = FakeWorker()
         self.claims: dict[str, Claim | None] = {name: claim(name) for name in ("models", "shards")}
-        self.warnings: tuple[Warning, ...] = ()
+        self.warnings: tuple[ObservedEvent, ...] = ()
         self.progress: dict[str, Progress] = {}
         self.users: dict[str, tuple[str, ...]] = {}
         self.neighbors: tuple[Neighbor, ...] = ()

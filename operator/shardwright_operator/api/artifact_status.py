@@ -14,7 +14,10 @@ class ResolvedSource(StatusPart):
     name: str = Field(
         "", description="Short name of the source: repository and first 8 digits of the commit, or claim and path."
     )
-    digest: str = Field(description="SHA-256 over the names and SHA-256 digests of its files.")
+    digest: str = Field(
+        description="SHA-256 that names its content: for a source on a claim over the names and SHA-256 digests of its"
+        " files, for a repository over its name, the commit and what the Hub states of each file."
+    )
     fingerprint: str = Field(
         "",
         description="SHA-256 over the names, sizes and times of its files. While it is unchanged the files are not read"

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from shardwright_operator.api import value_rules
 from shardwright_worker.contract.bounded_types import LONGEST
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 _LARGEST = 2**63 - 1
 
@@ -70,7 +70,7 @@ def _within_bounds(value: object) -> object:
         case bool() | Enum():
             return value
         case str():
-            return clean(value)
+            return one_line(value)
         case int():
             return max(-_LARGEST, min(value, _LARGEST))
         case float():
@@ -80,7 +80,7 @@ def _within_bounds(value: object) -> object:
         case list():
             return [_within_bounds(each) for each in value]
         case dict():
-            return {clean(str(name), 253): _within_bounds(each) for name, each in value.items()}
+            return {one_line(str(name), 253): _within_bounds(each) for name, each in value.items()}
     return value
 
 

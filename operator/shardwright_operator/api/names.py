@@ -36,7 +36,7 @@ INPUTS = f"{LABEL_PREFIX}inputs"  # hash of what the Job was made for
 # Labels of Jobs alone.
 TEMPLATE = f"{LABEL_PREFIX}template"  # hash of the job settings that the Job was created with
 VERIFICATION = f"{LABEL_PREFIX}verification"  # spec.verification that the Job was created with
-SUSPENDED = f"{LABEL_PREFIX}suspended"  # on a Job that the operator itself has suspended, and on no other
+SUSPENDED_LABEL = f"{LABEL_PREFIX}suspended"  # on a Job that the operator itself has suspended, and on no other
 QUEUE = "kueue.x-k8s.io/queue-name"  # https://kueue.sigs.k8s.io/docs/tasks/run/jobs/
 
 # The annotation by which a user asks for a reconciliation; `flux reconcile` sets it, too:

@@ -62,3 +62,8 @@ class SourceSpec(Api):
 
     hugging_face: HuggingFace | None = None
     persistent_volume_claim: SourceClaim | None = None
+
+    @property
+    def is_downloaded(self) -> bool:
+        """Whether prepare downloads it to the output claim."""
+        return self.hugging_face is not None

@@ -58,10 +58,10 @@ def _without_pod(job: Job) -> Cause:
 
 def _reported(report: Report, spec: Spec, attempt: JobStatus) -> Cause:
     """The worker's own report. To wait as long as a Hub asks is not a failure; accelerators never wait for one."""
-    if attempt.stage == "Shard" and report.reason is Reason.SOURCE_NOT_FOUND and spec.source.hugging_face:
-        repo = spec.source.hugging_face.repo
-        gone = f"What was fetched of {repo} is gone from the output claim, and is fetched again"
-        return Cause(Reason.SOURCE_CHANGED, gone)
+    hub = spec.source.hugging_face
+    if attempt.stage == "Shard" and report.reason is Reason.SOURCE_NOT_FOUND and hub:
+        missing = f"The download of {hub.repo} is missing from the output claim; it is downloaded again"
+        return Cause(Reason.SOURCE_CHANGED, missing)
     asked = report.retry_after_seconds if attempt.stage == "Prepare" and MEANINGS[report.reason].retry else None
     asked = min(asked, LONGEST_RETRY_AFTER) if asked is not None and asked > 0 else None  # NaN is not larger than 0
     counts = asked is None and report.reason != Reason.DISRUPTED

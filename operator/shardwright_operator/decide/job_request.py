@@ -51,7 +51,7 @@ class Pruning:
 class PrepareJobRequest:
     """Resolve the source, and inspect the artifact of `published`, if that is a key, whatever the source resolves to.
 
-    `deep`: read every byte of a published artifact. `source_there`: the source's claim can be mounted.
+    `deep`: read every byte of a published artifact. `source_claim_usable`: it can be mounted.
     """
 
     facts: JobFacts
@@ -62,7 +62,7 @@ class PrepareJobRequest:
     published: str = ""
     pruning: Pruning | None = None
     deep: bool = False
-    source_there: bool = True
+    source_claim_usable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

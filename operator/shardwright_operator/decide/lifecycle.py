@@ -111,7 +111,7 @@ def _request(scope: Scope, stage: NextStage, attempt: JobStatus) -> JobRequest:
         image,
         scope.config.prepare_image,
         known=_known_source(scope, stage),
-        source_there=source_problem(scope) is None,
+        source_claim_usable=source_problem(scope) is None,
         published=artifact.key if artifact is not None and stage.scheduled else "",
         deep=spec.recheck is not None and spec.recheck.deep and not stage.prunes,  # pruning is short of time
         pruning=_pruning(scope, stage),
@@ -125,7 +125,7 @@ def _known_source(scope: Scope, stage: NextStage) -> EarlierSource | None:
     request of the user resolves it again; a folder whose files are unchanged needs no reading for that either.
     """
     source = scope.status.source
-    if source is None or not (stage.maintains or stage.restores or stage.fetches):
+    if source is None or not (stage.maintains or stage.restores or stage.downloads_source):
         return None
     requested = stage.maintains and not stage.scheduled
     return EarlierSource("" if requested else source.revision, source.digest, source.fingerprint)

@@ -25,7 +25,7 @@ class NextStage:
     `maintains`: the artifact is published, and prepare inspects it. `scheduled`: that is due by spec.recheck or
     spec.output.historyLimit, without a change or a request of the user; `prunes`: it removes older artifacts.
     `restores`: prepare only checks whether a damaged artifact is back, and no accelerators are taken for it.
-    `fetches`: prepare fetches a Hub source for a verification alone; the artifact was found published.
+    `downloads_source`: prepare downloads the source for a verification alone; the artifact was found published.
     """
 
     stage: Stage
@@ -36,7 +36,7 @@ class NextStage:
     scheduled: bool = False
     prunes: bool = False
     restores: bool = False
-    fetches: bool = False
+    downloads_source: bool = False
 
 
 def next_stage_of(now: datetime, observed: Observed, status: Status, inputs: Inputs) -> NextStage | None:
@@ -62,8 +62,8 @@ def _verify(status: Status, inputs: Inputs, source: ResolvedSource) -> NextStage
     """The artifact is published, and verified less than spec.verification asks."""
     level = inputs.spec.verification
     fetched = fetched_for(source.key, level)
-    if inputs.spec.source.hugging_face and not source.fingerprint and status.maintenance.source_fetched_for != fetched:
-        return NextStage("Prepare", short_hash(inputs.source, f"{source.key}/{level}"), fetches=True)
+    if inputs.spec.source.is_downloaded and not source.fingerprint and status.maintenance.source_fetched_for != fetched:
+        return NextStage("Prepare", short_hash(inputs.source, f"{source.key}/{level}"), downloads_source=True)
     # The shard Job finds the artifact published, and only verifies it.
     return NextStage("Shard", short_hash(inputs.source, source.key, level), key=source.key, level=level)
 

@@ -109,10 +109,10 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
-    """An event of type Warning on a Job, pod or claim of ours: `kind` and `name` of the object that it regards.
+class ObservedEvent:
+    """A Kubernetes Event on a Job, pod or claim of ours: `kind` and `name` of the object that it regards.
 
-    `normal`: its type is Normal; such events matter where a queue or a provisioner says why an object waits.
+    `normal`: its type is Normal and not Warning; such events say why an object waits for a queue or a provisioner.
     """
 
     kind: str
@@ -145,7 +145,7 @@ class Observed:
     jobs: tuple[Job, ...] = ()
     pods: tuple[Pod, ...] = ()
     claims: Mapping[str, Claim | None] = field(default_factory=dict)
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[ObservedEvent, ...] = ()
     progress: Mapping[str, Progress] = field(default_factory=dict)  # pod name -> its last progress line
     claim_users: Mapping[str, tuple[str, ...]] | None = None
     neighbors: tuple[Neighbor, ...] = ()

@@ -3,9 +3,9 @@
 import re
 from datetime import datetime, timedelta
 
-from shardwright_operator.api.names import SUSPENDED
+from shardwright_operator.api.names import SUSPENDED_LABEL
 from shardwright_operator.api.spec import Spec
-from shardwright_operator.decide.observed import Job, Observed, Pod, Warning
+from shardwright_operator.decide.observed import Job, Observed, ObservedEvent, Pod
 from shardwright_operator.decide.pod_failure import NOT_STARTED, is_worker_missing
 from shardwright_operator.decide.sentences import clean, sentences
 from shardwright_operator.decide.verdict import Verdict, retrying, stalled, working
@@ -44,7 +44,7 @@ def is_suspended_by_another(job: Job) -> bool:
 
 def is_ours(job: Job) -> bool:
     """Return whether the operator itself has suspended the Job."""
-    return SUSPENDED in job.labels
+    return SUSPENDED_LABEL in job.labels
 
 
 def present_pods(observed: Observed, job: Job) -> list[Pod]:
@@ -116,13 +116,13 @@ def _claims_of(spec: Spec) -> list[str]:
     return [spec.output.persistent_volume_claim.claim_name, *([source.claim_name] if source else [])]
 
 
-def _newest_of_claim(observed: Observed, name: str, unbound: bool) -> Warning | None:
+def _newest_of_claim(observed: Observed, name: str, unbound: bool) -> ObservedEvent | None:
     """Return the newest event that says why; that it is not bound yet matters only where the scheduler says so, too."""
     about = [one for one in observed.warnings if (one.kind, one.name) == ("PersistentVolumeClaim", name)]
     reasons = [one for one in about if not one.normal or (unbound and one.reason in _UNBOUND)]
     return max(reasons, key=lambda one: one.time, default=None)
 
 
-def _newest(observed: Observed, kind: str, name: str, since: datetime | None = None) -> Warning | None:
+def _newest(observed: Observed, kind: str, name: str, since: datetime | None = None) -> ObservedEvent | None:
     about = [one for one in observed.warnings if (one.kind, one.name) == (kind, name) and not one.normal]
     return max((one for one in about if since is None or one.time > since), key=lambda one: one.time, default=None)

@@ -52,7 +52,7 @@ def _maintenance(scope: Scope, stage: NextStage, key: str, report: Report) -> Ma
     """Return status.maintenance with what the report says of pruning and of the source."""
     done, problem = scope.status.maintenance, report.maintenance.source_problem
     done = done.update(source_changed=f"The source could not be inspected: {problem}" if problem else None)
-    if stage.fetches:
+    if stage.downloads_source:
         done = done.update(source_fetched_for=fetched_for(key, scope.spec.verification))
     return pruned(done, scope.spec, key, report, scope.now) if stage.prunes else done
 

@@ -2,7 +2,7 @@
 
 import re
 
-from shardwright_worker.contract.text import clean as cut
+from shardwright_worker.contract.text import one_line
 
 _ENDS = ("!", "?", "…")
 _LIMIT = 1000
@@ -29,7 +29,7 @@ def clause(text: str) -> str:
 
 def clean(text: str, limit: int = _LIMIT) -> str:
     """Return a text of another program as one line of at most `limit` characters, without colors or control codes."""
-    return cut(" ".join(cut(_without_colors(text[: 8 * limit]), 8 * limit).split()), limit)
+    return one_line(" ".join(one_line(_without_colors(text[: 8 * limit]), 8 * limit).split()), limit)
 
 
 def last_lines(text: str, count: int = 8, limit: int = _LIMIT) -> str:

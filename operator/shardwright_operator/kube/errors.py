@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shardwright_operator.kube.responses import read_object, retry_after_seconds
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 
 class ApiError(Exception):
@@ -16,7 +16,7 @@ class ApiError(Exception):
     """
 
     def __init__(self, status: int, reason: str, message: str, call: str, retry_after: float | None = None) -> None:
-        self.status, self.reason, self.message = status, clean(reason, 100), clean(message)
+        self.status, self.reason, self.message = status, one_line(reason, 100), one_line(message)
         super().__init__(f"{call}: {self.message or self.reason or status}")
         self.retry_after = retry_after
 

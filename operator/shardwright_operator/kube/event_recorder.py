@@ -21,7 +21,7 @@ from shardwright_operator.kube.errors import ApiError, Conflict, NotFound
 from shardwright_operator.kube.kinds import CHECKPOINTS, EVENTS
 from shardwright_operator.kube.token_bucket import TokenBucket
 from shardwright_operator.kube.wall_clock import micro_time
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class EventRecorder:
         """Queue an Event about this resource."""
         if len(self._queue) == self._queue.maxlen:
             self._on_drop()
-        event = Event(event.type, clean(event.reason, 128), clean(event.message), clean(event.action, 128))
+        event = Event(event.type, one_line(event.reason, 128), one_line(event.message), one_line(event.action, 128))
         self._queue.append((_Regarding(resource.namespace, resource.name, resource.uid), event))
         self._queued.set()
         self._drained.clear()

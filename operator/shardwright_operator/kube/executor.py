@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shardwright_operator.api.names import SUSPENDED
+from shardwright_operator.api.names import SUSPENDED_LABEL
 from shardwright_operator.api.status import Status
-from shardwright_operator.decide.observed import Config, Observed, Resource, Warning
+from shardwright_operator.decide.observed import Config, Observed, ObservedEvent, Resource
 from shardwright_operator.decide.plan import Action, CreateClaim, CreateJob, DeleteJob, Plan, SuspendJob
 from shardwright_operator.kube.cache import Cache
 from shardwright_operator.kube.cached_objects import Key
@@ -88,7 +88,7 @@ class Executor:
                 await self._delete_job(resource, name, uid)
             case SuspendJob(name, uid, suspend):
                 # The label marks the operator's own suspensions, unlike a queue's: only a Job with it is ever resumed.
-                label = {SUSPENDED: "true" if suspend else None}
+                label = {SUSPENDED_LABEL: "true" if suspend else None}
                 body = {"metadata": {"uid": uid, "labels": label}, "spec": {"suspend": suspend}}
                 await self._update(resource, name, self._client.patch(JOBS, resource.namespace, name, body))
         return ""
@@ -110,7 +110,7 @@ class Executor:
         except Unavailable:
             raise
         except ApiError as error:
-            notes.rejected[name] = Warning(kind.kind, name, "FailedCreate", error.message, self._now())
+            notes.rejected[name] = ObservedEvent(kind.kind, name, "FailedCreate", error.message, self._now())
             return str(error)
         notes.rejected.pop(name, None)
         self._store(kind, raw)

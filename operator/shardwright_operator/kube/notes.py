@@ -5,7 +5,7 @@ It is lost when the process ends, which costs some reads and nothing else.
 
 from dataclasses import dataclass, field
 
-from shardwright_operator.decide.observed import Job, Warning
+from shardwright_operator.decide.observed import Job, ObservedEvent
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_worker.contract.progress_line import Progress
 
@@ -16,12 +16,12 @@ class Notes:
 
     must_reread: bool = False  # a write had no clear outcome: the cached resource may be stale
     foreign_jobs: dict[str, Job] = field(default_factory=dict)  # by name: they have a name that the resource needs
-    rejected: dict[str, Warning] = field(default_factory=dict)  # by name: objects that the API server did not create
+    rejected: dict[str, ObservedEvent] = field(default_factory=dict)  # by name: what could not be created, and why
     jobs_without_pods: set[str] = field(default_factory=set)  # uids of finished Jobs whose pods were listed in vain
     progress: dict[str, Progress] = field(default_factory=dict)  # by pod
     progress_read_at: float = float("-inf")
     waiting_since: float | None = None
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[ObservedEvent, ...] = ()
     warnings_read_at: float = float("-inf")
     warnings_pause: float = 0.0
 

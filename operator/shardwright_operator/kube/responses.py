@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 # Digits. Python refuses to parse longer integers (sys.set_int_max_str_digits), and with them the whole response.
 _INTEGER_DIGITS = 4000
@@ -29,7 +29,7 @@ async def reject_redirects(
     """
     response = await handler(request)
     if 300 <= response.status < 400:
-        host = clean(_host(response.headers.get("Location", "")) or "the same host", 253)
+        host = one_line(_host(response.headers.get("Location", "")) or "the same host", 253)
         response.close()
         raise RedirectError(
             f"{request.url.host} responds with a redirect ({response.status}) to {host}, which is not followed; "

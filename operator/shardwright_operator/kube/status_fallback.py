@@ -10,7 +10,7 @@ from shardwright_operator.decide.observed import Config, Observed
 from shardwright_operator.decide.plan import Plan
 from shardwright_operator.kube.errors import ApiError
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 _LIMIT = 500  # characters of the API server's message
 
@@ -25,7 +25,7 @@ def plan_without_reports(now: datetime, config: Config, observed: Observed, erro
     failure = plan.status.last_failure
     if failure is None or failure == observed.resource.status.last_failure:
         return plan
-    rejection = f"the API server rejects the status that its report leads to: {clean(error.message, _LIMIT)}"
+    rejection = f"the API server rejects the status that its report leads to: {one_line(error.message, _LIMIT)}"
     explained = failure.model_copy(update={"message": f"{failure.message}; {rejection}"})
     attempts = [explained if one == failure else one for one in plan.status.failed_attempts]
     return replace(plan, status=plan.status.model_copy(update={"last_failure": explained, "failed_attempts": attempts}))
@@ -39,7 +39,7 @@ def minimal_status(now: datetime, observed: Observed, status: Status, error: Api
         type=READY,
         status="False",
         reason=str(Reason.WORKER_PROTOCOL_ERROR),
-        message=f"The API server rejects the status: {clean(error.message, _LIMIT)}",
+        message=f"The API server rejects the status: {one_line(error.message, _LIMIT)}",
         observed_generation=generation,
         last_transition_time=now.replace(microsecond=0) if changed or old is None else old.last_transition_time,
     )

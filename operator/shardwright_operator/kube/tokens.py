@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def run_exec_plugin(plugin: Mapping[str, Any]) -> str:
     except subprocess.SubprocessError as error:
         raise CredentialsError(f"{plugin['command']} failed: {error}") from error
     if done.returncode != 0:
-        raise CredentialsError(f"{plugin['command']} failed: {clean(done.stderr.strip()[-500:])}")
+        raise CredentialsError(f"{plugin['command']} failed: {one_line(done.stderr.strip()[-500:])}")
     try:
         token = json.loads(done.stdout)["status"].get("token")
     except (ValueError, LookupError, TypeError, AttributeError) as error:

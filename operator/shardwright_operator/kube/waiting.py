@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from shardwright_operator.decide.observed import Claim, Job, Pod, Warning
+from shardwright_operator.decide.observed import Claim, Job, ObservedEvent, Pod
 from shardwright_operator.decide.pending import is_ours
 from shardwright_operator.kube.client import Client
 from shardwright_operator.kube.convert.event import convert_event
@@ -62,7 +62,7 @@ async def read_warnings(
 
 async def _read_events(
     client: Client, namespace: str, about: Waiting, skip: Callable[[MalformedObjectError], None]
-) -> list[Warning]:
+) -> list[ObservedEvent]:
     # A queue and a provisioner say in Normal events what they wait for.
     every_type = isinstance(about, Claim) or _is_held(about)
     fields = f"regarding.uid={about.uid}" + ("" if every_type else ",type=Warning")

@@ -19,7 +19,7 @@ def build_prepare_job(request: PrepareJobRequest) -> dict[str, Any]:
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
     if spec.source.persistent_volume_claim:
-        volumes, mounts, folder = mount_source(spec, request.source_there)
+        volumes, mounts, folder = mount_source(spec, request.source_claim_usable)
         arguments += flag("--source", folder)
     elif hub := spec.source.hugging_face:
         arguments += _hub_arguments(hub, (known.revision if known else "") or hub.revision)

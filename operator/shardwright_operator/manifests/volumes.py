@@ -18,10 +18,10 @@ def output_folder(facts: JobFacts, spec: Spec) -> str:
     return f"{OUTPUT}/{folder_on_volume(facts.namespace, facts.resource, spec)}"
 
 
-def mount_source(spec: Spec, there: bool = True) -> tuple[Volumes, Mounts, str]:
+def mount_source(spec: Spec, claim_usable: bool = True) -> tuple[Volumes, Mounts, str]:
     """Return volumes and mounts for a source on a claim, read-only, and its folder as the container sees it.
 
-    A source on the output claim is mounted already: no claim is mounted twice. A claim that is not `there` is not
+    A source on the output claim is mounted already: no claim is mounted twice. A claim that is not usable is not
     mounted either, for a pod that names a claim that does not exist never starts.
     """
     source = spec.source.persistent_volume_claim
@@ -29,7 +29,7 @@ def mount_source(spec: Spec, there: bool = True) -> tuple[Volumes, Mounts, str]:
     if source.claim_name == spec.output.persistent_volume_claim.claim_name:
         return [], [], f"{OUTPUT}/{source.path.strip('/')}".rstrip("/")
     folder = f"{SOURCE}/{source.path.strip('/')}".rstrip("/")
-    if not there:
+    if not claim_usable:
         return [], [], folder
     volume = {"name": "source", "persistentVolumeClaim": {"claimName": source.claim_name, "readOnly": True}}
     mount = {"name": "source", "mountPath": SOURCE, "readOnly": True}

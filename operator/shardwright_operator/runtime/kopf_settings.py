@@ -17,7 +17,7 @@ class WatchTimeouts:
     margin: float = 60.0
 
     @property
-    def stalled(self) -> float:
+    def stuck_after(self) -> float:
         """Seconds of silence after which kopf itself should have reopened the watch, so that it must be stuck."""
         return self.timeout + self.inactivity + self.margin
 

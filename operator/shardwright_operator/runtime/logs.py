@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from shardwright_worker.contract.text import clean, clean_lines
+from shardwright_worker.contract.text import clean_lines, one_line
 
 _COLORS = {"DEBUG": "\033[2m", "INFO": "\033[36m", "WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033[31m"}
 _RESET = "\033[0m"
@@ -36,12 +36,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name.removeprefix("shardwright_operator."),
-            "message": clean(record.getMessage(), _MESSAGE_LIMIT),
+            "message": one_line(record.getMessage(), _MESSAGE_LIMIT),
             **fields_of(record),
         }
         if record.exc_info:
             line["trace"] = clean_lines(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=lambda value: clean(str(value)))
+        return json.dumps(line, ensure_ascii=False, default=lambda value: one_line(str(value)))
 
 
 class TextFormatter(logging.Formatter):
@@ -58,7 +58,7 @@ class TextFormatter(logging.Formatter):
         level = record.levelname[:4]
         if self._color:
             level = f"{_COLORS.get(record.levelname, '')}{level}{_RESET}"
-        line = f"{clock} {level} {clean(record.getMessage(), _MESSAGE_LIMIT)} {fields}".rstrip()
+        line = f"{clock} {level} {one_line(record.getMessage(), _MESSAGE_LIMIT)} {fields}".rstrip()
         return f"{line}\n{clean_lines(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
@@ -73,4 +73,4 @@ def _fit(value: object) -> object:
     """Make text fit for one line of a terminal: it may come from any client of the API server."""
     if isinstance(value, list | tuple):
         return [_fit(one) for one in value]
-    return clean(str(value), _MESSAGE_LIMIT)
+    return one_line(str(value), _MESSAGE_LIMIT)

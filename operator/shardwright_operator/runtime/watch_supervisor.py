@@ -73,7 +73,7 @@ class WatchSupervisor:
         While permissions are missing there is no reflector, and a restart of the process would not help.
         """
         for kind in WATCHED if self._reflector else ():
-            if (age := self.age(kind)) > 3 * self._timeouts.stalled:
+            if (age := self.age(kind)) > 3 * self._timeouts.stuck_after:
                 return f"the watch of {kind} has been silent for {age:.0f} s"
         return ""
 
@@ -114,7 +114,7 @@ class WatchSupervisor:
                 pass
             if self._restart_reason:
                 return f"missed: {self._restart_reason}"
-            if reflector.silence() > self._timeouts.stalled:
+            if reflector.silence() > self._timeouts.stuck_after:
                 return f"silent: no activity for {reflector.silence():.0f} s"
             if not self._permissions.complete and time.monotonic() - checked > _PERMISSION_PERIOD:
                 checked, before = time.monotonic(), self._permissions.readable

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shardwright_operator.decide.observed import Warning
+from shardwright_operator.decide.observed import ObservedEvent
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import pod
@@ -49,7 +49,7 @@ def test_a_quota_that_stays_full_uses_up_no_attempt() -> None:
     namespace = FakeNamespace(job={"maxAttempts": 1})
     namespace.settle()
     (job,) = namespace.live_jobs()
-    namespace.warnings = (Warning("Job", job.name, "FailedCreate", "exceeded quota: gpus", namespace.now),)
+    namespace.warnings = (ObservedEvent("Job", job.name, "FailedCreate", "exceeded quota: gpus", namespace.now),)
     namespace.settle()
     _deadline(namespace)
     assert namespace.status.last_failure is not None

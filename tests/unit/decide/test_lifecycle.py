@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shardwright_operator.decide.observed import Job, Warning
+from shardwright_operator.decide.observed import Job, ObservedEvent
 from shardwright_worker.contract.reasons import Reason
 from tests.unit.decide.namespaces import condition, ready
 from tools.testing.fake_namespace import FakeNamespace
@@ -107,7 +107,9 @@ def test_a_job_that_the_api_server_rejects_is_created_again() -> None:
     namespace = FakeNamespace()
     namespace.step()
     assert namespace.status.job is not None
-    namespace.warnings = (Warning("Job", namespace.status.job.name, "FailedCreate", "denied by policy", namespace.now),)
+    namespace.warnings = (
+        ObservedEvent("Job", namespace.status.job.name, "FailedCreate", "denied by policy", namespace.now),
+    )
     plan = namespace.plan()
     assert plan.actions
     condition = plan.status.condition("Ready")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.decide.observed import Warning
+from shardwright_operator.decide.observed import ObservedEvent
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import claim, pod
@@ -45,7 +45,7 @@ def test_warnings_say_why_there_is_no_pod(kind: str) -> None:
     (job,) = namespace.live_jobs()
     if kind == "Pod":
         namespace.pods[job.name] = pod(job, namespace.now)
-    namespace.warnings = (Warning(kind, job.name, "FailedCreate", "exceeded quota: gpus", namespace.now),)
+    namespace.warnings = (ObservedEvent(kind, job.name, "FailedCreate", "exceeded quota: gpus", namespace.now),)
     namespace.settle()
     assert namespace.ready() == ("False", Reason.POD_NOT_CREATED)
     assert "exceeded quota" in namespace.message()
@@ -62,7 +62,9 @@ def test_the_newest_warning_counts_and_not_an_earlier_one_of_the_scheduler() -> 
         ("FailedMount", "no volume", past),
         ("FailedMount", "no secret", later),
     )
-    namespace.warnings = tuple(Warning("Pod", job.name, reason, message, time) for reason, message, time in events)
+    namespace.warnings = tuple(
+        ObservedEvent("Pod", job.name, reason, message, time) for reason, message, time in events
+    )
     namespace.settle()
     assert "no secret" in namespace.message()
 
@@ -77,7 +79,7 @@ def _pending() -> tuple[FakeNamespace, str]:
 
 def test_a_volume_that_cannot_be_attached_is_pending() -> None:
     namespace, name = _pending()
-    namespace.warnings = (Warning("Pod", name, "FailedAttachVolume", "Multi-Attach error", namespace.now),)
+    namespace.warnings = (ObservedEvent("Pod", name, "FailedAttachVolume", "Multi-Attach error", namespace.now),)
     namespace.settle()
     assert namespace.ready() == ("False", Reason.VOLUME_PENDING)
     assert "Multi-Attach" in namespace.message()
@@ -87,7 +89,7 @@ def test_a_claim_that_is_not_bound_says_why() -> None:
     namespace, _ = _pending()
     namespace.claims["shards"] = replace(claim("shards"), phase="Pending")
     namespace.warnings = (
-        Warning("PersistentVolumeClaim", "shards", "ProvisioningFailed", "no such class", namespace.now),
+        ObservedEvent("PersistentVolumeClaim", "shards", "ProvisioningFailed", "no such class", namespace.now),
     )
     namespace.settle()
     assert namespace.ready() == ("False", Reason.VOLUME_PENDING)
@@ -105,7 +107,7 @@ def test_both_claims_say_why_although_the_pod_only_says_that_it_waits(name: str,
     )
     namespace.claims[name] = replace(claim(name), phase="Pending")
     message = 'storageclass.storage.k8s.io "nowhere" not found'
-    namespace.warnings = (Warning("PersistentVolumeClaim", name, reason, message, namespace.now, normal=normal),)
+    namespace.warnings = (ObservedEvent("PersistentVolumeClaim", name, reason, message, namespace.now, normal=normal),)
     namespace.settle()
     assert namespace.ready() == ("False", Reason.VOLUME_PENDING)
     assert message in namespace.message()
@@ -115,7 +117,7 @@ def test_a_claim_that_waits_for_its_pod_is_not_shown() -> None:
     namespace, _ = _pending()
     namespace.claims["shards"] = replace(claim("shards"), phase="Pending")
     event = ("PersistentVolumeClaim", "shards", "WaitForFirstConsumer", "waiting for first consumer", namespace.now)
-    namespace.warnings = (Warning(*event, normal=True),)
+    namespace.warnings = (ObservedEvent(*event, normal=True),)
     namespace.settle()
     assert namespace.ready() == ("Unknown", Reason.PROGRESSING)
 
@@ -123,7 +125,7 @@ def test_a_claim_that_waits_for_its_pod_is_not_shown() -> None:
 @pytest.mark.parametrize("reason", ["FailedScheduling", "FailedMount"])
 def test_an_old_warning_is_not_shown(reason: str) -> None:
     namespace, name = _pending()
-    namespace.warnings = (Warning("Pod", name, reason, "once", namespace.now),)
+    namespace.warnings = (ObservedEvent("Pod", name, reason, "once", namespace.now),)
     namespace.advance(600)
     namespace.settle()
     assert namespace.ready() == ("Unknown", Reason.PROGRESSING)
@@ -131,7 +133,7 @@ def test_an_old_warning_is_not_shown(reason: str) -> None:
 
 def test_a_warning_about_another_kind_of_the_same_name_is_not_shown() -> None:
     namespace, name = _pending()
-    namespace.warnings = (Warning("Job", name, "FailedCreate", "exceeded quota", namespace.now),)
+    namespace.warnings = (ObservedEvent("Job", name, "FailedCreate", "exceeded quota", namespace.now),)
     namespace.settle()
     assert namespace.ready() == ("Unknown", Reason.PROGRESSING)
 
@@ -140,7 +142,7 @@ def test_a_job_without_a_pod_keeps_saying_why() -> None:
     namespace = FakeNamespace()
     namespace.settle()
     (job,) = namespace.live_jobs()
-    namespace.warnings = (Warning("Job", job.name, "FailedCreate", "exceeded quota", namespace.now),)
+    namespace.warnings = (ObservedEvent("Job", job.name, "FailedCreate", "exceeded quota", namespace.now),)
     namespace.advance(3600)
     plan = namespace.settle()
     assert namespace.ready() == ("False", Reason.POD_NOT_CREATED)

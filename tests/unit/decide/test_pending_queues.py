@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.api.names import SUSPENDED
-from shardwright_operator.decide.observed import Job, Warning
+from shardwright_operator.api.names import SUSPENDED_LABEL
+from shardwright_operator.decide.observed import Job, ObservedEvent
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
 from tools.testing.fake_namespace import FakeNamespace
@@ -71,7 +71,7 @@ def test_a_queue_that_preempts_a_running_job_has_it_queued_again(stage: str) -> 
 def test_both_jobs_wait_in_the_queue_of_the_spec(stage: str) -> None:
     namespace, job = _at(stage, job={"queueName": "gpus"})
     assert job.suspended
-    assert SUSPENDED not in job.labels
+    assert SUSPENDED_LABEL not in job.labels
     assert namespace.ready() == ("Unknown", Reason.QUEUED)
     assert "gpus" in namespace.message()
     namespace.run_to_ready()
@@ -94,7 +94,7 @@ def test_the_queues_own_event_is_shown() -> None:
     namespace, job = _at("shard", job={"queueName": "gpus"})
     events = (("Suspended", "Job suspended", 2), ("Pending", "insufficient quota for nvidia.com/gpu", 1))
     namespace.warnings = tuple(
-        Warning("Job", job.name, reason, message, namespace.now.replace(second=second), normal=True)
+        ObservedEvent("Job", job.name, reason, message, namespace.now.replace(second=second), normal=True)
         for reason, message, second in events
     )
     namespace.settle()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shardwright_operator.api.names import SUSPENDED
+from shardwright_operator.api.names import SUSPENDED_LABEL
 from shardwright_operator.decide.observed import Job
 from shardwright_worker.contract.reasons import Reason
 from tests.unit.decide.api_pods import api_pod
@@ -53,11 +53,11 @@ def test_only_the_operators_own_suspension_is_marked_and_resumed(stage: str) -> 
     namespace.edit(suspend=True)
     namespace.settle()
     assert namespace.jobs[job.name].suspended
-    assert namespace.jobs[job.name].labels[SUSPENDED] == "true"
+    assert namespace.jobs[job.name].labels[SUSPENDED_LABEL] == "true"
     namespace.edit(suspend=False)
     namespace.settle()
     assert not namespace.jobs[job.name].suspended
-    assert SUSPENDED not in namespace.jobs[job.name].labels
+    assert SUSPENDED_LABEL not in namespace.jobs[job.name].labels
     _hold(namespace, job)
     namespace.settle()
     assert namespace.jobs[job.name].suspended
@@ -111,7 +111,7 @@ def test_the_mark_on_a_job_that_another_controller_has_resumed_is_removed() -> N
     namespace.edit(suspend=False)
     namespace.start_job()
     namespace.settle()
-    assert SUSPENDED not in namespace.jobs[job.name].labels
+    assert SUSPENDED_LABEL not in namespace.jobs[job.name].labels
 
 
 def test_a_suspended_resource_is_not_resumed_by_its_queue() -> None:

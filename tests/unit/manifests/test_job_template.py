@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shardwright_operator.api.names import SUSPENDED
+from shardwright_operator.api.names import SUSPENDED_LABEL
 from tests.unit.manifests.built_jobs import (
     BOTH,
 )
@@ -38,7 +38,7 @@ def test_both_jobs_are_created_suspended_for_their_queue(build: Any) -> None:
     queued, plain = build(job={"queueName": "gpus"}), build()
     assert queued["spec"]["suspend"] is True
     assert queued["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
-    assert SUSPENDED not in queued["metadata"]["labels"], "the queue has suspended it, not the operator"
+    assert SUSPENDED_LABEL not in queued["metadata"]["labels"], "the queue has suspended it, not the operator"
     assert "suspend" not in plain["spec"]
     assert "kueue.x-k8s.io/queue-name" not in plain["metadata"]["labels"]
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.files.sizes import format_size
 
@@ -46,7 +46,7 @@ def _facts(manifest: Manifest) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         if value:
-            table.add_row(Text(name, style="bold"), Text(clean(value, _MAX_VALUE), overflow="fold"))
+            table.add_row(Text(name, style="bold"), Text(one_line(value, _MAX_VALUE), overflow="fold"))
     return table
 
 
@@ -87,4 +87,4 @@ def _files(manifest: Manifest) -> Table:
 
 def _name(text: str) -> Text:
     """Return a name without control characters for a terminal."""
-    return Text(clean(text))
+    return Text(one_line(text))

@@ -3,7 +3,7 @@
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.part_names import problems
 
 
@@ -15,5 +15,5 @@ def check_pattern(pattern: str, engine: EngineSettings) -> None:
     """
     wrong = problems(pattern, engine.tensor_parallel_size, engine.pipeline_parallel_size)
     if wrong:
-        shown = clean(pattern, 100)
+        shown = one_line(pattern, 100)
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"file pattern {shown!r} {'; '.join(wrong)}")

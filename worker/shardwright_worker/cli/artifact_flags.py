@@ -6,7 +6,7 @@ from itertools import islice
 from shardwright_worker.cli.report_flag import add_report_flag
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 CHECK_USAGE = "%(prog)s DIR [--deep] [--report FILE] [--for-serving [FLAGS OF vllm serve ...]]"
 _WITHOUT_VALUE = ("--deep", "--for-serving", "-h", "--help")
@@ -68,7 +68,7 @@ def split_server_line(words: list[str]) -> tuple[list[str], list[str]]:
         server_flag = server[0] if server else "--for-serving"
         raise WorkerFailure(
             Reason.INVALID_ENGINE_ARGUMENTS,
-            f"check: the artifact's folder comes first, before {clean(server_flag, 80)}",
+            f"check: the artifact's folder comes first, before {one_line(server_flag, 80)}",
         )
     return own, server
 

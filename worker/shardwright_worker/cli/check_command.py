@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.report import Report
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.environment import layout_variables
 from shardwright_worker.reporting.progress_output import ShowProgress
 
@@ -25,7 +25,7 @@ def check(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str])
     notes = _check_server(folder, arguments) if arguments.for_serving else []
     checked = check_artifact(folder, arguments.deep, show)
     if checked.note:
-        print(clean(checked.note), file=sys.stderr)
+        print(one_line(checked.note), file=sys.stderr)
     for note in notes:
         print(f"Note: {note}", file=sys.stderr)
     manifest = checked.manifest
@@ -56,12 +56,12 @@ def _check_server(folder: Path, arguments: argparse.Namespace) -> list[str]:
     own = own_quantization(folder)
     notes = check_for_serving(manifest, line.settings, vllm, accelerators, line.beside, own)
     notes += [
-        f"{clean(name, 100)} is set here and may decide what a rank holds: whether it was set when the shards were "
+        f"{one_line(name, 100)} is set here and may decide what a rank holds: whether it was set when the shards were "
         "made could not be compared"
         for name in layout_variables(os.environ)
     ]
-    found = [] if arguments.serving_vllm or not vllm else [f"vLLM {clean(vllm, 100)}"]
-    found += [] if arguments.serving_accelerator else [clean(name, 100) for name in accelerators]
+    found = [] if arguments.serving_vllm or not vllm else [f"vLLM {one_line(vllm, 100)}"]
+    found += [] if arguments.serving_accelerator else [one_line(name, 100) for name in accelerators]
     if found:
         notes.append(f"the server was assumed to have what was found here ({', '.join(found)})")
     return notes

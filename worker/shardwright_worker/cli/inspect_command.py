@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 
 def inspect(arguments: argparse.Namespace) -> int:
@@ -16,7 +16,7 @@ def inspect(arguments: argparse.Namespace) -> int:
     try:
         manifest = read_manifest(Path(arguments.folder))
     except WorkerFailure as failure:
-        print(clean(failure.message), file=sys.stderr)
+        print(one_line(failure.message), file=sys.stderr)
         return failure.exit_code
     if arguments.json:
         print(json.dumps(manifest.to_wire(), indent=2))  # plain ASCII, whatever names the artifact holds

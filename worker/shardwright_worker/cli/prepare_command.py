@@ -54,7 +54,7 @@ def prepare(arguments: argparse.Namespace, show: ShowProgress, secrets: set[str]
 
 
 def _check_flags(arguments: argparse.Namespace) -> None:
-    if bool(arguments.source) == bool(arguments.repo):
+    if sum(map(bool, (arguments.source, arguments.repo))) != 1:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "set either --source DIR or --repo ORG/NAME")
     if arguments.history_limit is not None and arguments.history_limit < 1:
         message = f"--history-limit {arguments.history_limit}: must be at least 1"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic import WrapValidator as Wrap
 from pydantic.alias_generators import to_camel
 
-from shardwright_worker.contract.text import clean, is_clean
+from shardwright_worker.contract.text import is_clean, one_line
 
 LARGEST = 2**53  # every reader of JSON keeps integers up to here: https://www.rfc-editor.org/rfc/rfc8259#section-6
 LONGEST = 1e9  # seconds, about thirty years
@@ -56,7 +56,7 @@ def otherwise(default: Any) -> Wrap:
 
 def text_of(limit: int) -> AfterValidator:
     """Return a validator that makes text safe to show and cuts it to `limit` characters."""
-    return AfterValidator(lambda text: clean(text, limit))
+    return AfterValidator(lambda text: one_line(text, limit))
 
 
 def _fact(text: str) -> str:
@@ -117,7 +117,7 @@ def bounded(values: Any, entry: Any, most: int) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in values.items() if isinstance(values, dict) else ():
         try:
-            kept[clean(name, 63)] = entry(value)
+            kept[one_line(name, 63)] = entry(value)
         except (TypeError, ValueError):
             continue
         if len(kept) == most:

@@ -18,7 +18,7 @@ _TABLE = {
 }
 
 
-def clean(text: str, limit: int = LIMIT) -> str:
+def one_line(text: str, limit: int = LIMIT) -> str:
     """Return one line of at most `limit` characters that is safe for terminals, logs and the API server."""
     if len(text) > limit:
         keep = max(0, limit - len(CUT))
@@ -29,13 +29,13 @@ def clean(text: str, limit: int = LIMIT) -> str:
 
 
 def is_clean(text: str, limit: int = LIMIT) -> bool:
-    """Return whether `clean` would leave the text as it is."""
-    return clean(text, limit) == text
+    """Return whether `one_line` would leave the text as it is."""
+    return one_line(text, limit) == text
 
 
 def clean_lines(text: str) -> str:
     """Return text of several lines, such as a table or a traceback, made safe: line ends stay, nothing is cut."""
-    return "\n".join(clean(line, len(line)) for line in text.split("\n"))
+    return "\n".join(one_line(line, len(line)) for line in text.split("\n"))
 
 
 def abbreviate(items: Sequence[str], most: int, separator: str = ", ", total: int | None = None) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from shardwright_worker.contract.engine_settings import EngineSettings
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.server_flags import EXTRA_FLAGS
 from shardwright_worker.serving.config_file import with_config_file
 from shardwright_worker.serving.flag_scanner import scan
@@ -54,7 +54,7 @@ def _settings(values: dict[str, Any]) -> EngineSettings:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise invalid_flag(str(first["loc"][0]).replace("_", "-"), clean(first["msg"], 200)) from None
+        raise invalid_flag(str(first["loc"][0]).replace("_", "-"), one_line(first["msg"], 200)) from None
 
 
 def _as_text(value: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.serving.flag_values import invalid_flag
 
 
@@ -31,7 +31,7 @@ def _flags(file: str) -> list[str]:
         load: Callable[[str], Any] = yaml.safe_load
         values = load(Path(file).read_text())
     except Exception as error:
-        shown = clean(file, 200)
+        shown = one_line(file, 200)
         raise invalid_flag(
             "config", f"{shown} cannot be read here ({type(error).__name__}): write its flags on the command line"
         ) from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.server_flags import SERVER_FLAGS, Takes
 
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -23,7 +23,7 @@ def converted(name: str, value: str) -> Any:
         return None
     if flag.takes is Takes.NUMBER:
         if not re.fullmatch(r"\s*[+-]?\d{1,9}\s*", value):
-            raise invalid_flag(name, f"must be a number, not {clean(value, 40)!r}")
+            raise invalid_flag(name, f"must be a number, not {one_line(value, 40)!r}")
         return int(value)
     if flag.takes is Takes.NOTHING:
         if value not in ("true", "false"):

@@ -9,7 +9,7 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.load_formats import SHARD_FORMATS
 from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.serving.accelerator import same_family
@@ -61,7 +61,7 @@ def _beside(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, Any
     lines = []
     form = str(beside.get("load-format", SHARD_FORMATS[0]))
     if form.lower() not in SHARD_FORMATS:
-        lines.append(f"--load-format is {clean(form, SHOWN)}, shards are read with {' or '.join(SHARD_FORMATS)}")
+        lines.append(f"--load-format is {one_line(form, SHOWN)}, shards are read with {' or '.join(SHARD_FORMATS)}")
     default = default_file_pattern(engine.pipeline_parallel_size)
     pattern = beside.get("model-loader-extra-config", {}).get("pattern") or default
     same_default = manifest.file_pattern == default_file_pattern(manifest.engine.settings.pipeline_parallel_size)
@@ -69,7 +69,7 @@ def _beside(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, Any
         lines.append(differs("--model-loader-extra-config pattern", manifest.file_pattern, pattern))
     lines += [f"--{flag} makes another model than the shards hold: leave it out" for flag in _OTHER if beside.get(flag)]
     if engine.tensor_parallel_size > 1 and beside.get("mm-encoder-tp-mode", "weights") != "weights":
-        mode = clean(str(beside["mm-encoder-tp-mode"]), SHOWN)
+        mode = one_line(str(beside["mm-encoder-tp-mode"]), SHOWN)
         lines.append(f"--mm-encoder-tp-mode is {mode}, the shards were made with weights")
     return lines + _parallel(manifest, engine, beside)
 
@@ -90,11 +90,11 @@ def _parallel(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, A
         )
     if redundant := beside.get("eplb-config", {}).get("num_redundant_experts"):
         lines.append(
-            f"--eplb-config num_redundant_experts is {clean(str(redundant), 40)}, the shards hold every expert once"
+            f"--eplb-config num_redundant_experts is {one_line(str(redundant), 40)}, the shards hold every expert once"
         )
     placement = str(beside.get("expert-placement-strategy", "linear"))
     if experts and placement != "linear":
-        lines.append(f"--expert-placement-strategy is {clean(placement, 40)}, the shards were made with linear")
+        lines.append(f"--expert-placement-strategy is {one_line(placement, 40)}, the shards were made with linear")
     return lines
 
 
@@ -104,14 +104,14 @@ def _versions(manifest: Manifest, vllm: str, accelerators: list[str]) -> list[st
     # Within a release series parameter names and layouts stay; between two they have changed more than once.
     if vllm and _series(vllm) != _series(made.vllm_version):
         lines.append(
-            f"vLLM is {clean(vllm, SHOWN)}, the shards were made with {clean(made.vllm_version, SHOWN)}: "
+            f"vLLM is {one_line(vllm, SHOWN)}, the shards were made with {one_line(made.vllm_version, SHOWN)}: "
             "use an image of that series, or make the shards again (--serving-vllm sets the server's version, if it is "
             "another one)"
         )
     if accelerators and all(same_family(name, made.accelerator) is False for name in accelerators):
-        shown = ", ".join(clean(name, SHOWN) for name in accelerators)
+        shown = ", ".join(one_line(name, SHOWN) for name in accelerators)
         lines.append(
-            f"the accelerator is {shown}, the shards were made on {clean(made.accelerator, SHOWN)} "
+            f"the accelerator is {shown}, the shards were made on {one_line(made.accelerator, SHOWN)} "
             "(--serving-accelerator sets the server's, if it is another one)"
         )
     return lines
@@ -124,9 +124,9 @@ def _unknown(manifest: Manifest, vllm: str, accelerators: list[str], beside: Map
     if not accelerators:
         lines.append("the accelerator was not compared: none was found here; set --serving-accelerator NAME")
     elif not all(same_family(name, manifest.engine.accelerator) for name in accelerators):
-        shown = clean(", ".join(accelerators), SHOWN)
+        shown = one_line(", ".join(accelerators), SHOWN)
         lines.append(
-            f"whether {shown} runs the same kernels as {clean(manifest.engine.accelerator, SHOWN) or 'unknown'} is "
+            f"whether {shown} runs the same kernels as {one_line(manifest.engine.accelerator, SHOWN) or 'unknown'} is "
             "not known: set --serving-accelerator NAME"
         )
     if beside is not None and "load-format" not in beside:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from shardwright_worker.contract.engine_settings import EngineSettings, canonical_dtype, overrides_of
 from shardwright_worker.contract.manifest import Manifest
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Argument, Effect, canonical
 from shardwright_worker.serving.position_overrides import deciding
 
@@ -47,7 +47,7 @@ def compare_settings(
 
 def differs(flag: str, had: object, asked: object) -> str:
     """Return the sentence for a difference."""
-    return f"{flag} is {clean(str(asked), SHOWN)}, the shards were made with {clean(str(had), SHOWN)}"
+    return f"{flag} is {one_line(str(asked), SHOWN)}, the shards were made with {one_line(str(had), SHOWN)}"
 
 
 def _flag(name: str) -> str:

@@ -1,13 +1,13 @@
 """Converts an Event, which may come from any component of the cluster."""
 
-from shardwright_operator.decide.observed import Warning
+from shardwright_operator.decide.observed import ObservedEvent
 from shardwright_operator.kube.convert.fields import EPOCH, Raw, identifier, mapping, text, timestamp
 from shardwright_operator.kube.convert.malformed import converter
 from shardwright_operator.kube.kinds import EVENTS
 
 
 @converter(EVENTS)
-def convert_event(raw: Raw) -> Warning:
+def convert_event(raw: Raw) -> ObservedEvent:
     """Return an event of events.k8s.io/v1. Components of the core/v1 API fill its deprecated fields only.
 
     https://github.com/kubernetes/api/blob/v0.36.3/events/v1/types.go#L95
@@ -19,7 +19,7 @@ def convert_event(raw: Raw) -> Warning:
         timestamp(raw, "eventTime"),
         timestamp(metadata, "creationTimestamp"),
     )
-    return Warning(
+    return ObservedEvent(
         kind=text(regarding, "kind"),
         name=identifier(regarding, "name"),
         reason=text(raw, "reason"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 NAME_LIMIT = 253  # characters; Kubernetes accepts no longer name
 INTEGER_LIMIT = 2**63 - 1
@@ -51,7 +51,7 @@ def texts(raw: Raw, name: str) -> list[str]:
     found: list[str] = _typed(raw, name, list) or []
     if not all(isinstance(one, str) for one in found):
         raise FieldError(f"{name} is not a list of texts")
-    return [clean(one, NAME_LIMIT) for one in found]
+    return [one_line(one, NAME_LIMIT) for one in found]
 
 
 def text(raw: Raw, name: str, limit: int = 2048) -> str:
@@ -60,7 +60,7 @@ def text(raw: Raw, name: str, limit: int = 2048) -> str:
     Raises:
         FieldError: it is not text.
     """
-    return clean(_typed(raw, name, str) or "", limit)
+    return one_line(_typed(raw, name, str) or "", limit)
 
 
 def identifier(raw: Raw, name: str) -> str:
@@ -70,7 +70,7 @@ def identifier(raw: Raw, name: str) -> str:
         FieldError: it is not text, too long, or has characters that are not fit for one line.
     """
     found = _typed(raw, name, str) or ""
-    if len(found) > NAME_LIMIT or found != clean(found):
+    if len(found) > NAME_LIMIT or found != one_line(found):
         raise FieldError(f"{name} is not a valid name")
     return found
 
@@ -107,7 +107,7 @@ def resource_version(raw: Raw) -> int:
     """
     found = _typed(raw, "resourceVersion", str) or "0"
     if not (found.isascii() and found.isdigit() and len(found) <= _VERSION_DIGITS):
-        raise FieldError(f"resourceVersion is not an integer: {clean(found, 40)}")
+        raise FieldError(f"resourceVersion is not an integer: {one_line(found, 40)}")
     return int(found)
 
 
@@ -124,9 +124,9 @@ def timestamp(raw: Raw, name: str) -> datetime | None:
         time = datetime.fromisoformat(found)
         time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise FieldError(f"{name} is not a time: {clean(found, 40)}") from error
+        raise FieldError(f"{name} is not a time: {one_line(found, 40)}") from error
     if not EPOCH <= time <= _LATEST:
-        raise FieldError(f"{name} is not between the years 1970 and 3000: {clean(found, 40)}")
+        raise FieldError(f"{name} is not between the years 1970 and 3000: {one_line(found, 40)}")
     return time
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from shardwright_operator.kube.convert.fields import NAME_LIMIT, Raw
 from shardwright_operator.kube.kinds import Kind
-from shardwright_worker.contract.text import clean
+from shardwright_worker.contract.text import one_line
 
 _CAUSE_LIMIT = 200  # characters
 
@@ -19,9 +19,9 @@ class MalformedObjectError(ValueError):
     def __init__(self, kind: Kind, raw: object, cause: Exception) -> None:
         metadata = raw.get("metadata") if isinstance(raw, dict) else None
         names = [metadata.get(part) for part in ("namespace", "name")] if isinstance(metadata, dict) else []
-        name = "/".join(clean(one, NAME_LIMIT) for one in names if isinstance(one, str)) or "without a name"
+        name = "/".join(one_line(one, NAME_LIMIT) for one in names if isinstance(one, str)) or "without a name"
         super().__init__(
-            f"{kind.kind} {name} cannot be read: {clean(str(cause), _CAUSE_LIMIT) or type(cause).__name__}"
+            f"{kind.kind} {name} cannot be read: {one_line(str(cause), _CAUSE_LIMIT) or type(cause).__name__}"
         )
         self.kind = kind
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright_worker.contract.text import abbreviate, clean, clean_lines, is_clean
+from shardwright_worker.contract.text import abbreviate, clean_lines, is_clean, one_line
 
 
 @pytest.mark.parametrize(
@@ -25,23 +25,23 @@ from shardwright_worker.contract.text import abbreviate, clean, clean_lines, is_
     ],
 )
 def test_control_characters_are_replaced(text: str, shown: str) -> None:
-    assert clean(text) == shown
+    assert one_line(text) == shown
     assert is_clean(text) == (text == shown)
 
 
 def test_long_text_is_cut_with_a_mark() -> None:
-    assert len(clean("x" * 5000)) == 2048
-    assert clean("x" * 5000).endswith("(cut)")
-    assert clean("x" * 20, 10) == "xx … (cut)"
-    assert clean("x" * 20, 3) == " … "
-    assert clean("x" * 20, 0) == ""
+    assert len(one_line("x" * 5000)) == 2048
+    assert one_line("x" * 5000).endswith("(cut)")
+    assert one_line("x" * 20, 10) == "xx … (cut)"
+    assert one_line("x" * 20, 3) == " … "
+    assert one_line("x" * 20, 0) == ""
 
 
 @given(st.text(st.characters(codec=None), max_size=3000), st.integers(0, 3000))
 def test_clean_text_can_be_shown_and_stays_as_it_is(text: str, limit: int) -> None:
-    shown = clean(text, limit)
+    shown = one_line(text, limit)
     assert len(shown) <= limit
-    assert clean(shown, limit) == shown
+    assert one_line(shown, limit) == shown
     assert not [letter for letter in shown if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")]
     assert not [letter for letter in shown if unicodedata.bidirectional(letter) in ("LRE", "RLE", "LRO", "RLO", "PDF")]
     shown.encode()
