@@ -1,4 +1,4 @@
-"""The tables of what vLLM supports name what the installed vLLM has: a new name of a release fails a test."""
+"""The tables of what vLLM supports name what the installed vLLM has: a name that is new in it fails a test."""
 
 from __future__ import annotations
 

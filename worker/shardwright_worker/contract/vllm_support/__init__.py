@@ -1,5 +1,6 @@
-"""What Shardwright relies on of vLLM, release by release: the one place that names vLLM's methods, formats and flags.
+"""What Shardwright relies on of vLLM, release by release: its methods, formats and flags, as tables.
 
-Admission rules, command line, checks before a device is taken and the serving guard all read these tables.
-tests/engine/test_vllm_support.py compares them with the vLLM that is installed, so that a new name fails a test.
+Admission rules, command line, checks before a device is taken and the serving guard all read these tables. Code that
+differs between releases is in engine.compat. tests/engine/test_vllm_support.py compares the tables with the vLLM that
+is installed, one of the supported releases: a name that only another release has does not fail it.
 """

@@ -28,7 +28,10 @@ class Kind(StrEnum):
 
 
 class Method(NamedTuple):
-    """A quantization method: what it means, why it cannot be saved, and the supported releases that have it."""
+    """A quantization method: what it means, why it cannot be saved, and the supported releases that have it.
+
+    Without `releases` every supported release has it: a method that a new release brings needs `since` that release.
+    """
 
     kind: Kind
     why: str = ""
