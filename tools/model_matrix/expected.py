@@ -6,7 +6,8 @@ from pathlib import Path
 
 from shardwright_worker.contract.progress_line import Stage
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine.compat import release_of
+from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
+from shardwright_worker.contract.vllm_support.releases import is_older
 from shardwright_worker.serving.guard import installed_vllm
 
 Result = tuple[str, str]  # result and stage
@@ -24,7 +25,7 @@ def expected_result(device: str, kind: str, layout: str) -> Result:
     """Return the expected result and the stage at which it is reported."""
     if (kind, layout) == (_BLOCKS, "tp=2"):
         return _HALF_A_BLOCK
-    if layout == "pp=2" and release_of(installed_vllm()) < (0, 32):
+    if layout == "pp=2" and is_older(installed_vllm(), STAGES_SINCE):
         return _NO_STAGES
     if device == "cpu" and kind == _BLOCKS and "amx_tile" not in Path("/proc/cpuinfo").read_text():
         return _NO_KERNEL

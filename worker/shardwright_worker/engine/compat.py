@@ -1,17 +1,14 @@
-"""The differences between the supported releases of vLLM, 0.26 to 0.33, in one place."""
+"""Code paths that differ between the supported releases of vLLM.
 
-import re
+Names that differ are in the tables of contract.vllm_support, and the releases in its releases.SUPPORTED.
+"""
+
 from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
-
-
-def release_of(version: str) -> tuple[int, int]:
-    """Return (major, minor) of a version such as 0.32.0+cpu; of any other, such as a fork's, those of the newest."""
-    match = re.match(r"(\d+)\.(\d+)", version)
-    return (int(match[1]), int(match[2])) if match else release_of(STAGES_SINCE)
+from shardwright_worker.contract.vllm_support.releases import is_older
 
 
 def refuse_file_pattern(pattern: str, stages: int, version: str) -> None:
@@ -20,7 +17,7 @@ def refuse_file_pattern(pattern: str, stages: int, version: str) -> None:
     Raises:
         WorkerFailure: InvalidEngineArguments.
     """
-    if release_of(version) >= release_of(STAGES_SINCE):
+    if not is_older(version, STAGES_SINCE):
         return
     since = f"vLLM {version} cannot load: that needs {STAGES_SINCE} or newer"
     if stages > 1:

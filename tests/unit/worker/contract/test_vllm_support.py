@@ -10,7 +10,7 @@ import pytest
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Value, accepts, canonical
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SHARD_FORMATS, SOURCE_FORMATS
 from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
-from shardwright_worker.contract.vllm_support.releases import SUPPORTED, before, release_of, since
+from shardwright_worker.contract.vllm_support.releases import SUPPORTED, before, is_older, release_of, since
 from tools.cluster.paths import ROOT
 
 
@@ -32,6 +32,14 @@ def test_rows_have_supported_releases() -> None:
 )
 def test_the_release_of_a_version(version: str, release: str) -> None:
     assert release_of(version) == release
+
+
+@pytest.mark.parametrize(
+    ("version", "older"),
+    [("0.9.2", True), ("0.31.1+cpu", True), ("0.32.0rc1", False), ("0.33", False), ("1.0", False), ("fork", False)],
+)
+def test_releases_are_compared_as_numbers(version: str, older: bool) -> None:
+    assert is_older(version, "0.32") == older
 
 
 def test_every_method_that_is_refused_says_why() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine.compat import refuse_file_pattern, release_of
+from shardwright_worker.engine.compat import refuse_file_pattern
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,3 @@ def test_file_patterns_that_an_older_vllm_cannot_load_are_refused(
         refuse_file_pattern(pattern, stages, version)
     assert failed.value.reason == Reason.INVALID_ENGINE_ARGUMENTS
     assert version in failed.value.message
-
-
-def test_the_release_of_a_version() -> None:
-    assert release_of("0.33.0+cu130") == (0, 33)
