@@ -14,7 +14,7 @@ from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EX
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import MAY_DECIDE, RUN_ONLY
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE, default_file_pattern
-from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
 from shardwright_worker.contract.vllm_support.releases import SUPPORTED, release_of, since
 from shardwright_worker.contract.vllm_support.server_flags import SERVER_FLAGS, Takes
 from shardwright_worker.contract.vllm_support.worker_flags import IGNORED, IGNORED_SWITCHES, REFUSED, REFUSED_ABOVE_ONE
@@ -36,7 +36,7 @@ def test_quantization_methods_are_those_of_vllm() -> None:
 def test_methods_that_quantize_while_loading_are_those_of_vllm() -> None:
     from vllm.config.quantization import ONLINE_QUANT_SHORTHAND_NAMES
 
-    assert {*ONLINE_QUANT_SHORTHAND_NAMES} <= {*ONLINE, *ONLINE_IF_PLAIN}
+    assert {*ONLINE_QUANT_SHORTHAND_NAMES} <= {*ONLINE, *ONLINE_IF_UNQUANTIZED}
     assert {name for name in ONLINE if RELEASE in METHODS[name].releases} <= {*ONLINE_QUANT_SHORTHAND_NAMES}
 
 

@@ -7,7 +7,7 @@ from shardwright_worker.checks.model_limits import text_config, with_overrides
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
 from shardwright_worker.source.json_files import QUANTIZATION_FILES
 from shardwright_worker.source.listing import Listing
 
@@ -33,7 +33,7 @@ def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listin
         raise _unsupported(
             f"quantization {asked} asks vLLM to quantize while it loads, and the model is quantized: leave it out"
         )
-    if asked in (*ONLINE, *ONLINE_IF_PLAIN):
+    if asked in (*ONLINE, *ONLINE_IF_UNQUANTIZED):
         raise _unsupported(
             f"quantization {asked} would quantize the model while it is loaded, and such weights cannot be saved: "
             "quantize the model first (for example with llm-compressor) and name the result as source"

@@ -15,7 +15,7 @@ from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.tokenizer import has_tokenizer, processor_name, tokenizer_facts
 from shardwright_worker.engine.vllm_engine import run_engine
 from shardwright_worker.shard.engine_facts import engine_facts
-from shardwright_worker.shard.unsavable import refuse_unsavable
+from shardwright_worker.shard.engine_refusals import refuse_engine_config
 
 
 def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
@@ -29,7 +29,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     calls.run(lambda: serving_engine_arguments(job.model, job.settings, job.file_pattern), invalid)
     arguments = calls.run(lambda: _arguments(job), invalid)
     config = calls.run(arguments.create_engine_config, invalid)
-    refuse_unsavable(config, job)
+    refuse_engine_config(config, job)
     tokenizer = _tokenizer(job, config.model_config, calls)
     facts = engine_facts(config)  # before a model is built, which renames what the configuration lists
     digests, answers = run_engine(job, arguments, config, calls, Reason.UNEXPECTED_ERROR)

@@ -10,7 +10,7 @@ import pytest
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
 from shardwright_worker.prepare.preflight import Preflight, check_source
 from shardwright_worker.source.listing import list_source
 from tools.testing.tiny_files import CONFIG, model_files, write_files
@@ -34,7 +34,7 @@ def refusal(folder: Path, files: Files, engine: EngineSettings | None = None) ->
     [
         *(({"quantization_config": {"quant_method": name}}, "", why) for name, why in UNSAVABLE.items()),
         *(({}, name, why) for name, why in UNSAVABLE.items()),
-        *(({}, name, "quantize the model first") for name in (*ONLINE, *ONLINE_IF_PLAIN)),
+        *(({}, name, "quantize the model first") for name in (*ONLINE, *ONLINE_IF_UNQUANTIZED)),
         *(
             ({"quantization_config": {"quant_method": "fp8"}}, name, "the model is quantized: leave it out")
             for name in ONLINE

@@ -9,7 +9,7 @@ import pytest
 
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Value, accepts, canonical
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SHARD_FORMATS, SOURCE_FORMATS
-from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_PLAIN, UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
 from shardwright_worker.contract.vllm_support.releases import SUPPORTED, before, is_older, release_of, since
 from tools.cluster.paths import ROOT
 
@@ -44,7 +44,7 @@ def test_releases_are_compared_as_numbers(version: str, older: bool) -> None:
 
 def test_every_method_that_is_refused_says_why() -> None:
     assert all(UNSAVABLE.values())
-    assert not {*UNSAVABLE} & {*ONLINE, *ONLINE_IF_PLAIN}
+    assert not {*UNSAVABLE} & {*ONLINE, *ONLINE_IF_UNQUANTIZED}
     assert all(one.why for name, one in LOAD_FORMATS.items() if name not in SOURCE_FORMATS)
     assert SHARD_FORMATS[0] == "sharded_state"
 

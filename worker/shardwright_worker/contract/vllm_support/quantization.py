@@ -24,7 +24,7 @@ class Kind(StrEnum):
     # As a setting it asks for weights to be quantized while they are loaded. A checkpoint may name it (mxfp8).
     ONLINE = "online"
     # As a setting it does so if the checkpoint is not quantized.
-    ONLINE_IF_PLAIN = "online if plain"
+    ONLINE_IF_UNQUANTIZED = "online if unquantized"
 
 
 class Method(NamedTuple):
@@ -63,10 +63,10 @@ METHODS: dict[str, Method] = {
         Method(Kind.ONLINE),
     ),
     # mxfp4 quantizes a plain checkpoint since 0.28; before, vLLM finds no configuration of it.
-    **dict.fromkeys(("fp8", "inc", "mxfp4"), Method(Kind.ONLINE_IF_PLAIN)),
-    **dict.fromkeys(("rtn", "tpu_int8", "ptpc_fp8"), Method(Kind.ONLINE_IF_PLAIN, releases=NONE)),
+    **dict.fromkeys(("fp8", "inc", "mxfp4"), Method(Kind.ONLINE_IF_UNQUANTIZED)),
+    **dict.fromkeys(("rtn", "tpu_int8", "ptpc_fp8"), Method(Kind.ONLINE_IF_UNQUANTIZED, releases=NONE)),
 }  # fmt: skip
 
 UNSAVABLE = {name: method.why for name, method in METHODS.items() if method.kind is Kind.UNSAVABLE}
 ONLINE = tuple(name for name, method in METHODS.items() if method.kind is Kind.ONLINE)
-ONLINE_IF_PLAIN = tuple(name for name, method in METHODS.items() if method.kind is Kind.ONLINE_IF_PLAIN)
+ONLINE_IF_UNQUANTIZED = tuple(name for name, method in METHODS.items() if method.kind is Kind.ONLINE_IF_UNQUANTIZED)

@@ -1,4 +1,4 @@
-"""What vLLM can configure, but shards cannot hold, or a proof cannot cover as it was requested."""
+"""Refuses what vLLM can configure, but shards cannot hold, or a proof cannot cover as it was requested."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from shardwright_worker.engine.tokenizer import has_tokenizer
 from shardwright_worker.serving.guard import installed_vllm
 
 
-def refuse_unsavable(config: Any, job: EngineJob) -> None:
-    """Refuse a VllmConfig whose weights cannot become shards.
+def refuse_engine_config(config: Any, job: EngineJob) -> None:
+    """Refuse a VllmConfig whose weights cannot become shards, or cannot be verified as the job says.
 
     Raises:
         WorkerFailure: InvalidEngineArguments, UnsupportedQuantization, or SourceIncomplete.
