@@ -59,6 +59,7 @@ SOURCE = rules(
         "must have exactly one of huggingFace and persistentVolumeClaim",
     )
 )
+# One rule for all methods; where the worker refuses one, unsavable() says why.
 QUANTIZATION = rules(
     rule(
         f"!(self.lowerAscii() in [{_listed((*UNSAVABLE, *ONLINE))}])",

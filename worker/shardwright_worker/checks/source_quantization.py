@@ -7,7 +7,7 @@ from shardwright_worker.checks.model_limits import text_config, with_overrides
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import ONLINE, ONLINE_IF_UNQUANTIZED, unsavable
 from shardwright_worker.source.json_files import QUANTIZATION_FILES
 from shardwright_worker.source.listing import Listing
 
@@ -21,11 +21,9 @@ def check_quantization(config: Mapping[str, Any], engine: EngineSettings, listin
     """
     config = with_overrides(config, engine.hf_overrides)
     found = method_of(config)
-    if found in UNSAVABLE:
-        raise _unsupported(f"the model is quantized with {found}, which cannot be saved as shards: {UNSAVABLE[found]}")
     asked = engine.quantization.lower()
-    if asked in UNSAVABLE:
-        raise _unsupported(f"quantization {asked} cannot be saved as shards: {UNSAVABLE[asked]}")
+    if message := unsavable(found, "the model's quantization") or unsavable(asked):
+        raise _unsupported(message)
     quantized = bool(found) or any(listing.has(name) for name in QUANTIZATION_FILES)
     if not asked or (quantized and asked not in ONLINE):
         return

@@ -11,7 +11,7 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SOURCE_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
-from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE, unsavable
 
 
 def engine_settings(arguments: argparse.Namespace) -> EngineSettings:
@@ -22,8 +22,7 @@ def engine_settings(arguments: argparse.Namespace) -> EngineSettings:
     """
     extra = _extra_arguments(arguments)
     _check_load_format(extra.get("load_format", "auto"))
-    if why := UNSAVABLE.get(arguments.quantization.lower()):
-        message = f"--quantization {arguments.quantization} is refused, its weights cannot be saved as shards: {why}"
+    if message := unsavable(arguments.quantization, "--quantization"):
         raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
     _check_texts([arguments.dtype, arguments.quantization, arguments.hf_overrides, *extra.values()])
     if arguments.dtype not in DTYPES:

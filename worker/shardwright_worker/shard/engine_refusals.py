@@ -4,7 +4,7 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import unsavable
 from shardwright_worker.engine.compat import quantizes_online, refuse_file_pattern
 from shardwright_worker.engine.messages import EngineJob
 from shardwright_worker.engine.tokenizer import has_tokenizer
@@ -45,6 +45,5 @@ def _refuse_quantization(config: Any) -> None:
     if quantizes_online(config.quant_config):
         message = f"quantization {method} is done while loading, which shards cannot hold"
         raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, f"{message}: use a checkpoint that is quantized already")
-    if why := UNSAVABLE.get(method):
-        message = f"quantization {method} cannot be saved as shards: {why}"
+    if message := unsavable(method):
         raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)

@@ -9,7 +9,13 @@ import pytest
 
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS, Value, accepts, canonical
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SHARD_FORMATS, SOURCE_FORMATS
-from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
+from shardwright_worker.contract.vllm_support.quantization import (
+    METHODS,
+    ONLINE,
+    ONLINE_IF_UNQUANTIZED,
+    UNSAVABLE,
+    unsavable,
+)
 from shardwright_worker.contract.vllm_support.releases import SUPPORTED, before, is_older, release_of, since
 from tools.cluster.paths import ROOT
 
@@ -47,6 +53,13 @@ def test_every_method_that_is_refused_says_why() -> None:
     assert not {*UNSAVABLE} & {*ONLINE, *ONLINE_IF_UNQUANTIZED}
     assert all(one.why for name, one in LOAD_FORMATS.items() if name not in SOURCE_FORMATS)
     assert SHARD_FORMATS[0] == "sharded_state"
+
+
+def test_a_method_is_refused_in_any_case() -> None:
+    assert unsavable("GGUF", "--quantization").startswith(
+        "--quantization GGUF cannot be saved as shards: it has a file"
+    )
+    assert unsavable("awq") == unsavable("") == ""
 
 
 @pytest.mark.parametrize(

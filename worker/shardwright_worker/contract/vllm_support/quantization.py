@@ -70,3 +70,9 @@ METHODS: dict[str, Method] = {
 UNSAVABLE = {name: method.why for name, method in METHODS.items() if method.kind is Kind.UNSAVABLE}
 ONLINE = tuple(name for name, method in METHODS.items() if method.kind is Kind.ONLINE)
 ONLINE_IF_UNQUANTIZED = tuple(name for name, method in METHODS.items() if method.kind is Kind.ONLINE_IF_UNQUANTIZED)
+
+
+def unsavable(method: str, subject: str = "quantization") -> str:
+    """Return the message that a method, in any case, cannot be saved, and why; empty if it can be."""
+    why = UNSAVABLE.get(method.lower())
+    return f"{subject} {method} cannot be saved as shards: {why}" if why else ""
