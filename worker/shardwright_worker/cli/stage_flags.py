@@ -10,7 +10,8 @@ from shardwright_worker.files.sizes import parse_size
 
 def add_prepare_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of prepare."""
-    _add_source(parser)
+    _add_source_folder(parser)
+    _add_source_repository(parser)
     _add_output(parser)
     add_engine_flags(parser)
     known = parser.add_argument_group("an earlier report", "a source that has not changed since is not read again")
@@ -29,7 +30,7 @@ def add_prepare_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_shard_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of shard."""
-    _add_source_folder(parser.add_argument_group("source"))
+    _add_source_folder(parser)
     _add_output(parser)
     _add_verification(parser)
     _add_deep(parser)
@@ -51,9 +52,13 @@ def add_shard_flags(parser: argparse.ArgumentParser) -> None:
     add_report_flag(parser)
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_argument_group("source", "either a folder or a repository of the Hugging Face Hub")
-    _add_source_folder(source)
+def _add_source_folder(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("source: a folder")
+    source.add_argument("--source", "--model", default="", metavar="DIR", help="folder of the model")
+
+
+def _add_source_repository(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("source: a repository of the Hugging Face Hub", "instead of a folder")
     source.add_argument("--repo", default="", metavar="ORG/NAME", help="repository on the Hub")
     source.add_argument("--revision", default="main", help="branch, tag or commit of --repo (default: main)")
     source.add_argument(
@@ -73,10 +78,6 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--token-file", default="", metavar="FILE", help="file that holds the Hub token (default: $HF_TOKEN)"
     )
-
-
-def _add_source_folder(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--source", "--model", default="", metavar="DIR", help="folder of the model")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,8 @@
 """Downloads a repository to the output volume: in parallel, resumable, and published under its name only when complete.
 
-Files are collected in `.sources/<digest>.partial`, which is renamed to `.sources/<digest>` at the end.
+Files are collected in `.sources/<digest>.partial`, which is renamed to `.sources/<digest>` at the end. Lock, partial
+folder and rename are not specific to the Hub: a second kind of source that is downloaded should share them, from a
+package in a lower layer, as packages of one layer do not import each other.
 """
 
 import contextlib
