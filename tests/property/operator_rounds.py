@@ -93,12 +93,15 @@ class OperatorRounds(RuleBasedStateMachine):
     @rule(back=st.integers(0, 3))
     @precondition(lambda self: self.seen)
     def observe_with_a_stale_cache(self, back: int) -> None:
-        """Jobs and pods of a while ago, the rest of now; the Job on record is read live where it is missing."""
+        """Jobs and pods of a while ago, the rest of now; the Job on record is read live where it is missing.
+
+        A Job that the operator has deleted was in its cache, and stays there until its deletion is observed.
+        """
         old, now = self.seen[max(-1 - back, -len(self.seen))], self.namespace.observed()
         jobs, pods = {job.name: job for job in old.jobs}, {pod.name: pod for pod in old.pods}
         on_record = now.resource.status.job
         for job in now.jobs:
-            if on_record and job.name == on_record.name:
+            if job.deleting or (on_record and job.name == on_record.name):
                 jobs.setdefault(job.name, job)
         for job in jobs.values():
             if job.finished and job.name in self.namespace.pods:
