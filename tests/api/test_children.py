@@ -11,8 +11,8 @@ from shardwright_operator.decide.job_request import Pruning
 from shardwright_operator.decide.plan import CreateClaim
 from shardwright_operator.manifests.job import build_job
 from shardwright_operator.manifests.output_claim import build_claim
+from tests.api.admission_cases import RIGHT
 from tests.api.conftest import refusal
-from tests.api.test_crd import RIGHT
 from tools.control_plane.control_plane import ControlPlane
 from tools.testing.checkpoints import manifest
 from tools.testing.job_requests import facts_of, prepare_request, shard_request

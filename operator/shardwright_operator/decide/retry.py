@@ -1,4 +1,4 @@
-"""Whether and when a failed stage runs again."""
+"""Whether and when a failed stage runs again, or why its resource is Stalled."""
 
 from datetime import datetime, timedelta
 
@@ -130,6 +130,8 @@ def retry_after(failure: Failure) -> float:
 
 def backoff(config: Config, attempts: int, seed: str) -> float:
     """Return the seconds to wait after this many attempts that failed or were disrupted: they double with each.
+
+    They go from `--retry-base` up to `--retry-cap`, flags of the operator.
 
     A jitter of up to a quarter is added, to the cap, too. It is a hash of the seed, so that each decision arrives at
     the same time.

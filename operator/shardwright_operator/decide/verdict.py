@@ -1,4 +1,7 @@
-"""The state of a resource in one of five situations, with a reason and a message for users."""
+"""The state of a resource in one of five situations, with a reason and a message for users.
+
+The checks that reconcile.py lists make the verdicts; conditions.py makes conditions of them.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Literal

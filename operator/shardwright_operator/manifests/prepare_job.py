@@ -6,7 +6,7 @@ from shardwright_operator.api.source_spec import HuggingFace
 from shardwright_operator.decide.job_request import PrepareJobRequest
 from shardwright_operator.manifests.job_template import job_of, layout_arguments
 from shardwright_operator.manifests.pod_template import Container
-from shardwright_operator.manifests.volumes import OUTPUT, REPORT, TOKEN, mount_source, output_folder
+from shardwright_operator.manifests.volumes import OUTPUT, REPORT, TOKEN, mount_source_claim, output_folder
 from shardwright_worker.contract.engine_settings import flag
 
 RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
@@ -19,7 +19,7 @@ def build_prepare_job(request: PrepareJobRequest) -> dict[str, Any]:
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
     if spec.source.persistent_volume_claim:
-        volumes, mounts, folder = mount_source(spec, request.source_claim_usable)
+        volumes, mounts, folder = mount_source_claim(spec, request.source_claim_usable)
         arguments += flag("--source", folder)
     elif hub := spec.source.hugging_face:
         arguments += _hub_arguments(hub, (known.revision if known else "") or hub.revision)

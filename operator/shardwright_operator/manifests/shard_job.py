@@ -6,7 +6,7 @@ from shardwright_operator.api.spec import Spec
 from shardwright_operator.decide.job_request import ShardJobRequest
 from shardwright_operator.manifests.job_template import job_of, layout_arguments
 from shardwright_operator.manifests.pod_template import Container
-from shardwright_operator.manifests.volumes import OUTPUT, REPORT, mount_source, output_folder
+from shardwright_operator.manifests.volumes import OUTPUT, REPORT, mount_source_claim, output_folder
 from shardwright_worker.contract.engine_settings import flag
 
 
@@ -17,7 +17,7 @@ def build_shard_job(request: ShardJobRequest) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = [{"name": "shared-memory", "mountPath": "/dev/shm"}]  # noqa: S108
     folder = f"{OUTPUT}/{source.path}"
     if spec.source.persistent_volume_claim:
-        more_volumes, more_mounts, folder = mount_source(spec)
+        more_volumes, more_mounts, folder = mount_source_claim(spec)
         volumes += more_volumes
         mounts += more_mounts
     arguments = [

@@ -18,7 +18,7 @@ def output_folder(facts: JobFacts, spec: Spec) -> str:
     return f"{OUTPUT}/{folder_on_volume(facts.namespace, facts.resource, spec)}"
 
 
-def mount_source(spec: Spec, claim_usable: bool = True) -> tuple[Volumes, Mounts, str]:
+def mount_source_claim(spec: Spec, claim_usable: bool = True) -> tuple[Volumes, Mounts, str]:
     """Return volumes and mounts for a source on a claim, read-only, and its folder as the container sees it.
 
     A source on the output claim is mounted already: no claim is mounted twice. A claim that is not usable is not

@@ -80,7 +80,7 @@ TABLE = (
     Setting("workers", int, "16", "resources that are reconciled at the same time"),
     Setting("work_timeout", float, "120", "seconds after which one reconciliation is cancelled and retried"),
     Setting("request_timeout", float, "15", "seconds that one request to the API server may take"),
-    Setting("retry_base", float, "10", "backoff in seconds before the second attempt, doubled for each further one"),
+    Setting("retry_base", float, "10", "seconds before the second attempt of a failed Job, doubled for each next one"),
     Setting("retry_cap", float, "600", "largest backoff, in seconds; a jitter of up to 25 % is added to it"),
     Setting("progress_interval", float, "5", "seconds between two reads of a running Job's progress from its log"),
     Setting("relist_interval", float, "1800", "seconds between two complete lists, which find what a watch has missed"),
