@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.operator.reports import reports
 from tools.cluster.api import Api, wait_until
 from tools.cluster.binaries import binary
 from tools.control_plane.control_plane import ControlPlane
@@ -26,13 +27,23 @@ def plane_with_nodes() -> Iterator[ControlPlane]:
     with ControlPlane(controller_flags=(*_CLIENT_RATE, "--concurrent-job-syncs=20")) as plane:
         install_crd(plane.api)
         plane.add("kube-scheduler", [*plane.commands.scheduler(), *_CLIENT_RATE, "--secure-port=0"])
-        kwok = [str(binary("kwok")), f"--kubeconfig={plane.kubeconfig}", f"--config={STAGES}"]
+        stages = plane.folder / STAGES.name
+        stages.write_text(stages_of_pods())
+        kwok = [str(binary("kwok")), f"--kubeconfig={plane.kubeconfig}", f"--config={stages}"]
         plane.add("kwok", [*kwok, "--manage-all-nodes", "--node-lease-duration-seconds=0", "--server-address="])
         names = [f"node-{number}" for number in range(_NODES)]
         for name in names:
             plane.api.call("POST", "/api/v1/nodes", {"metadata": {"name": name}})
         wait_until(lambda: all(_ready(plane.api, name) for name in names), "the nodes being ready", 60)
         yield plane
+
+
+def stages_of_pods() -> str:
+    """Return the stages with the workers' reports, each as a raw string of Go's templates."""
+    text = STAGES.read_text()
+    for name, report in reports().items():
+        text = text.replace(f" {name} ", f" `{report.to_text()}` ")
+    return text
 
 
 class BoundNamespace(Namespace):

@@ -14,7 +14,7 @@ from tools.testing.api_requests import ApiRequest
 from tools.testing.operator import Operator
 from tools.testing.proxy import Proxy
 
-_NAME = "recorded-name"
+RECORDED = "recorded-checkpoint"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Write:
     def of(self, resource: Any) -> Any:
         """Return its body for another resource."""
         metadata = resource["metadata"]
-        named = self.body.replace(_NAME, metadata["name"]).replace("recorded-uid", metadata["uid"])
+        named = self.body.replace(RECORDED, metadata["name"]).replace("recorded-uid", metadata["uid"])
         return json.loads(named.replace("recorded-namespace", metadata["namespace"]))
 
 
@@ -65,8 +65,8 @@ def record(plane: ControlPlane, namespace: BoundNamespace) -> RecordedWrites:
     with Proxy(plane.url, plane.ca) as proxy, tempfile.TemporaryDirectory() as folder:
         kubeconfig = proxy.kubeconfig(plane.token, Path(folder, "kubeconfig"), namespace.name)
         with Operator(kubeconfig, "--leader-elect=false", f"--namespaces={namespace.name}"):
-            uid = namespace.create(_NAME)["metadata"]["uid"]
-            namespace.wait(_NAME)
+            uid = namespace.create(RECORDED)["metadata"]["uid"]
+            namespace.wait(RECORDED)
         requests = [request for request in proxy.log.writes(namespace.name) if request.code < 300]
     return RecordedWrites(tuple(_written(request, uid, namespace.name) for request in requests))
 
