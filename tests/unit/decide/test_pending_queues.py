@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-import pytest
 
 from shardwright_operator.api.names import SUSPENDED_LABEL
-from shardwright_operator.decide.observed import Job, ObservedEvent
+from shardwright_operator.decide.observed import ObservedEvent
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.contract.reasons import Reason
+from tests.unit.decide.queue_cases import STAGES, job_at, suspend_by_queue
 from tools.testing.fake_namespace import FakeNamespace
-
-STAGES = pytest.mark.parametrize("stage", ["prepare", "shard"])
-
-
-def _at(stage: str, **parts: Any) -> tuple[FakeNamespace, Job]:
-    namespace = FakeNamespace(**parts)
-    namespace.settle()
-    if stage == "shard":
-        namespace.succeed()
-        namespace.settle()
-    (job,) = namespace.live_jobs()
-    assert f"-{stage}-" in job.name
-    return namespace, job
-
-
-def _hold(namespace: FakeNamespace, job: Job) -> None:
-    """A queue suspends the Job, as a webhook or a controller does: without a word on it."""
-    namespace.jobs[job.name] = replace(namespace.jobs[job.name], suspended=True)
 
 
 @STAGES
 def test_what_a_queue_has_suspended_is_queued_and_left_alone(stage: str) -> None:
-    namespace, job = _at(stage)
-    _hold(namespace, job)
+    namespace, job = job_at(stage)
+    suspend_by_queue(namespace, job)
     namespace.step()
     assert namespace.ready() == ("Unknown", Reason.QUEUED)
     before = namespace.status
@@ -50,12 +30,12 @@ def test_what_a_queue_has_suspended_is_queued_and_left_alone(stage: str) -> None
 
 @STAGES
 def test_a_queue_that_preempts_a_running_job_has_it_queued_again(stage: str) -> None:
-    namespace, job = _at(stage)
+    namespace, job = job_at(stage)
     namespace.start_job()
     namespace.progress[job.name] = Progress(stage=Stage.LOADING)
     namespace.settle()
     assert namespace.status.progress is not None
-    _hold(namespace, job)
+    suspend_by_queue(namespace, job)
     namespace.settle()
     assert namespace.ready() == ("Unknown", Reason.QUEUED)
     assert namespace.status.progress is None, "nothing runs"
@@ -69,7 +49,7 @@ def test_a_queue_that_preempts_a_running_job_has_it_queued_again(stage: str) -> 
 
 @STAGES
 def test_both_jobs_wait_in_the_queue_of_the_spec(stage: str) -> None:
-    namespace, job = _at(stage, job={"queueName": "gpus"})
+    namespace, job = job_at(stage, job={"queueName": "gpus"})
     assert job.suspended
     assert SUSPENDED_LABEL not in job.labels
     assert namespace.ready() == ("Unknown", Reason.QUEUED)
@@ -78,7 +58,7 @@ def test_both_jobs_wait_in_the_queue_of_the_spec(stage: str) -> None:
 
 
 def test_a_queue_that_may_not_exist_is_pointed_out_after_a_while() -> None:
-    namespace, job = _at("shard", job={"queueName": "gpus"})
+    namespace, job = job_at("shard", job={"queueName": "gpus"})
     assert "LocalQueue" not in namespace.message()
     namespace.advance(300)
     namespace.settle()
@@ -91,7 +71,7 @@ def test_a_queue_that_may_not_exist_is_pointed_out_after_a_while() -> None:
 
 
 def test_the_queues_own_event_is_shown() -> None:
-    namespace, job = _at("shard", job={"queueName": "gpus"})
+    namespace, job = job_at("shard", job={"queueName": "gpus"})
     events = (("Suspended", "Job suspended", 2), ("Pending", "insufficient quota for nvidia.com/gpu", 1))
     namespace.warnings = tuple(
         ObservedEvent("Job", job.name, reason, message, namespace.now.replace(second=second), normal=True)
@@ -106,7 +86,7 @@ def test_the_queues_own_event_is_shown() -> None:
 
 
 def test_waiting_in_a_queue_uses_up_no_attempt() -> None:
-    namespace, _ = _at("shard", job={"queueName": "gpus", "maxAttempts": 1, "deadline": "1h"})
+    namespace, _ = job_at("shard", job={"queueName": "gpus", "maxAttempts": 1, "deadline": "1h"})
     namespace.advance(100 * 3600)
     namespace.settle()
     assert namespace.ready() == ("Unknown", Reason.QUEUED)

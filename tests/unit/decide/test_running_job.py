@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from shardwright_operator.api.names import SUSPENDED_LABEL
-from shardwright_operator.decide.observed import Job
 from shardwright_worker.contract.reasons import Reason
 from tests.unit.decide.api_pods import api_pod
+from tests.unit.decide.queue_cases import STAGES, job_at, suspend_by_queue
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import pod
-
-STAGES = pytest.mark.parametrize("stage", ["prepare", "shard"])
 
 
 def test_job_fields_replace_a_job_that_has_not_started() -> None:
@@ -31,25 +29,9 @@ def test_job_fields_replace_a_job_that_has_not_started() -> None:
     assert [job.name for job in namespace.live_jobs()] == [other.name]
 
 
-def _at(stage: str, **parts: Any) -> tuple[FakeNamespace, Job]:
-    namespace = FakeNamespace(**parts)
-    namespace.settle()
-    if stage == "shard":
-        namespace.succeed()
-        namespace.settle()
-    (job,) = namespace.live_jobs()
-    assert f"-{stage}-" in job.name
-    return namespace, job
-
-
-def _hold(namespace: FakeNamespace, job: Job) -> None:
-    """A queue suspends the Job, as a webhook or a controller does: without a word on it."""
-    namespace.jobs[job.name] = replace(namespace.jobs[job.name], suspended=True)
-
-
 @STAGES
 def test_only_the_operators_own_suspension_is_marked_and_resumed(stage: str) -> None:
-    namespace, job = _at(stage)
+    namespace, job = job_at(stage)
     namespace.edit(suspend=True)
     namespace.settle()
     assert namespace.jobs[job.name].suspended
@@ -58,7 +40,7 @@ def test_only_the_operators_own_suspension_is_marked_and_resumed(stage: str) -> 
     namespace.settle()
     assert not namespace.jobs[job.name].suspended
     assert SUSPENDED_LABEL not in namespace.jobs[job.name].labels
-    _hold(namespace, job)
+    suspend_by_queue(namespace, job)
     namespace.settle()
     assert namespace.jobs[job.name].suspended
     assert namespace.ready() == ("Unknown", Reason.QUEUED)
@@ -67,8 +49,8 @@ def test_only_the_operators_own_suspension_is_marked_and_resumed(stage: str) -> 
 @STAGES
 @pytest.mark.parametrize("parts", [{}, {"job": {"queueName": "gpus"}}])
 def test_a_suspended_resource_takes_its_job_out_of_the_queue(stage: str, parts: dict[str, Any]) -> None:
-    namespace, job = _at(stage, **parts)
-    _hold(namespace, job)
+    namespace, job = job_at(stage, **parts)
+    suspend_by_queue(namespace, job)
     namespace.settle()
     namespace.edit(suspend=True)
     namespace.settle()
@@ -79,7 +61,7 @@ def test_a_suspended_resource_takes_its_job_out_of_the_queue(stage: str, parts: 
 
 
 def test_a_pod_that_started_as_its_job_was_suspended_does_not_keep_it_from_being_resumed() -> None:
-    namespace, job = _at("shard")
+    namespace, job = job_at("shard")
     namespace.edit(suspend=True)
     namespace.step()
     namespace.pods[job.name] = replace(pod(job, namespace.now), phase="Failed", started_at=namespace.now)
@@ -92,7 +74,7 @@ def test_a_pod_that_started_as_its_job_was_suspended_does_not_keep_it_from_being
 
 
 def test_a_job_that_another_controller_resumes_while_suspended_is_deleted() -> None:
-    namespace, job = _at("shard")
+    namespace, job = job_at("shard")
     namespace.edit(suspend=True)
     namespace.settle()
     namespace.jobs[job.name] = replace(namespace.jobs[job.name], suspended=False)
