@@ -6,11 +6,11 @@ import pytest
 
 from tools.cluster.description import Description
 from tools.testing import release
-from tools.testing.checkpoints import Checkpoint, create, manifest
+from tools.testing.checkpoints import Checkpoint, create
 from tools.testing.kubectl import Kubectl, Object, wait_for
 from tools.testing.pod_builders import claim
 from tools.testing.unresponsive_hub import SOURCE as HANGS
-from tools.testing.unresponsive_hub import unresponsive_hub
+from tools.testing.unresponsive_hub import start_unresponsive_hub
 
 
 def _running_pod(checkpoint: Checkpoint, stage: str) -> Object:
@@ -34,8 +34,8 @@ def test_a_pod_deleted_in_the_shard_stage_is_replaced(created: None, kubectl: Ku
 
 
 def test_a_pod_deleted_in_the_prepare_stage_is_replaced(created: None, kubectl: Kubectl) -> None:
-    kubectl.apply(*unresponsive_hub(), manifest("prepare-deleted", source=HANGS))
-    checkpoint = Checkpoint(kubectl, "prepare-deleted")
+    start_unresponsive_hub(kubectl)
+    checkpoint = create(kubectl, "prepare-deleted", source=HANGS)
     first = _running_pod(checkpoint, "prepare")["metadata"]
     kubectl.delete("pod", first["name"])
     wait_for(
@@ -83,11 +83,13 @@ def test_an_operator_that_is_upgraded_and_killed_does_not_repeat_the_work(
     checkpoint.delete()
 
 
-@pytest.mark.creates(source=HANGS, job={"deadline": "15s", "maxAttempts": 1}, also=unresponsive_hub())
-def test_a_worker_that_hangs_is_stopped_at_its_deadline(checkpoint: Checkpoint) -> None:
+def test_a_worker_that_hangs_is_stopped_at_its_deadline(created: None, kubectl: Kubectl) -> None:
+    start_unresponsive_hub(kubectl)
+    checkpoint = create(kubectl, "hangs", source=HANGS, job={"deadline": "15s", "maxAttempts": 1})
     ready = checkpoint.wait_stalled()
     failure = checkpoint.status["lastFailure"]
     assert failure["reason"] == "DeadlineExceeded", failure
     assert "15" in failure["message"]
     assert ready["reason"] in ("AttemptsExhausted", "DeadlineExceeded")
     assert len(checkpoint.jobs()) == 1
+    checkpoint.delete()

@@ -16,9 +16,9 @@ from shardwright_operator.manifests.job import build_job
 from shardwright_worker.cli.arguments import build_parser
 from shardwright_worker.cli.engine_settings import engine_settings
 from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.contract.sizes import parse_size
 from shardwright_worker.contract.vllm_support.engine_arguments import EXTRA_ARGUMENTS
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE
-from shardwright_worker.files.sizes import parse_size
 
 FACTS = JobFacts("ns", "name", "uid", "name-prepare-1", "Prepare", 1, "inputs", "template")
 FLAGS = [

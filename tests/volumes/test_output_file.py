@@ -30,7 +30,7 @@ def test_writes_the_same_bytes(faults: FaultyVolume, output: Path, rule: str) ->
 
 
 @pytest.mark.parametrize("call", ["fallocate", "write", "fsync"])
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_names_needed_and_free_space_of_a_full_volume(
     faults: FaultyVolume, output: Path, call: str, number: int
 ) -> None:

@@ -127,7 +127,12 @@ def test_does_not_publish_a_file_that_cannot_be_synced(faults: FaultyVolume, out
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.EDQUOT, "a quota is used up"), (errno.ENOSPC, "No space left on device")]
+    ("number", "words"),
+    [
+        (errno.EDQUOT, "a quota is used up"),
+        (errno.EFBIG, "a lower maximum file size may fit"),
+        (errno.ENOSPC, "No space left on device"),
+    ],
 )
 def test_names_needed_and_free_space_of_a_full_volume(
     faults: FaultyVolume, output: Path, number: int, words: str
@@ -147,6 +152,7 @@ def test_names_needed_and_free_space_of_a_full_volume(
     [
         (errno.EIO, Reason.VOLUME_UNAVAILABLE),
         (errno.EDQUOT, Reason.INSUFFICIENT_SPACE),
+        (errno.EFBIG, Reason.INSUFFICIENT_SPACE),
         (errno.EROFS, Reason.VOLUME_NOT_WRITABLE),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.cluster.description import IMAGES
-from tools.testing.kubectl import Object
+from tools.testing.kubectl import Kubectl, Object
 from tools.testing.pod_builders import pod
 
 NAME = "unresponsive-hub"
@@ -17,11 +17,24 @@ while True:
     connections.append(listening.accept())
 """
 
+_CONNECT = f"import socket; socket.create_connection(({NAME!r}, {_PORT}), 2)"
 
-def unresponsive_hub(image: str = IMAGES["worker-prepare"]) -> list[Object]:
-    """Return its pod and Service, for the namespace of the resource whose source it is."""
+
+def start_unresponsive_hub(kubectl: Kubectl, image: str = IMAGES["worker-prepare"]) -> None:
+    """Create its pod and Service in the namespace of the resource whose source it is, and wait until it accepts.
+
+    The pod is Ready when it is reached by its name: a resource that is created earlier finds no Hub, and fails.
+    """
     label = {"app": NAME}
-    listener = pod(NAME, [{"image": image, "command": ["python3", "-c", _LISTEN]}], [])
+    probe = {"exec": {"command": ["python3", "-c", _CONNECT]}, "periodSeconds": 1, "timeoutSeconds": 10}
+    container = {"image": image, "command": ["python3", "-c", _LISTEN], "readinessProbe": probe}
+    listener = pod(NAME, [container], [])
     listener["metadata"]["labels"] |= label
-    service = {"selector": label, "ports": [{"port": _PORT}]}
-    return [listener, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": service}]
+    service = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": label,
+        "ports": [{"port": _PORT}],
+    }
+    kubectl.apply(listener, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME}, "spec": service})
+    kubectl.run("wait", "--for=condition=Ready", f"pod/{NAME}", "--timeout=300s")

@@ -21,6 +21,7 @@ from shardwright_operator.decide.pruning import pruned
 from shardwright_operator.decide.retry import is_resolved
 from shardwright_operator.decide.scope import Scope
 from shardwright_worker.contract.report import ArtifactReport, Report
+from shardwright_worker.contract.sizes import format_quantity
 from shardwright_worker.contract.verification_levels import satisfies
 
 MODELS = "/models"
@@ -96,16 +97,6 @@ def source_name(spec: Spec, revision: str) -> str:
     return f"{claim.claim_name}:{claim.path or '/'}" if claim else ""
 
 
-def size_text(count: int) -> str:
-    """Return a number of bytes with a binary unit: 14.9Gi."""
-    value, unit = float(count), ""
-    for unit in ("", "Ki", "Mi", "Gi", "Ti"):
-        if value < 1024 or unit == "Ti":
-            break
-        value /= 1024
-    return f"{value:.1f}{unit}" if unit else str(count)
-
-
 def artifact_of(scope: Scope, report: ArtifactReport) -> Artifact:
     """Return what is published, as the status shows it."""
     engine = scope.spec.engine
@@ -116,7 +107,7 @@ def artifact_of(scope: Scope, report: ArtifactReport) -> Artifact:
         manifest_digest=report.manifest_digest,
         source_revision=report.source_revision,
         bytes=report.bytes,
-        size=size_text(report.bytes),
+        size=format_quantity(report.bytes),
         files=report.files,
         tensor_parallel_size=engine.tensor_parallel_size,
         pipeline_parallel_size=engine.pipeline_parallel_size,

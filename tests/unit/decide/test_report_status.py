@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from shardwright_operator.api.status import Artifact
-from shardwright_operator.decide.report_status import size_text
 from tests.unit.decide.namespaces import ready
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START
@@ -37,13 +36,6 @@ def _published(completed_at: str) -> Artifact:
 )
 def test_times_of_workers_become_times_that_the_api_server_accepts(written: str, read: datetime) -> None:
     assert _published(written).completed_at == read
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0"), (999, "999"), (2048, "2.0Ki"), (16 * 1024**3, "16.0Gi"), (3 * 1024**5, "3072.0Ti")]
-)
-def test_sizes_have_binary_units(count: int, text: str) -> None:
-    assert size_text(count) == text
 
 
 def test_serving_can_be_pasted_into_a_deployment() -> None:

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from shardwright_worker.contract.manifest import Manifest
+from shardwright_worker.contract.sizes import format_size
 from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
-from shardwright_worker.files.sizes import format_size
 
 _MAX_VALUE = 16384  # characters of one value, such as overrides
 

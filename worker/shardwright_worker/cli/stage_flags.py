@@ -5,7 +5,7 @@ import argparse
 from shardwright_worker.cli.engine_flags import add_engine_flags
 from shardwright_worker.cli.report_flag import add_report_flag
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
-from shardwright_worker.files.sizes import parse_size
+from shardwright_worker.contract.sizes import parse_size
 
 
 def add_prepare_flags(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,6 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.process_group import SHARED_MEMORY
 from shardwright_worker.files.volume_errors import DISK_FULL, NOT_FOUND, is_unavailable
 
-_FULL = (*DISK_FULL, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 # Errors of files, and neither of sockets nor of processes: they mean a volume even where no file is named.
 _OF_FILES_ALONE = (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.EUCLEAN)
@@ -57,7 +56,7 @@ def classify_io_error(number: int, message: str, files: Iterable[str], folders: 
     if owner and path:
         number = _errno_of_opening(path, number)
     what = f"{os.strerror(number)}: {path}" if path else message
-    if number in _FULL:
+    if number in DISK_FULL:
         return _full(owner, paths, what)
     if number == errno.ENOMEM:
         return WorkerFailure(Reason.OUT_OF_MEMORY, f"no memory is left ({what})")
@@ -97,7 +96,7 @@ def _owner(paths: list[Path], number: int, message: str, folders: Folders) -> tu
         return "source", path
     if paths:
         return None, paths[0]
-    if number in _FULL:  # without a source there is only the verification, which writes nothing to the output
+    if number in DISK_FULL:  # without a source there is only the verification, which writes nothing to the output
         return ("output", folders.output) if folders.source and folders.output else (None, None)
     if "os error" in message or number in _OF_FILES_ALONE:  # safetensors names no file, nor does a read that fails
         return ("source", folders.source) if folders.source else ("output", folders.output)

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.sizes import format_size
 from shardwright_worker.files.free_space import space_of
-from shardwright_worker.files.sizes import format_size
 
 # https://man7.org/linux/man-pages/man3/errno.3.html
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_ADVICE = {errno.EDQUOT: "; a quota is used up", errno.EFBIG: "; a lower maximum file size may fit"}
 # Only these say that a file does not exist. After any other error it is unknown what is on the volume.
 NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 # What volumes return for a call that they do not support.
 UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 _DENIED = (errno.EACCES, errno.EPERM)
 _WRONG_KIND = (*NOT_FOUND, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENOSYS, errno.EINVAL)
-_ANSWERED = (*_DENIED, *_WRONG_KIND, *DISK_FULL, errno.EROFS, errno.ENOTSUP, errno.EXDEV, errno.EFBIG)
+_ANSWERED = (*_DENIED, *_WRONG_KIND, *DISK_FULL, errno.EROFS, errno.ENOTSUP, errno.EXDEV)
 
 
 @contextlib.contextmanager
@@ -87,10 +88,8 @@ def _failure(error: OSError, volume: Path, doing: str, source: Path | None, need
     where = _name(error.filename2 or error.filename) or volume
     message = f"cannot {doing} as user {os.getuid()}, group {os.getgid()}: {_text(error)} ({where})"
     if error.errno in DISK_FULL:
-        advice = "" if error.errno == errno.ENOSPC else "; a quota is used up"
-        return WorkerFailure(
-            Reason.INSUFFICIENT_SPACE, f"{message}; {describe_free_space(volume, needed)}{advice}", error_type=kind
-        )
+        message += f"; {describe_free_space(volume, needed)}{_FULL_ADVICE.get(error.errno, '')}"
+        return WorkerFailure(Reason.INSUFFICIENT_SPACE, message, error_type=kind)
     if error.errno in _DENIED:
         message += _owner(Path(where))
     reason = Reason.VOLUME_UNAVAILABLE if is_unavailable(error) else Reason.VOLUME_NOT_WRITABLE

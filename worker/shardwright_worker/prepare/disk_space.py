@@ -4,9 +4,9 @@ from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.sizes import format_size
 from shardwright_worker.files.folders import nearest_folder
 from shardwright_worker.files.free_space import space_of
-from shardwright_worker.files.sizes import format_size
 from shardwright_worker.files.volume_errors import UNSUPPORTED, volume_read_failure
 
 SLACK = 1.05  # for replicated tensors, metadata files, and the file system's own use

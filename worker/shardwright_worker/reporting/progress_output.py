@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from shardwright_worker.contract.progress_line import Progress
+from shardwright_worker.reporting.rate_limit import RateLimit
 
 ShowProgress = Callable[[Progress], None]
 PERIOD = 1.0  # seconds between two lines of one stage
@@ -27,21 +28,20 @@ class ProgressLines:
         self._stream, self._clock = stream, clock
         self._started = clock()
         self._lock = threading.Lock()
+        self._limit = RateLimit(PERIOD, clock)
         self._last: Progress | None = None
-        self._written = 0.0
 
     def __call__(self, progress: Progress) -> None:
         """Write the line, unless one of the same stage was written less than a second ago."""
         with self._lock:
-            now = self._clock()
             last = self._last
             complete = progress.bytes_total is not None and progress.bytes_done == progress.bytes_total
             changed = last is None or last.stage != progress.stage or last.ranks_done != progress.ranks_done
-            if not changed and not complete and now - self._written < PERIOD:
+            if not self._limit.allows(changed or complete):
                 return
             if not progress.seconds:
-                progress = progress.model_copy(update={"seconds": round(now - self._started, 1)})
-            self._last, self._written = progress, now
+                progress = progress.model_copy(update={"seconds": round(self._clock() - self._started, 1)})
+            self._last = progress
             print(progress.to_line(), file=self._stream, flush=True)
 
 

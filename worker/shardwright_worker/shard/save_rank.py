@@ -1,7 +1,6 @@
 """Saves the logical state of one rank: names and writes its parts, and shows how many bytes are written."""
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -11,6 +10,7 @@ from vllm.distributed import get_pp_group, get_tensor_model_parallel_rank
 from shardwright_worker.contract.manifest import Part
 from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 from shardwright_worker.engine.rank_messages import RankPlan, RankProgress, RankSaved, write_rank_message
+from shardwright_worker.reporting.rate_limit import RateLimit
 from shardwright_worker.writer.write import write_parts
 
 _PERIOD = 0.2  # seconds between two progress messages
@@ -50,14 +50,13 @@ class _Progress:
     """Adds up bytes, and passes on the sum a few times a second."""
 
     def __init__(self, show: Callable[[int], None]) -> None:
-        self._show, self._done, self._shown_at = show, 0, 0.0
+        self._show, self._done, self._limit = show, 0, RateLimit(_PERIOD)
 
     def add(self, size: int) -> None:
         """Add that many bytes."""
         self._done += size
-        if time.monotonic() - self._shown_at > _PERIOD:
+        if self._limit.allows():
             self.finish()
-            self._shown_at = time.monotonic()
 
     def finish(self) -> None:
         """Pass on the sum."""

@@ -14,7 +14,6 @@ from shardwright_worker.writer.part_plan import PAGE
 
 MODE = FILE_MODE
 _UNABLE = (*UNSUPPORTED, errno.ESPIPE)
-_FULL = (*DISK_FULL, errno.EFBIG)
 _NO_RESERVING = (*_UNABLE, errno.ENODEV, errno.EINTR)
 
 
@@ -74,7 +73,7 @@ class OutputFile:
             yield
         except OSError as error:
             text = error.strerror or str(error)
-            if error.errno in _FULL:
+            if error.errno in DISK_FULL:
                 text += f"; {describe_free_space(self.path.parent, self._size)}"
             raise OSError(error.errno, text, str(self.path)) from error
 
@@ -100,7 +99,7 @@ def needs_order(folder: Path) -> bool:
         os.pwrite(file, b"last", PAGE)
         os.pwrite(file, b"first", 0)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise
         return True
     finally:

@@ -39,3 +39,11 @@ def format_size(size: int) -> str:
             return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+def format_quantity(size: int) -> str:
+    """Return a size as a Kubernetes quantity, with the digits of `format_size`: `4.7Gi` or `812`.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    """
+    return format_size(size).replace(" ", "").removesuffix("B")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardwright_worker.files.sizes import format_size, parse_size
+from shardwright_worker.contract.sizes import format_quantity, format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,8 @@ def test_rejects_text_that_is_not_a_size(text: str) -> None:
 def test_formats_sizes() -> None:
     shown = [format_size(size) for size in (0, 999, 2048, 5 * 2**30, 3 * 2**40)]
     assert shown == ["0 B", "999 B", "2.0 KiB", "5.0 GiB", "3.0 TiB"]
+
+
+def test_quantities_have_the_same_digits() -> None:
+    shown = [format_quantity(size) for size in (0, 999, 2048, 5 * 2**30, 3 * 2**50)]
+    assert shown == ["0", "999", "2.0Ki", "5.0Gi", "3072.0Ti"]
