@@ -95,10 +95,12 @@ async def test_losing_the_lease_cancels_the_work_and_acquiring_it_starts_it_agai
             events.put_nowait("stopped")
 
     running = asyncio.ensure_future(elector.run(lead))
-    assert await asyncio.wait_for(events.get(), 30) == "started"
+    async with asyncio.timeout(30):
+        assert await events.get() == "started"
     await client.patch(LEASES, config.namespace, config.name, {"spec": {"holderIdentity": "other"}})
-    assert await asyncio.wait_for(events.get(), 30) == "stopped"
-    assert await asyncio.wait_for(events.get(), 30) == "started", "the other holder never renews"
+    async with asyncio.timeout(60):
+        assert await events.get() == "stopped"
+        assert await events.get() == "started", "the other holder never renews"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     lease = await client.get(LEASES, config.namespace, config.name)
@@ -122,7 +124,8 @@ async def test_a_leader_that_cannot_renew_stops_within_the_deadline(
             stopped.set()
 
     running = asyncio.ensure_future(elector.run(lead))
-    await asyncio.wait_for(stopped.wait(), 30)
+    async with asyncio.timeout(30):
+        await stopped.wait()
     assert not elector.is_leader
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -162,3 +162,13 @@ async def test_timers_fire(queue: WorkQueue[str]) -> None:
     real.add_after("early", 0.01)
     assert [await take(real), await take(real)] == ["early", "late"]
     timers.cancel()
+
+
+async def test_timers_end_when_they_are_cancelled_while_one_is_set(queue: WorkQueue[str]) -> None:
+    queue.add_after("a", 60.0)
+    running = asyncio.ensure_future(queue.run_timers())
+    await asyncio.sleep(0.01)
+    queue.add_after("b", 30.0)
+    running.cancel()
+    await asyncio.wait([running], timeout=5)
+    assert running.cancelled()

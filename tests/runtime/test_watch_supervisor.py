@@ -119,12 +119,10 @@ async def test_watches_that_never_answer_are_restarted_and_fail_the_health_check
     watches = WatchSupervisor(credentials, PermissionCheck(client, ()), cache, informer, metrics, timeouts)
     running = asyncio.ensure_future(watches.run())
 
-    async def unhealthy() -> None:
+    async with asyncio.timeout(120):
         while not _restarts(metrics, "silent") or not watches.health():
             assert not running.done(), "the supervisor ended"
             await asyncio.sleep(0.1)
-
-    await asyncio.wait_for(unhealthy(), 120)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await client.close()

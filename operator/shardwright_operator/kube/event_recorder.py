@@ -93,7 +93,8 @@ class EventRecorder:
     async def drain(self, seconds: float) -> None:
         """Wait until everything is written, for this many seconds at most. `run` must still be running."""
         try:
-            await asyncio.wait_for(self._drained.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
         except TimeoutError:
             log.warning("%d Events were not written", len(self._queue))
 

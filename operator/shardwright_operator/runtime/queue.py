@@ -119,7 +119,8 @@ class WorkQueue(Generic[K]):
             self._timers.changed.clear()
             seconds = self.add_due()
             try:
-                await asyncio.wait_for(self._timers.changed.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._timers.changed.wait()
             except TimeoutError:
                 continue
 

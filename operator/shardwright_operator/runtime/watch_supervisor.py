@@ -108,7 +108,8 @@ class WatchSupervisor:
         checked = time.monotonic()
         while True:
             try:
-                await asyncio.wait_for(self._ended.wait(), _CHECK_PERIOD)
+                async with asyncio.timeout(_CHECK_PERIOD):
+                    await self._ended.wait()
                 return f"error: {type(reflector.error).__name__} {str(reflector.error)[:200]}"
             except TimeoutError:
                 pass
