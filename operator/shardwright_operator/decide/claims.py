@@ -82,10 +82,15 @@ def replaced_output_claim(scope: Scope) -> Scope:
 
 
 def _stop(scope: Scope, problem: Verdict) -> Step:
-    """Delete the running Job. No watch reports that the problem is gone, so it is checked again after a while."""
+    """Delete the running Job. No watch reports that the problem is gone, so it is checked again after a while.
+
+    A Job that has finished stays on record: its result counts once the problem is gone.
+    """
     actions = tuple(DeleteJob(job.name, job.uid) for job in scope.observed.live_jobs() if not job.deleting)
-    status = scope.status.model_copy(update={"job": None, "progress": None})
-    return Step(status, problem, actions, POLL_INTERVAL)
+    attempt = scope.status.job
+    job = scope.observed.job(attempt.name) if attempt else None
+    kept = attempt if job and job.finished else None
+    return Step(scope.status.model_copy(update={"job": kept, "progress": None}), problem, actions, POLL_INTERVAL)
 
 
 def _not_ours(scope: Scope) -> Verdict | None:

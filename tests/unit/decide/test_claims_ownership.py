@@ -35,6 +35,22 @@ def test_the_younger_of_two_with_one_folder_runs_nothing_and_names_both() -> Non
     namespace.run_to_ready()
 
 
+def test_a_job_that_finishes_as_a_conflict_appears_is_not_repeated() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()  # prepare
+    namespace.settle()
+    namespace.succeed()  # shard
+    namespace.neighbors = (_neighbor(60),)
+    namespace.settle()
+    assert namespace.ready() == ("False", Reason.NAME_CONFLICT)
+    namespace.neighbors = ()
+    created = list(namespace.created)
+    namespace.settle()
+    assert namespace.ready() == ("True", Reason.SUCCEEDED)
+    assert namespace.created == created
+
+
 @pytest.mark.parametrize(("age", "uid"), [(-60, "uid-0"), (0, "uid-9")])
 def test_the_older_of_two_with_one_folder_continues(age: float, uid: str) -> None:
     namespace = FakeNamespace()
