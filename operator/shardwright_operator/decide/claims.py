@@ -84,12 +84,13 @@ def replaced_output_claim(scope: Scope) -> Scope:
 def _stop(scope: Scope, problem: Verdict) -> Step:
     """Delete the running Job. No watch reports that the problem is gone, so it is checked again after a while.
 
-    A Job that has finished stays on record: its result counts once the problem is gone.
+    A Job that has finished stays on record, so that its result counts once the problem is gone; but not while it would
+    hold a claim that is being deleted.
     """
     actions = tuple(DeleteJob(job.name, job.uid) for job in scope.observed.live_jobs() if not job.deleting)
     attempt = scope.status.job
     job = scope.observed.job(attempt.name) if attempt else None
-    kept = attempt if job and job.finished else None
+    kept = attempt if job and job.finished and not _is_a_claim_deleted(scope.observed) else None
     return Step(scope.status.model_copy(update={"job": kept, "progress": None}), problem, actions, POLL_INTERVAL)
 
 
@@ -139,11 +140,15 @@ def release_claims(scope: Scope, step: Step) -> Step:
     https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
     """
     observed = scope.observed
-    if not any(claim is not None and claim.deleting for claim in observed.claims.values()):
+    if not _is_a_claim_deleted(observed):
         return step
     known = step.status.job.name if step.status.job else ""
     ended = [job for job in observed.jobs if job.owned and job.finished and not job.deleting and job.name != known]
     return replace(step, actions=(*step.actions, *(DeleteJob(job.name, job.uid) for job in ended)))
+
+
+def _is_a_claim_deleted(observed: Observed) -> bool:
+    return any(claim is not None and claim.deleting for claim in observed.claims.values())
 
 
 def owners_of(claim: Claim) -> str:

@@ -51,6 +51,16 @@ def test_a_job_that_finishes_as_a_conflict_appears_is_not_repeated() -> None:
     assert namespace.created == created
 
 
+def test_a_job_that_has_finished_does_not_hold_a_deleted_claim_in_a_conflict() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.neighbors = (_neighbor(60),)
+    namespace.claims["shards"] = replace(claim("shards"), deleting=True)
+    namespace.settle()
+    assert not namespace.jobs
+
+
 @pytest.mark.parametrize(("age", "uid"), [(-60, "uid-0"), (0, "uid-9")])
 def test_the_older_of_two_with_one_folder_continues(age: float, uid: str) -> None:
     namespace = FakeNamespace()
