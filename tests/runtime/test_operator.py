@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from shardwright_worker.contract.reasons import Reason
@@ -13,29 +11,6 @@ from tools.testing.kubelet import Kubelet, by_stage
 from tools.testing.namespace import Namespace
 from tools.testing.operator import Operator
 from tools.testing.pod_outcomes import RUNNING, Outcome, failure
-
-WRITING = ('verb="create"', 'verb="apply"', 'verb="patch"', 'verb="delete"', 'verb="update"')
-
-QUICK_LEASE = ("--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5")
-
-
-@pytest.fixture
-def kubelet(served: ControlPlane, namespace: Namespace) -> Iterator[Kubelet]:
-    with Kubelet(served.api, namespace=namespace.name) as kubelet:
-        yield kubelet
-
-
-@pytest.fixture
-def operator(served: ControlPlane, namespace: Namespace) -> Iterator[Operator]:
-    options = (
-        f"--namespaces={namespace.name}",
-        f"--lease-namespace={namespace.name}",
-        "--retry-base=1",
-        *QUICK_LEASE,
-    )
-    with Operator(served.kubeconfig, *options) as operator:
-        operator.wait_ready()
-        yield operator
 
 
 def test_a_resource_becomes_ready_by_two_jobs(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
@@ -50,34 +25,6 @@ def test_a_resource_becomes_ready_by_two_jobs(namespace: Namespace, kubelet: Kub
     managers = {one["manager"] for one in ready["metadata"]["managedFields"] if one.get("subresource") == "status"}
     assert managers == {"shardwright"}
     wait_until(lambda: any(one["reason"] == "Succeeded" for one in namespace.objects("events")), "the event", 30)
-
-
-def test_a_resource_needs_few_calls(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
-    events = 3  # two Jobs that began, and the end; the operator writes them in the background
-    namespace.create("first")
-    namespace.wait("first")
-    wait_until(lambda: _events(_calls(operator)) == events, "the Events of the first", 30)
-    before = _calls(operator)
-    namespace.create("second")
-    namespace.wait("second")
-    wait_until(lambda: _events(_calls(operator)) == 2 * events, "the Events of the second", 30)
-    calls = {name: value - before.get(name, 0) for name, value in _calls(operator).items()}
-    reads = sum(value for name, value in calls.items() if 'verb="get"' in name)
-    writing = {name: value for name, value in calls.items() if any(verb in name for verb in WRITING)}
-    assert reads <= 2, calls
-    assert sum(writing.values()) - events <= 7, calls
-
-
-def test_a_restart_writes_nothing(namespace: Namespace, kubelet: Kubelet, operator: Operator) -> None:
-    namespace.create("model")
-    namespace.wait("model")
-    version = namespace.read("model")["metadata"]["resourceVersion"]
-    operator.stop()
-    operator.start()
-    operator.wait_ready()
-    wait_until(lambda: _reconciled(operator) >= 1, "a reconciliation", 60)
-    assert namespace.read("model")["metadata"]["resourceVersion"] == version
-    assert not [name for name in _calls(operator) if any(verb in name for verb in WRITING)]
 
 
 def test_a_killed_operator_continues_and_creates_no_job_twice(
@@ -179,20 +126,3 @@ def _leads(operator: Operator) -> bool:
 
 def _leaders(*operators: Operator) -> int:
     return sum(_leads(one) for one in operators)
-
-
-def _calls(operator: Operator) -> dict[str, float]:
-    """Calls by verb, kind and code, without those of the election."""
-    start = "shardwright_api_call_seconds_count"
-    return {
-        name: value for name, value in operator.metrics().items() if name.startswith(start) and '"leases"' not in name
-    }
-
-
-def _events(calls: dict[str, float]) -> float:
-    return sum(value for name, value in calls.items() if 'resource="events"' in name and 'verb="create"' in name)
-
-
-def _reconciled(operator: Operator) -> float:
-    found = operator.metrics().items()
-    return sum(value for name, value in found if name.startswith("shardwright_reconcile_seconds_count"))
