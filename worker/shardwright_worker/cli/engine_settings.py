@@ -12,6 +12,8 @@ from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EX
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SOURCE_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE, unsavable
+from shardwright_worker.contract.vllm_support.refused_arguments import refusal_of
+from shardwright_worker.contract.vllm_support.worker_flags import WHY_IGNORED
 
 
 def engine_settings(arguments: argparse.Namespace) -> EngineSettings:
@@ -59,16 +61,21 @@ def _extra_arguments(arguments: argparse.Namespace) -> dict[str, str]:
         value = getattr(arguments, f"extra_{name}")
         if value is not None:
             extra[name] = value
-    return extra
+    return {name: value for name, value in extra.items() if not _is_unset(name, value)}
+
+
+def _is_unset(name: str, value: str) -> bool:
+    """Return whether the value stands for no value, as it does where vLLM's own default is none."""
+    return value in ("", "None") and not EXTRA_ARGUMENTS[name].default
 
 
 def _not_allowed(name: str) -> WorkerFailure:
     if name in RUN_ONLY:
-        why = "changes how a model is run, not what its shards hold: leave it out here, and pass it to the server"
+        why = f"changes {WHY_IGNORED}: leave it out here, and pass it to the server"
     else:
-        why = "may change what the shards hold in a way that is not verified: leave it out"
+        why = f"is refused: {refusal_of(name)}"
     allowed = ", ".join(sorted(EXTRA_ARGUMENTS))
-    return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--engine-arg {name} {why}; allowed are {allowed}")
+    return WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, f"--engine-arg {name}: {why}; allowed are {allowed}")
 
 
 def _check_load_format(name: str) -> None:

@@ -8,6 +8,7 @@ from shardwright_worker.checks.pattern_check import check_pattern
 from shardwright_worker.cli.engine_settings import engine_settings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.worker_flags import WHY_IGNORED
 from shardwright_worker.files.nofollow import normalize_path
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def layout_of(arguments: argparse.Namespace) -> "Layout":
 
     engine = engine_settings(arguments)
     if arguments.ignored:
-        print("Ignored the flags that change how a model is served, not what its shards hold", file=sys.stderr)
+        named = ", ".join(dict.fromkeys(arguments.ignored))
+        print(f"Ignored, for changing {WHY_IGNORED}: {named}. Pass them to the server.", file=sys.stderr)
     if arguments.file_pattern:
         check_pattern(arguments.file_pattern, engine)
     output = normalize_path(arguments.output)

@@ -1,21 +1,22 @@
-"""vLLM's engine arguments that a ShardedCheckpoint cannot set: those that decide nothing, and those that might.
+"""vLLM's engine arguments that decide nothing about shards: they change how a model is run, not what its ranks hold.
 
-The fields of EngineArgs, all supported releases together; a field that is new in a release belongs in one of the
-tables of this package: https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/engine/arg_utils.py#L471
+The fields of EngineArgs, all supported releases together; those that might decide something are in refused_arguments. A
+field that is new in a release belongs in one of the tables of this package:
+https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/engine/arg_utils.py#L471
 """
 
-# They change how a model is run, not what its ranks hold.
-RUN_ONLY = frozenset(
-    {
-        # device, processes and nodes
-        "master_addr", "master_port", "nnodes", "node_rank", "cpu_distributed_timeout_seconds", "numa_bind",
-        "numa_bind_nodes", "numa_bind_cpus", "device_ids", "distributed_executor_backend", "ray_workers_use_nsight",
-        "_api_process_count", "_api_process_rank", "enable_nccl_comm_suspend", "disable_custom_all_reduce",
+RUN_ONLY_BY_TOPIC: dict[str, tuple[str, ...]] = {
+    "device, processes and nodes": (
+        "master_addr", "master_port", "cpu_distributed_timeout_seconds", "numa_bind", "numa_bind_nodes",
+        "numa_bind_cpus", "distributed_executor_backend", "ray_workers_use_nsight", "_api_process_count",
+        "_api_process_rank", "enable_nccl_comm_suspend", "disable_custom_all_reduce",
         "disable_nccl_for_dp_synchronization", "enable_shm_tensor_arena",
-        # how a source is read
+    ),
+    "how a source is read": (
         "download_dir", "safetensors_prefetch_num_threads", "safetensors_prefetch_block_size", "use_tqdm_on_load",
         "pt_load_map_location", "hf_token",
-        # memory, cache and scheduling
+    ),
+    "memory, cache and scheduling": (
         "max_model_len", "gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens", "kv_cache_dtype",
         "block_size", "seed", "kv_cache_memory_bytes", "num_gpu_blocks_override", "max_num_scheduled_tokens",
         "max_num_partial_prefills", "max_long_partial_prefills", "long_prefill_token_threshold",
@@ -31,14 +32,16 @@ RUN_ONLY = frozenset(
         "mamba_cache_philox_rounds", "enable_mamba_cache_stochastic_rounding", "enable_mamba_fine_grained_prefix_cache",
         "enable_mamba_shared_prefix_checkpoint", "replayssm_buffer_len", "use_replayssm", "enable_dbo", "ubatch_size",
         "dbo_decode_token_threshold", "dbo_prefill_token_threshold", "dp_sync_interval",
-        # kernels and compilation
+    ),
+    "kernels and compilation": (
         "enforce_eager", "cudagraph_capture_sizes", "max_cudagraph_capture_size", "cudagraph_metrics", "ir_op_priority",
         "compilation_config", "optimization_level", "performance_mode", "attention_config", "attention_backend",
         "all2all_backend", "disable_sliding_window", "disable_cascade_attn", "use_fp64_gumbel",
         "enable_flashinfer_autotune", "jit_monitor_mode", "jit_monitor_verbose", "gdn_prefill_backend",
         "kda_prefill_backend", "kda_decode_backend", "sparse_indexer_topk_backend", "enable_bf16x3_router_gemm",
         "override_attention_dtype",
-        # tokenizer, inputs and outputs
+    ),
+    "tokenizer, inputs and outputs": (
         "served_model_name", "tokenizer", "tokenizer_mode", "tokenizer_revision", "skip_tokenizer_init",
         "allowed_local_media_path", "allowed_media_domains", "enable_prompt_embeds", "enable_mm_embeds",
         "interleave_mm_strings", "media_io_kwargs", "mm_processor_kwargs", "mm_processor_cache_gb",
@@ -49,7 +52,8 @@ RUN_ONLY = frozenset(
         "return_sampling_mask", "tokens_only", "enable_return_routed_experts", "aux_output_config",
         "structured_outputs_config", "reasoning_parser", "reasoning_parser_plugin", "reasoning_config",
         "generation_config", "override_generation_config", "pooler_config",
-        # observation and lifecycle
+    ),
+    "observation and lifecycle": (
         "disable_log_stats", "aggregate_engine_logging", "logging_config", "log_level", "log_config_file",
         "otlp_traces_endpoint", "collect_detailed_traces", "show_hidden_metrics_for_version", "kv_cache_metrics",
         "kv_cache_metrics_sample", "custom_histogram_buckets", "enable_layerwise_nvtx_tracing", "enable_mfu_metrics",
@@ -57,26 +61,7 @@ RUN_ONLY = frozenset(
         "enable_trace_replay", "profiler_config", "enable_sleep_mode", "sleep_mode_backend",
         "sleep_mode_offload_cudagraph", "sleep_preserve_parameter_names", "enable_cumem_allocator", "shutdown_timeout",
         "fail_on_environ_validation", "enable_fault_tolerance", "fault_tolerance_config",
-    }
-)  # fmt: skip
+    ),
+}  # fmt: skip
 
-# They may decide what ranks hold, and no test has verified shards of them.
-MAY_DECIDE = frozenset(
-    {
-        "model", "model_weights", "revision", "ignore_patterns", "allow_deprecated_quantization", "additional_config",
-        "worker_cls", "worker_extension_cls", "weight_transfer_config", "engram_config", "diffusion_config",
-        "monokernel", "enable_hc_sp", "dcp_q_replicate", "enable_batch_sharded_sampling", "calculate_kv_scales",
-        "mm_encoder_fp8_scale_path", "mm_encoder_fp8_scale_save_path", "mm_encoder_fp8_scale_save_margin",
-        # LoRA, drafts and offloading
-        "max_loras", "max_lora_rank", "max_lora_cls_labels", "default_mm_loras", "fully_sharded_loras", "max_cpu_loras",
-        "lora_dtype", "lora_target_modules", "enable_tower_connector_lora", "specialize_active_lora",
-        "enable_mixed_moe_lora_format", "enable_moe_shared_loras", "spec_method", "spec_model", "spec_tokens",
-        "offload_backend", "cpu_offload_params", "offload_group_size", "offload_num_in_group", "offload_prefetch_step",
-        "offload_params",
-        # copies and placement of experts
-        "data_parallel_rank", "data_parallel_start_rank", "data_parallel_size_local", "data_parallel_address",
-        "data_parallel_rpc_port", "data_parallel_hybrid_lb", "data_parallel_external_lb",
-        "data_parallel_multi_port_external_lb", "data_parallel_backend", "enable_ep_weight_filter", "enable_elastic_ep",
-        "elastic_ep_max_dp_size",
-    }
-)  # fmt: skip
+RUN_ONLY = frozenset(name for names in RUN_ONLY_BY_TOPIC.values() for name in names)
