@@ -28,6 +28,10 @@ def test_llama_with_the_same_tokens(make: Make, output: Path, tmp_path: Path) ->
     assert len(manifest.verification.tokens) >= 2
     assert all(manifest.verification.tokens)
     assert len(manifest.parts) > 2
+    seconds = manifest.duration_seconds
+    steps = [seconds[name] for name in ("import", "configure", "startRanks", "readWeights")]
+    assert all(step >= 0 for step in steps)
+    assert sum(steps) == pytest.approx(seconds["load"], abs=0.05)
     assert all(sum(1 for _ in part.tensors) for part in manifest.parts)
     assert report.bytes == sum(path.stat().st_size for path in (output / report.key).iterdir()) - _manifest_size(output)
 

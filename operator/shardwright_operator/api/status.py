@@ -56,14 +56,28 @@ class Durations(StatusPart):
     queue: float | None = Field(
         None, description="Seconds from the creation of the shard Job to the start of its first container."
     )
-    load: float | None = Field(None, description="Seconds spent loading the source with vLLM.")
+    load: float | None = Field(
+        None, description="Seconds spent loading the source with vLLM: import, configure, startRanks and readWeights."
+    )
+    import_: float | None = Field(
+        None, alias="import", description="Seconds of load in which the worker waited for the import of vLLM."
+    )
+    configure: float | None = Field(
+        None, description="Seconds of load spent on the engine's configuration and the tokenizer."
+    )
+    start_ranks: float | None = Field(
+        None, description="Seconds of load from then until the first rank had built its model and began to read."
+    )
+    read_weights: float | None = Field(
+        None, description="Seconds of load from then until the first rank began to write its parts."
+    )
     save: float | None = Field(None, description="Seconds spent writing the parts of all ranks.")
     verify: float | None = Field(None, description="Seconds spent verifying the artifact.")
     publish: float | None = Field(None, description="Seconds spent publishing: manifest, fsync, rename.")
 
     def to_wire(self) -> dict[str, float]:
         """Return stage -> seconds, without stages that are not known."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(by_alias=True, exclude_none=True)
 
 
 class Status(StatusPart):

@@ -69,7 +69,8 @@ def kept_serving(status: Status, disproved: str) -> Serving | None:
 
 
 def _durations(scope: Scope, stage: NextStage, job: Job, report: Report) -> Durations:
-    known = {name: value for name, value in report.duration_seconds.items() if name in Durations.model_fields}
+    named = {name: report.duration_seconds.get(str(field.alias)) for name, field in Durations.model_fields.items()}
+    known = {name: value for name, value in named.items() if value is not None}
     seconds = {name: round(value, 1) for name, value in known.items() if 0 <= value < _LONGEST}  # no NaN, no infinity
     queued = time_in_queue(scope.observed, job)
     if stage.stage == "Shard" and queued is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -64,3 +65,15 @@ def test_serving_can_be_pasted_into_a_deployment() -> None:
         *("--tensor-parallel-size", "2", "--pipeline-parallel-size", "2", "--runner", "pooling"),
         *("--model-loader-extra-config", '{"pattern": "m-{pp_rank}-{tp_rank}-{part}.safetensors"}'),
     ]
+
+
+def test_the_steps_of_a_load_are_shown_beside_it() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    namespace.settle()
+    steps = {"import": 6.5, "configure": 1.0, "startRanks": 3.0, "readWeights": 19.5}
+    unknown = {"save": math.nan, "verify": 1e300, "import_": 1.0, "start_ranks": 2.0, "thinking": 4.0}
+    namespace.succeed(duration_seconds={"load": 30.02, **steps, **unknown})
+    namespace.settle()
+    assert namespace.status.to_wire()["durationSeconds"] == {"queue": 0.0, "load": 30.0, **steps}

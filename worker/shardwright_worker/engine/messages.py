@@ -117,10 +117,23 @@ class EngineFailed(Message):
         return cls(reason=failure.reason, message=failure.message, rank=failure.rank, error_type=failure.error_type)
 
 
+class LoadTimes(Message):
+    """When the steps of a load ended, in seconds of the monotonic clock.
+
+    `imported`: vLLM was imported and the engine process ran. `configured`: the engine's configuration was made and
+    accepted. `started`: the first rank began to read weights.
+    """
+
+    imported: float
+    configured: float
+    started: float
+
+
 class SourceResult(EngineResult):
     """What the engine process that loads the source found, and what its ranks have saved."""
 
     engine: EngineFacts
+    times: LoadTimes
     saved: dict[int, RankSaved] = Field(default_factory=dict)
 
 

@@ -57,6 +57,13 @@ class RankSaved(RankMessage):
     untied: bool
 
 
+class RankReading(RankMessage):
+    """A rank has built its model and begins to read weights into it, at `time` seconds of the monotonic clock."""
+
+    kind: ClassVar[str] = "reading"
+    time: float
+
+
 class RankLoaded(RankMessage):
     """A rank has loaded its weights. `digests`: name -> XXH3-128 of each tensor, before vLLM's post-processing."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.progress_line import Stage
 from shardwright_worker.engine.child import Child, stop_all
-from shardwright_worker.engine.messages import EngineJob, SourceResult
+from shardwright_worker.engine.messages import EngineJob, LoadTimes, SourceResult
 from shardwright_worker.engine.rank_messages import RankProgress, RankSaved, read_rank_messages
 from shardwright_worker.shard.read_ahead import reading_ahead
 from shardwright_worker.shard.shard_process import load_and_save
@@ -45,8 +45,15 @@ def load_source(
     finally:
         stop_all()
         shutil.rmtree(job.scratch, ignore_errors=True)
+    divide_load(clock, loaded.times)
     guard.check("while it was loaded")
     return loaded
+
+
+def divide_load(clock: StageClock, times: LoadTimes) -> None:
+    """Divide the stage of loading into the steps that the manifest and status.durationSeconds name."""
+    ends = {"import": times.imported, "configure": times.configured, "startRanks": times.started}
+    clock.divide(Stage.LOADING, ends, "readWeights")
 
 
 def _show_progress(job: EngineJob, clock: StageClock) -> None:

@@ -7,6 +7,7 @@ https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_load
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
@@ -22,7 +23,7 @@ from shardwright_worker.contract.text import abbreviate
 from shardwright_worker.engine.compat import refuse_online_quantization, tie_again
 from shardwright_worker.engine.logical_state import global_rank, logical_state
 from shardwright_worker.engine.rank_errors import recording, watch_log_of_rank
-from shardwright_worker.engine.rank_messages import RankLoaded, plan_from_environment, write_rank_message
+from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, plan_from_environment, write_rank_message
 from shardwright_worker.shard.missing_tensors import find_missing, source_names
 from shardwright_worker.shard.save_rank import save_rank
 from shardwright_worker.shard.unwritten_memory import Marking
@@ -64,6 +65,7 @@ class SavingLoader(BaseModelLoader):  # type: ignore[misc]
         """
         plan, rank = plan_from_environment(), global_rank()
         refuse_online_quantization(model)
+        write_rank_message(plan.messages, RankReading(rank=rank, time=time.monotonic()))
         self._loader.load_weights(model, model_config)
         untied = tie_again(model, model_config)
         state = logical_state(model)

@@ -3,14 +3,15 @@
 Whatever can be refused is refused before a device is touched.
 """
 
+import time
 from typing import Any
 
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.engine_arguments import engine_arguments
 from shardwright_worker.engine.guarded_calls import GuardedCalls
-from shardwright_worker.engine.messages import EngineJob, SourceResult, TokenizerFacts
+from shardwright_worker.engine.messages import EngineJob, LoadTimes, SourceResult, TokenizerFacts
 from shardwright_worker.engine.rank_errors import watch_log
-from shardwright_worker.engine.rank_messages import RankLoaded, RankSaved, read_rank_messages
+from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, RankSaved, read_rank_messages
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.tokenizer import has_tokenizer, processor_name, tokenizer_facts
 from shardwright_worker.engine.vllm_engine import run_engine
@@ -24,6 +25,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     Raises:
         WorkerFailure: with the reason of what vLLM or the system reports.
     """
+    imported = time.monotonic()
     invalid = Reason.INVALID_ENGINE_ARGUMENTS
     watch_log(job.rank_messages)
     calls.run(lambda: serving_engine_arguments(job.model, job.settings, job.file_pattern), invalid)
@@ -32,16 +34,22 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     refuse_engine_config(config, job)
     tokenizer = _tokenizer(job, config.model_config, calls)
     facts = engine_facts(config)  # before a model is built, which renames what the configuration lists
+    configured = time.monotonic()
     digests, answers = run_engine(job, arguments, config, calls, Reason.UNEXPECTED_ERROR)
     loaded = read_rank_messages(job.rank_messages, RankLoaded)
     return SourceResult(
         engine=facts,
+        times=LoadTimes(imported=imported, configured=configured, started=_first_reading(job)),
         saved=read_rank_messages(job.rank_messages, RankSaved),
         loaded_digests={rank: message.digests for rank, message in loaded.items()},
         runtime_digests=digests,
         answers=answers,
         tokenizer=tokenizer,
     )
+
+
+def _first_reading(job: EngineJob) -> float:
+    return min(message.time for message in read_rank_messages(job.rank_messages, RankReading).values())
 
 
 def _tokenizer(job: EngineJob, model_config: Any, calls: GuardedCalls) -> TokenizerFacts | None:

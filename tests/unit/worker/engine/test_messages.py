@@ -17,6 +17,7 @@ from shardwright_worker.engine.messages import (
     EngineFailed,
     EngineJob,
     EngineResult,
+    LoadTimes,
     SourceResult,
     TokenizerFacts,
     has_outcome,
@@ -42,6 +43,7 @@ FACTS = EngineFacts(
 )
 SOURCE = SourceResult(
     engine=FACTS,
+    times=LoadTimes(imported=3.0, configured=4.5, started=9.25),
     saved={1: RankSaved(rank=1, parts=[PART], untied=True)},
     runtime_digests={0: "a", 1: "b"},
     answers=Answers(tokens=[[3]], logprobs=[[-0.5, -math.inf]], spread=math.inf),

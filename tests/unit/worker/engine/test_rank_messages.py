@@ -12,6 +12,7 @@ from shardwright_worker.engine.rank_messages import (
     RankExited,
     RankPlan,
     RankProgress,
+    RankReading,
     plan_environment,
     plan_from_environment,
     read_rank_messages,
@@ -26,6 +27,13 @@ def test_the_latest_message_of_each_rank_is_read(tmp_path: Path) -> None:
     (tmp_path / "progress-2.tmp").write_text('{"rank"')
     progress = read_rank_messages(tmp_path, RankProgress)
     assert {rank: message.bytes_done for rank, message in progress.items()} == {0: 3, 10: 2}
+
+
+def test_times_of_ranks_are_read_to_the_last_digit(tmp_path: Path) -> None:
+    for rank, time in ((0, 123456.789012345), (1, 123456.789012346)):
+        write_rank_message(tmp_path, RankReading(rank=rank, time=time))
+    reading = read_rank_messages(tmp_path, RankReading)
+    assert {rank: message.time for rank, message in reading.items()} == {0: 123456.789012345, 1: 123456.789012346}
 
 
 def test_a_folder_that_does_not_exist_yet_has_no_messages(tmp_path: Path) -> None:

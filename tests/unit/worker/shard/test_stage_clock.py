@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from shardwright_worker.contract.progress_line import Progress, Stage
 from shardwright_worker.shard.stage_clock import StageClock
 
@@ -25,3 +29,35 @@ def test_progress_is_of_the_stage_that_runs() -> None:
         (Stage.PUBLISHING, 1),
     ]
     assert clock.durations().keys() == {"verify", "publish"}
+
+
+def test_a_stage_is_divided_into_steps_that_together_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = StageClock(lambda _: None)
+    clock.start(Stage.DIGESTING)
+    now = 1010.0
+    clock.start(Stage.LOADING)
+    now = 1040.0
+    clock.start(Stage.SAVING)
+    now = 1045.0
+    clock.divide(Stage.LOADING, {"import": 1016.5, "startRanks": 1020.25}, "readWeights")
+    now = 1047.0
+    assert clock.durations() == {
+        "digest": 10.0,
+        "load": 30.0,
+        "import": 6.5,
+        "startRanks": 3.75,
+        "readWeights": 19.75,
+        "save": 7.0,
+    }
+
+
+def test_a_stage_that_still_runs_is_divided_up_to_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 5.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = StageClock(lambda _: None)
+    clock.start(Stage.LOADING)
+    now = 9.0
+    clock.divide(Stage.LOADING, {"import": 6.0}, "rest")
+    assert clock.durations() == {"load": 4.0, "import": 1.0, "rest": 3.0}
