@@ -98,6 +98,7 @@ PODS: Any = st.builds(
     node=st.sampled_from(["", "node-7"]),
     unreachable_since=MAYBE_TIMES,
     started_at=MAYBE_TIMES,
+    finished_at=MAYBE_TIMES,
 )
 CLAIMS = st.none() | st.builds(
     Claim,
@@ -117,6 +118,7 @@ ATTEMPTS = st.none() | st.builds(
     started_at=MAYBE_TIMES,
     pod=st.sampled_from(["", *NAMES]),
     pod_since=MAYBE_TIMES,
+    accelerators=st.integers(0, 8),
     disruptions=st.integers(0, 10**9),
 )
 RETRIES = st.none() | st.builds(

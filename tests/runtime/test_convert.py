@@ -132,6 +132,7 @@ def test_the_end_of_a_pod_is_converted() -> None:
     assert (pod.exit_code, pod.terminated_reason, pod.termination_message) == (137, "OOMKilled", "report")
     assert pod.disruption == "EvictionByEvictionAPI"
     assert pod.started_at == datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert pod.finished_at == datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
     assert pod.job_name == "model-prepare-1"
 
 

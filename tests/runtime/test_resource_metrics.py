@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shardwright_operator.api.status import Artifact, Condition, Durations, Failure, JobStatus, Status
+from shardwright_operator.api.status import AcceleratorTime, Artifact, Condition, Durations, Failure, JobStatus, Status
 from shardwright_operator.kube.cached_objects import Key
 from shardwright_operator.runtime.metrics import Metrics
 from shardwright_operator.runtime.resource_metrics import ResourceMetrics
@@ -66,3 +66,30 @@ def test_resources_are_counted_by_condition_and_attempts_by_reason() -> None:
     counted.remove(two)
     counted.remove(one)
     assert value("shardwright_resources", {"ready": "True", "reason": "Succeeded"}) == 0
+
+
+def test_accelerator_seconds_are_counted_once_for_each_status_that_adds_some() -> None:
+    metrics = Metrics()
+    counted = ResourceMetrics(metrics)
+    none, some, more = (
+        status("Unknown", "Progressing", accelerator_time=AcceleratorTime(held_seconds=held) if held else None)
+        for held in (0, 60, 100)
+    )
+    one, two = Key("n", "one"), Key("n", "two")
+
+    def total() -> float | None:
+        return metrics.registry.get_sample_value("shardwright_accelerator_seconds_total")
+
+    counted.record(one, some, some)
+    assert total() == 0, "another process has counted them"
+    counted.record(one, some, more)
+    counted.record(one, some, more)  # the status could not be written, and the decision is made again
+    counted.record(one, more, more)
+    counted.record(two, none, some)
+    assert total() == 40 + 60
+    counted.remove(two)
+    counted.record(two, none, some)  # another resource of this name
+    assert total() == 40 + 60 + 60
+    counted.record(two, none, none)  # and another one, whose predecessor was not seen to go
+    counted.record(two, none, some)
+    assert total() == 40 + 60 + 60 + 60

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from shardwright_operator.api.maintenance_status import Maintenance
-from shardwright_operator.api.status import Durations, ProgressStatus, Status
+from shardwright_operator.api.status import AcceleratorTime, Durations, ProgressStatus, Status
 from shardwright_operator.decide.observed import Pod
 from shardwright_operator.decide.plan import Plan
 from shardwright_operator.kube.errors import Invalid
+from shardwright_operator.kube.status_fallback import minimal_status
 from tests.runtime.replica import Replica
+from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.namespace import Namespace
 
 _ANOTHER_TYPE: dict[str, Any] = {"blocked_reason": ["b"]}
@@ -92,3 +94,11 @@ async def test_a_minimal_status_keeps_the_job_and_the_count(replica: Replica, na
     assert "The API server rejects the status: " in ready.message
     assert (status.attempt, status.job and status.job.name) == (before.attempt, before.job.name)
     assert len(namespace.jobs("model")) == 1
+
+
+def test_a_minimal_status_keeps_the_accelerator_time() -> None:
+    namespace = FakeNamespace()
+    held = AcceleratorTime(held_seconds=60.0, counted_until=namespace.now)
+    error = Invalid(422, "Invalid", "no", "PATCH")
+    status = minimal_status(namespace.now, namespace.observed(), Status(accelerator_time=held), error)
+    assert status.accelerator_time == held

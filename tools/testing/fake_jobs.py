@@ -66,10 +66,11 @@ class FakeJobs:
         self.pods.pop(name, None)
 
     def start_pod(self) -> Job:
-        """Start the pod of the only live Job, and return the Job."""
+        """Start the pod of the only live Job, unless it runs, and return the Job."""
         (job,) = self.live_jobs()
         job = self.jobs[job.name] = replace(job, suspended=False)  # a queue has admitted it, if there is one
-        self.pods[job.name] = replace(pod(job, self.now), phase="Running", started_at=self.now)
+        if job.name not in self.pods or self.pods[job.name].phase != "Running":
+            self.pods[job.name] = replace(pod(job, self.now), phase="Running", started_at=self.now)
         return job
 
     def end_job(
@@ -81,7 +82,7 @@ class FakeJobs:
         fields of the pod.
         """
         ended = replace(self.pods[job.name], phase="Failed" if code else "Succeeded", exit_code=code)
-        self.pods[job.name] = replace(ended, termination_message=message, **facts)
+        self.pods[job.name] = replace(ended, **{"termination_message": message, "finished_at": self.now, **facts})
         failed = condition if code else None
         self.jobs[job.name] = replace(job, complete=not code, failed=failed, finished_at=self.now)
 

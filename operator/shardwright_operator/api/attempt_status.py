@@ -41,10 +41,26 @@ class JobStatus(StatusPart):
     )
     pod: str = Field("", description="Name of its newest pod. Empty until a container of the Job has started.")
     pod_since: datetime | None = Field(None, description="Creation time of that pod.")
+    accelerators: int = Field(0, description="Number of accelerators that a pod of it holds. 0 for Prepare.")
     disruptions: int = Field(
         0, description="Number of pods of this Job that were lost and replaced: evicted, preempted or deleted."
     )
     last_disruption: str = Field("", description="Why the last of them was lost, and the pod that replaced it.")
+
+
+class AcceleratorTime(StatusPart):
+    """Time for which pods of this resource have held accelerators, failed and stopped attempts included.
+
+    A pod holds them from the start to the end of its worker container; it is counted when its attempt ends, or when it
+    has been replaced. Pods that had disappeared before the operator saw their end are missing.
+    """
+
+    held_seconds: float = Field(
+        0.0, description="Seconds that pods of shard Jobs ran, each times its number of accelerators."
+    )
+    counted_until: datetime | None = Field(
+        None, description="End of the last pod that is counted. Nothing before that time is counted again."
+    )
 
 
 class Failure(StatusPart):

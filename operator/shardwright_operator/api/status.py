@@ -10,12 +10,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shardwright_operator.api.artifact_status import Artifact, ResolvedSource, Serving, ServingVolume
-from shardwright_operator.api.attempt_status import HISTORY, Failure, JobStatus, ProgressStatus, RetryRecord
+from shardwright_operator.api.attempt_status import (
+    HISTORY,
+    AcceleratorTime,
+    Failure,
+    JobStatus,
+    ProgressStatus,
+    RetryRecord,
+)
 from shardwright_operator.api.field_types import StatusPart
 from shardwright_operator.api.maintenance_status import Maintenance
 
 __all__ = [
     "HISTORY",
+    "AcceleratorTime",
     "Artifact",
     "Condition",
     "Durations",
@@ -113,6 +121,7 @@ class Status(StatusPart):
         default_factory=list, description="The last five failed attempts, oldest first."
     )
     duration_seconds: Durations = Field(default_factory=Durations)
+    accelerator_time: AcceleratorTime | None = None
     maintenance: Maintenance = Field(default_factory=Maintenance)
     last_handled_reconcile_at: str | None = Field(
         None,

@@ -32,7 +32,14 @@ def next_attempt(observed: Observed, status: Status, stage: NextStage, claim: Cl
     """Return the attempt that follows. It is written to status before its Job is created."""
     number = highest(observed, status) + 1
     name = job_name(observed.resource, stage, number)
-    return JobStatus(name=name, stage=stage.stage, attempt=number, inputs=stage.inputs, claim_uid=claim.uid)
+    return JobStatus(
+        name=name,
+        stage=stage.stage,
+        attempt=number,
+        inputs=stage.inputs,
+        claim_uid=claim.uid,
+        accelerators=_accelerators(observed, stage),
+    )
 
 
 def adopt(observed: Observed, status: Status, stage: NextStage, claim: Claim) -> JobStatus | None:
@@ -42,7 +49,8 @@ def adopt(observed: Observed, status: Status, stage: NextStage, claim: Claim) ->
         return known
     for job in observed.live_jobs():
         if _serves(job, stage) and not job.deleting:
-            return _attempt_of(job, stage, claim)
+            attempt = _attempt_of(job, stage, claim)
+            return attempt.model_copy(update={"accelerators": _accelerators(observed, stage)})
     return None
 
 
@@ -55,6 +63,12 @@ def _attempt_of(job: Job, stage: NextStage, claim: Claim) -> JobStatus:
         claim_uid=claim.uid,
         started_at=job.created_at,
     )
+
+
+def _accelerators(observed: Observed, stage: NextStage) -> int:
+    """Return how many accelerators a pod of this stage requests."""
+    spec = observed.resource.spec
+    return spec.engine.settings().world_size if spec and stage.stage == "Shard" else 0
 
 
 def _serves(job: Job, stage: NextStage) -> bool:

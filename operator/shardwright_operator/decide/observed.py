@@ -80,6 +80,7 @@ class Pod:
     termination_message: str = ""
     disruption: str = ""
     started_at: datetime | None = None
+    finished_at: datetime | None = None
     status_reason: str = ""
     status_message: str = ""
     node: str = ""

@@ -5,6 +5,7 @@ spec readable? -> claims usable? -> which stage is next? -> which attempt? -> it
 
 from datetime import datetime
 
+from shardwright_operator.decide.accelerator_time import count_accelerators
 from shardwright_operator.decide.claims import (
     folder_conflict,
     missing_output_claim,
@@ -104,4 +105,5 @@ def _plan(scope: Scope, step: Step) -> Plan:
         notes=notes,
     )
     status = step.status.model_copy(update={"observed_generation": resource.generation, "conditions": conditions})
+    status = count_accelerators(scope.observed, status, scope.now)
     return Plan(status, step.actions, tuple(events_of(resource.status, status)), step.requeue_after)

@@ -50,4 +50,5 @@ def minimal_status(now: datetime, observed: Observed, status: Status, error: Api
         attempt=status.attempt,
         job=status.job,
         retry=status.retry,
+        accelerator_time=status.accelerator_time,
     )

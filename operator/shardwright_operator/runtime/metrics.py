@@ -38,6 +38,7 @@ TABLE = (
     Metric(Counter, "shardwright_attempts", "Ended attempts, by stage and reason.", ("stage", "reason")),
     Metric(Gauge, "shardwright_resources", "Resources, by their condition Ready and its reason.", ("ready", "reason")),
     Metric(Histogram, "shardwright_stage_seconds", "Time of stages of successful runs.", ("stage",), _STAGE_SECONDS),
+    Metric(Counter, "shardwright_accelerator_seconds", "Time of ended shard pods, each times its accelerators."),
     Metric(Counter, "shardwright_artifact_bytes", "Bytes of the artifacts that were published."),
     Metric(Gauge, "shardwright_leader", "1 while this replica leads, 0 while it is a standby."),
     Metric(Gauge, "shardwright_cache_objects", "Objects in the cache.", ("resource",)),

@@ -1,4 +1,4 @@
-"""Counts resources by condition, and what status changes report: ended attempts, durations, published bytes."""
+"""Counts resources by condition, and what status changes report: ended attempts, their durations and accelerators."""
 
 from collections import Counter
 
@@ -15,11 +15,13 @@ class ResourceMetrics:
         self._metrics = metrics
         self._states: dict[Key, tuple[str, str]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._held: dict[Key, float] = {}  # accelerator seconds that are counted already
 
     def record(self, key: Key, before: Status, after: Status) -> None:
         """Count a decision that turned the status from `before` to `after`."""
         state = _ready(after)
         self._move(key, state)
+        self._count_held(key, _held(before), _held(after))
         if after.last_failure and after.last_failure != before.last_failure:
             self._metrics.count("attempts", after.last_failure.stage, str(after.last_failure.reason))
         # A prepare Job that finds a finished artifact, or does maintenance, is not a success of the shard stage.
@@ -33,12 +35,23 @@ class ResourceMetrics:
     def remove(self, key: Key) -> None:
         """Stop counting a deleted resource."""
         self._move(key, None)
+        self._held.pop(key, None)
 
     def reset(self) -> None:
         """Forget every condition: another replica may have changed them while this one was not leading."""
         self._states.clear()
         self._counts.clear()
+        self._held.clear()
         self._metrics.clear("resources")
+
+    def _count_held(self, key: Key, before: float, after: float) -> None:
+        """Count what is new; a decision whose status could not be written is made again, and nothing of it is new."""
+        known = max(before, self._held.get(key, 0.0))
+        if not after:
+            self._held.pop(key, None)  # a new resource may have the name of a deleted one
+        if after > known:
+            self._metrics.count("accelerator_seconds", by=after - known)
+            self._held[key] = after
 
     def _move(self, key: Key, state: tuple[str, str] | None) -> None:
         old = self._states.pop(key, None)
@@ -48,6 +61,10 @@ class ResourceMetrics:
             if one is not None and old != state:
                 self._counts[one] += step
                 self._metrics.set("resources", self._counts[one], *one)
+
+
+def _held(status: Status) -> float:
+    return status.accelerator_time.held_seconds if status.accelerator_time else 0.0
 
 
 def _ready(status: Status) -> tuple[str, str]:

@@ -52,6 +52,7 @@ def convert_pod(raw: Raw) -> PodEntry:
         # https://github.com/kubernetes/api/blob/v0.36.3/core/v1/types.go#L3534
         disruption=text(target, "reason") if text(target, "status") == "True" else "",
         started_at=timestamp(mapping(state, "running") or terminated, "startedAt"),
+        finished_at=timestamp(terminated, "finishedAt"),
         status_reason=text(status, "reason"),
         status_message=text(status, "message"),
         node=text(mapping(raw, "spec"), "nodeName"),
