@@ -15,7 +15,7 @@ _OPTIMIZATION = "--optimization-level"
 
 
 def plain_spelling(words: list[str]) -> list[str]:
-    """Return the command line with every flag under its own name; the keys of one flag become one JSON object at the end.
+    """Return the command line with every flag under its own name; keys of one flag become one JSON object at the end.
 
     Raises:
         WorkerFailure: InvalidEngineArguments if a key has no value.
