@@ -99,10 +99,10 @@ kubeconfig: ## Print the path of its kubeconfig
 .PHONY: bench-operator bench-worker bench-gpu
 bench-operator: .venv/.synced ## Measure the operator with N=1000 resources, beside a baseline client
 	@$(LIGHT) -m benchmarks.operator $(N) $(ARGS)
-bench-worker: .venv-engine/.synced ## Measure the worker's writer; ARGS=--process: the whole process beside vLLM's own
+bench-worker: .venv-engine/.synced ## Measure the worker's writer; ARGS="--process 0.2B": the whole process beside vLLM's script
 	@$(ENGINE) -m benchmarks.worker $(ARGS)
 bench-gpu: ## Print the commands for a machine with GPUs
-	@python3 -m benchmarks.worker --print-gpu
+	@python3 -m benchmarks.worker.gpu_commands
 
 .venv/.synced: $(PROJECTS)
 	@echo "preparing .venv (tools and the operator, no vLLM)" >&2
