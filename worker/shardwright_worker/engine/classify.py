@@ -56,6 +56,8 @@ def classify_record(
         else:
             loaded = not re.search(MACHINE, f"{record.type}: {shown}", re.I)
         reason = default if loaded else Reason.UNEXPECTED_ERROR
+    if record.type == "KeyError" and reason is Reason.UNSUPPORTED_MODEL:
+        shown = f"There is no parameter for the source's tensor {shown}"
     if reason is Reason.UNEXPECTED_ERROR:
         shown = f"{record.type}: {shown}".rstrip(": ")
     return WorkerFailure(reason, shown or record.type, rank=rank, error_type=record.type)

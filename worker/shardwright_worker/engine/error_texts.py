@@ -45,7 +45,8 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L1486
     (r"Attempted to load weight .* into parameter", Reason.SOURCE_CORRUPT),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/utils.py#L443
-    (r"There is no module or parameter named", Reason.UNSUPPORTED_MODEL),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/deepseek_v2.py#L1820
+    (r"There is no module or parameter named|^KeyError: '\w+(\.\w+){2,}'$", Reason.UNSUPPORTED_MODEL),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/transformers_utils/config.py#L849
     (r"Invalid repository ID or local directory", Reason.SOURCE_NOT_FOUND),
     (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),

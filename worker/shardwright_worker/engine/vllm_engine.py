@@ -1,10 +1,11 @@
 """Starts the ranks of vLLM, which load their weights, and asks them for digests and answers."""
 
-import os
 from typing import Any
 
+from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.answers import PROMPTS, TOP, ask
+from shardwright_worker.engine.fork_ranks import fork_ranks
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.messages import Answers, EngineJob
 
@@ -14,11 +15,12 @@ _CACHE = 512 * 1024**2  # bytes of KV cache; with a fixed size vLLM neither meas
 
 
 def run_engine(
-    job: EngineJob, arguments: Any, config: Any, calls: GuardedCalls, default: Reason
+    job: EngineJob, arguments: Any, config: Any, calls: GuardedCalls, default: Reason, unanswered: Reason
 ) -> tuple[dict[int, str], Answers]:
     """Load the weights; return the runtime digest of each rank, and answers if the job asks for them.
 
-    `arguments` and `config`: vLLM's EngineArgs and VllmConfig. `default`: the reason of errors that are not known.
+    `arguments` and `config`: vLLM's EngineArgs and VllmConfig. `default`: the reason of errors that are not known;
+    `unanswered`: the same, for a model that is loaded.
 
     Raises:
         WorkerFailure: of the rank that failed first, else of the engine.
@@ -26,8 +28,16 @@ def run_engine(
     with calls.watching_ranks():
         engine = calls.run_ranks(lambda: Engine(arguments, config, job.generates), default)
         digests = calls.run_ranks(engine.runtime_digests, default)
-        answers = calls.run_ranks(engine.answers, default)
+        answers = _answers(engine, calls, unanswered)
     return digests, answers
+
+
+def _answers(engine: "Engine", calls: GuardedCalls, unanswered: Reason) -> Answers:
+    try:
+        return calls.run_ranks(engine.answers, unanswered)
+    except WorkerFailure as failure:
+        message = f"vLLM loaded the model and failed to answer with it: {failure.message}"
+        raise WorkerFailure(failure.reason, message, rank=failure.rank, error_type=failure.error_type) from failure
 
 
 class Engine:
@@ -35,7 +45,7 @@ class Engine:
 
     def __init__(self, arguments: Any, config: Any, generates: bool) -> None:
         """Start the ranks. `generates`: a whole LLM that answers prompts, instead of vLLM's executor alone."""
-        _fork_ranks()
+        fork_ranks()
         self._llm = _build_llm(arguments, config) if generates else None
         self._ranks = self._llm or _build_executor(config)
 
@@ -46,26 +56,6 @@ class Engine:
     def answers(self) -> Answers:
         """Return what the model answers to a few prompts; nothing from ranks that only hold weights."""
         return ask(self._llm) if self._llm else Answers()
-
-
-def _fork_ranks() -> None:
-    """Let vLLM's CPU build fork its ranks: it chooses spawn whenever it is configured, and each rank would import vLLM.
-
-    This is safe because no OpenMP thread exists before the fork.
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cpu.py#L216
-    """
-    from vllm.platforms import current_platform
-
-    if not current_platform.is_cpu():
-        return
-    configure = current_platform.check_and_update_config
-
-    def configure_to_fork(config: Any) -> None:
-        configure(config)
-        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
-
-    type(current_platform).check_and_update_config = staticmethod(configure_to_fork)
-    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
 
 
 def _build_executor(config: Any) -> Any:

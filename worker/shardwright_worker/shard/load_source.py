@@ -36,10 +36,9 @@ def load_source(
         generates=request.verification == "generate",
     )
     clock.start(Stage.LOADING)
-    engine = Child(load_and_save, SourceResult, job)
     try:
-        with reading_ahead(request.source):
-            loaded = engine.wait(lambda: _show_progress(job, clock))
+        with reading_ahead(request.source):  # also while the fork server imports vLLM, for which a child waits
+            loaded = Child(load_and_save, SourceResult, job).wait(lambda: _show_progress(job, clock))
     except WorkerFailure as failure:
         raise guard.failure_of_load(failure) from failure
     finally:

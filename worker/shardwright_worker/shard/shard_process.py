@@ -10,6 +10,7 @@ from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.engine_arguments import engine_arguments
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.messages import EngineJob, LoadTimes, SourceResult, TokenizerFacts
+from shardwright_worker.engine.model_classes import import_model_classes
 from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, RankSaved, read_rank_messages
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
@@ -28,6 +29,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     imported = time.monotonic()
     invalid = Reason.INVALID_ENGINE_ARGUMENTS
     watch_log(job.rank_messages)
+    import_model_classes(job.model)
     calls.run(lambda: serving_engine_arguments(job.model, job.settings, job.file_pattern), invalid)
     arguments = calls.run(lambda: _arguments(job), invalid)
     config = calls.run(arguments.create_engine_config, invalid)
@@ -35,7 +37,8 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     tokenizer = _tokenizer(job, config.model_config, calls)
     facts = engine_facts(config)  # before a model is built, which renames what the configuration lists
     configured = time.monotonic()
-    digests, answers = run_engine(job, arguments, config, calls, Reason.UNEXPECTED_ERROR)
+    unexpected, unanswered = Reason.UNEXPECTED_ERROR, Reason.UNSUPPORTED_MODEL
+    digests, answers = run_engine(job, arguments, config, calls, unexpected, unanswered)
     loaded = read_rank_messages(job.rank_messages, RankLoaded)
     return SourceResult(
         engine=facts,

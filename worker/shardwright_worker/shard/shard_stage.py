@@ -48,8 +48,8 @@ def shard(request: ShardRequest, show: ShowProgress) -> ArtifactReport:
     clock = StageClock(show)
     prepare_environment()
     with Staging(request.output, key, request.attempt, root) as staging, tempfile.TemporaryDirectory() as scratch:
-        guard = SourceGuard(request, show)
         warm_up(PRELOAD)
+        guard = SourceGuard(request, show)
         try:
             if finished:
                 return verify_again(request, guard, request.output / key, staging.path, Path(scratch), clock)

@@ -8,6 +8,7 @@ from shardwright_worker.engine.engine_arguments import weights_only
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.io_errors import Folders
 from shardwright_worker.engine.messages import EngineJob, EngineResult, TokenizerFacts
+from shardwright_worker.engine.model_classes import import_model_classes
 from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankLoaded, read_rank_messages
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
@@ -27,11 +28,12 @@ def load_shards(job: EngineJob, calls: GuardedCalls) -> EngineResult:
     """
     watch_log(job.rank_messages)
     failed = Reason.VERIFICATION_FAILED
+    import_model_classes(job.output)
     served = calls.run(lambda: serving_engine_arguments(job.output, job.settings, job.file_pattern), failed)
     arguments = weights_only(served, job.output, job.settings.world_size, _EXTENSION)
     config = calls.run(arguments.create_engine_config, failed)
     tokenizer, error = _tokenizer(config.model_config, job, calls.folders)
-    digests, answers = run_engine(job, arguments, config, calls, failed)
+    digests, answers = run_engine(job, arguments, config, calls, failed, failed)
     loaded = read_rank_messages(job.rank_messages, RankLoaded)
     return EngineResult(
         loaded_digests={rank: message.digests for rank, message in loaded.items()},

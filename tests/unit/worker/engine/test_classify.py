@@ -100,6 +100,13 @@ def test_a_text_is_not_found_across_sentences() -> None:
     assert classify(ValueError(text), Reason.UNEXPECTED_ERROR, FOLDERS).reason is Reason.UNEXPECTED_ERROR
 
 
+def test_a_tensor_that_the_model_does_not_know_is_named() -> None:
+    error = KeyError("layers.1.mlp.gate.e_score_correction_bias")
+    failure = classify(error, Reason.UNEXPECTED_ERROR, FOLDERS)
+    assert failure.reason is Reason.UNSUPPORTED_MODEL
+    assert "no parameter for the source's tensor 'layers.1.mlp.gate.e_score_correction_bias'" in failure.message
+
+
 def test_an_unknown_text_is_reported_as_it_is() -> None:
     failure = classify_record(record_of(KeyError("model.flummi")), Reason.UNEXPECTED_ERROR, FOLDERS, 2)
     assert failure.reason is Reason.UNEXPECTED_ERROR
