@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 
 from tools.cluster.paths import ROOT
-from tools.docs import failure_modes
+from tools.docs import failure_modes, models
 
-PAGES: dict[str, Callable[[], str]] = {"docs/failure-modes.md": failure_modes.page}
+PAGES: dict[str, Callable[[], str]] = {"docs/failure-modes.md": failure_modes.page, "docs/models.md": models.page}
 
 
 def main() -> int:

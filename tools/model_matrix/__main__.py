@@ -1,4 +1,4 @@
-"""`make test-models`: shards each kind of model with each layout; prints a table, writes .bench/models-DEVICE.json.
+"""`make test-models`: shards each kind of model with each layout; prints each result, and writes the file of results.
 
 The expected result of a cell is exact, or a reason at a stage. The exit code is 1 if a cell has another result.
 """
@@ -6,92 +6,97 @@ The expected result of a cell is exact, or a reason at a stage. The exit code is
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
+import os
 import sys
-import tempfile
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from shardwright_worker.contract.progress_line import read_progress
-from shardwright_worker.contract.report import read_report
-from tools.model_matrix.expected import EXACT, expected_result
-from tools.models import language, mixture_of_experts, multimodal
-from tools.models.quantized import AWQ, FP8, FP8_BLOCKS, GPTQ, INT4, INT8
+from shardwright_worker.serving.guard import installed_vllm
+from tools.model_matrix.expected import expected_result
+from tools.model_matrix.kinds import KINDS
+from tools.model_matrix.layouts import LAYOUTS
+from tools.model_matrix.results import FOLDER, Cell, Results, read_results
+from tools.model_matrix.run_cell import run_cell
 
-KINDS: Mapping[str, language.Build] = {
-    "Llama, bf16": language.llama,
-    "Llama, tied embeddings": partial(language.tied_llama, head="none"),
-    "Llama, tied embeddings, separate head": partial(language.tied_llama, head="other"),
-    "Qwen3-MoE": mixture_of_experts.qwen3_moe,
-    "DeepSeek-V2 (MLA, MoE)": mixture_of_experts.deepseek_v2,
-    "Llama, INT8 (compressed-tensors)": INT8.llama,
-    "Llama, W4A16 (compressed-tensors)": INT4.llama,
-    "Llama, FP8 per channel (compressed-tensors)": FP8.llama,
-    "Llama, FP8 in blocks": FP8_BLOCKS.llama,
-    "Llama, GPTQ": GPTQ.llama,
-    "Llama, AWQ": AWQ.llama,
-    "Llama, embeddings of sentence-transformers": language.embedder,
-    "Qwen2.5-VL": multimodal.qwen2_5_vl,
-}
-LAYOUTS: Mapping[str, tuple[str, ...]] = {
-    "tp=1": ("--verification", "generate"),
-    "tp=2": ("--tensor-parallel-size", "2", "--verification", "generate"),
-    # vLLM's CPU build cannot generate over pipeline stages.
-    "pp=2": ("--pipeline-parallel-size", "2", "--verification", "load"),
-}
+_LOGS = Path(".bench")
+Name = tuple[str, str]  # of a cell: kind and layout
 
 
 def main() -> int:
     """Return zero if every cell has the expected result."""
+    arguments = _arguments()
+    vllm = installed_vllm()
+    path = arguments.results / f"{arguments.machine}-vllm-{vllm}.json"
+    results = Results(machine=arguments.machine, device=arguments.device, vllm=vllm)
+    if path.exists():
+        results = read_results(path)
+    unexpected = 0
+    for (kind, layout), cell in _run(_names(arguments, results), arguments):
+        expected = expected_result(arguments.device, vllm, kind, layout)
+        wrong = (cell.result, cell.stage) != expected
+        unexpected += wrong
+        print(_line(kind, layout, cell, " at ".join(filter(None, expected)) if wrong else ""), flush=True)
+        results.add(kind, layout, cell)
+        results.write(path)
+    print(f"{unexpected} unexpected; results are in {path}")
+    return min(unexpected, 1)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.model_matrix", description=__doc__)
-    parser.add_argument(
-        "--device", default="cpu", help="device that vLLM runs on, for expectations and the file's name (cpu)"
-    )
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that vLLM runs on (cpu)")
+    parser.add_argument("--machine", default="cpu", help="name of the machine in the results, such as 2xH100 (cpu)")
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="layouts to run (all)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[*KINDS], help="kinds of models to run (all)")
-    arguments = parser.parse_args()
-    target = Path(f".bench/models-{arguments.device}.json")
-    results: dict[str, dict[str, Any]] = json.loads(target.read_text()) if target.exists() else {}
-    target.parent.mkdir(exist_ok=True)
-    wrong = 0
-    for kind in arguments.kinds:
-        for layout in arguments.layouts:
-            result = _shard(KINDS[kind], LAYOUTS[layout])
-            expected = expected_result(arguments.device, kind, layout)
-            found = (result["result"], result["stage"])
-            wrong += found != expected
-            results.setdefault(kind, {})[layout] = result
-            text = f"{result['result']} at {result['stage']}" if result["stage"] else result["result"]
-            verdict = "" if found == expected else f"UNEXPECTED (not {' at '.join(filter(None, expected))}) "
-            print(f"{kind:<46}{layout:<6}{text:<40}{verdict}{result.get('message', '')[:160]}", flush=True)
-            target.write_text(json.dumps(results, indent=2) + "\n")
-    return min(wrong, 1)
+    parser.add_argument("--core", action="store_true", help="run only the kinds that `make test` includes")
+    parser.add_argument("--missing", action="store_true", help="leave out cells that have a result")
+    parser.add_argument("--jobs", type=int, default=1, help="cells that run at the same time (1)")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs over which the jobs are spread (0: not spread)")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the files of results")
+    return parser.parse_args()
 
 
-def _shard(build: language.Build, layout: tuple[str, ...]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        source, output = build(Path(folder, "source")), Path(folder, "output")
-        output.mkdir()
-        command = [sys.executable, "-m", "shardwright_worker", "shard", "--source", str(source), *layout]
-        command += ["--output", str(output)]
-        done = subprocess.run(command, capture_output=True, text=True)
-    lines = done.stdout.strip().splitlines()
-    report = read_report(lines[-1]) if lines else None
-    if report is None:
-        return {"result": "no report", "stage": "", "message": done.stderr[-400:]}
-    if not report.succeeded:
-        stages = [progress.stage.value for line in lines if (progress := read_progress(line))]
-        return {"result": report.reason.value, "stage": stages[-1] if stages else "", "message": report.message}
-    assert report.artifact
-    return {
-        "result": EXACT[0],
-        "stage": "",
-        "vllm": report.artifact.vllm_version,
-        "verifiedBy": report.artifact.verified_by,
-    }
+def _names(arguments: argparse.Namespace, results: Results) -> list[Name]:
+    return [
+        (kind, layout)
+        for layout in arguments.layouts
+        for kind in arguments.kinds
+        if LAYOUTS[layout].applies_to(KINDS[kind])
+        and (KINDS[kind].core or not arguments.core)
+        and not (arguments.missing and layout in results.cells.get(kind, {}))
+    ]
+
+
+def _run(names: list[Name], arguments: argparse.Namespace) -> Iterator[tuple[Name, Cell]]:
+    numbers = get_context("spawn").Queue()
+    for number in range(arguments.jobs):
+        numbers.put(number)
+    with ProcessPoolExecutor(
+        arguments.jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(numbers, arguments.gpus)
+    ) as pool:
+        running = {pool.submit(run_cell, *name, arguments.device): name for name in names}
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
+def _begin(numbers: Any, gpus: int) -> None:
+    """Prepare a process of the pool: a log file of its own, and GPUs in an order of its own."""
+    number = numbers.get()
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str((number + at) % gpus) for at in range(gpus))
+    _LOGS.mkdir(exist_ok=True)
+    log = os.open(_LOGS / f"model-matrix-{number}.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _line(kind: str, layout: str, cell: Cell, expected: str) -> str:
+    result = f"{cell.result} at {cell.stage}" if cell.stage else cell.result
+    verdict = f"UNEXPECTED (not {expected}) " if expected else ""
+    return f"{layout:<12}{kind:<46}{cell.seconds:>6.1f} s  {result:<36}{verdict}{cell.message[:160]}"
 
 
 if __name__ == "__main__":

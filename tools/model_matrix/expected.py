@@ -8,25 +8,24 @@ from shardwright_worker.contract.progress_line import Stage
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
 from shardwright_worker.contract.vllm_support.releases import is_older
-from shardwright_worker.serving.guard import installed_vllm
+from tools.model_matrix.layouts import LAYOUTS
 
 Result = tuple[str, str]  # result and stage
 EXACT: Result = ("exact", "")
-_BLOCKS = "Llama, FP8 in blocks"
-# A rank would have half of one of this model's blocks, which is found before anything is loaded.
-_HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
 # Only the shard stage knows its vLLM version, and older ones do not find the parts of pipeline stages.
 _NO_STAGES = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.LOADING.value)
+# A rank would have half of one of this model's blocks, which is found before anything is loaded.
+_HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
 # vLLM's CPU kernel for such blocks needs AMX, and vLLM raises an error when it builds the model.
 _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
 
 
-def expected_result(device: str, kind: str, layout: str) -> Result:
+def expected_result(device: str, vllm: str, kind: str, layout: str) -> Result:
     """Return the expected result and the stage at which it is reported."""
-    if (kind, layout) == (_BLOCKS, "tp=2"):
+    if "would halve" in kind and LAYOUTS[layout].tensor > 1:
         return _HALF_A_BLOCK
-    if layout == "pp=2" and is_older(installed_vllm(), STAGES_SINCE):
+    if LAYOUTS[layout].pipeline > 1 and is_older(vllm, STAGES_SINCE):
         return _NO_STAGES
-    if device == "cpu" and kind == _BLOCKS and "amx_tile" not in Path("/proc/cpuinfo").read_text():
+    if device == "cpu" and "in blocks" in kind and "amx_tile" not in Path("/proc/cpuinfo").read_text():
         return _NO_KERNEL
     return EXACT

@@ -1,0 +1,46 @@
+"""The results of the matrix as data: one file for each machine and release of vLLM."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+FOLDER = Path(__file__).parent / "results"
+
+
+class Cell(BaseModel):
+    """How one kind with one layout ended: `exact`, or a reason at a stage with its message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: str
+    stage: str = ""
+    message: str = ""
+    verified_by: str = ""
+    seconds: float
+    run: date
+
+
+class Results(BaseModel):
+    """All cells that were run on a machine with a release of vLLM: kind -> layout -> cell."""
+
+    machine: str
+    device: str
+    vllm: str
+    cells: dict[str, dict[str, Cell]] = {}
+
+    def add(self, kind: str, layout: str, cell: Cell) -> None:
+        """Keep the cell instead of an earlier one."""
+        self.cells.setdefault(kind, {})[layout] = cell
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.model_dump_json(indent=1, exclude_defaults=True) + "\n")
+
+
+def read_results(path: Path) -> Results:
+    """Read the file."""
+    return Results.model_validate_json(path.read_text())
