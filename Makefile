@@ -28,7 +28,7 @@ demo-down: ## Stop the demo's cluster and delete its state (images and programs 
 
 ##@ Tests
 
-.PHONY: test test-fast test-plane test-engine test-e2e test-faults test-crashes test-models coverage
+.PHONY: test test-fast test-plane test-engine test-e2e test-faults test-crashes test-models test-engines coverage
 test: ## All tests but the long ones: test-plane, test-engine and test-e2e
 	@$(MAKE) test-plane
 	@$(MAKE) test-engine
@@ -56,6 +56,8 @@ test-crashes: .venv-engine/.synced ## Long: the worker with vLLM, killed at ever
 	@$(ENGINE) -m pytest -q -m long tests/engine $(ARGS)
 test-models: .venv-engine/.synced ## Long: every kind of model with every layout, with vLLM's CPU build
 	@$(ENGINE) -m tools.model_matrix $(ARGS)
+test-engines: .venv/.synced ## Long: the core of the models with the oldest, a middle and the newest CPU release of vLLM
+	@$(LIGHT) -m tools.model_matrix.releases $(UV) $(ARGS)
 coverage: .venv/.synced ## Line and branch coverage of the fast tests and the runtime tests (some minutes)
 	@$(LIGHT) -m coverage erase
 	@$(LIGHT) -m coverage run -m pytest -q -m "not long" tests/unit tests/property tests/docs tests/runtime $(ARGS)
