@@ -13,7 +13,7 @@ from shardwright_worker.cli.inspect_command import inspect
 from shardwright_worker.cli.prepare_command import prepare
 from shardwright_worker.cli.shard_command import shard, stop_children
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.reasons import MEANINGS
+from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import Report
 from shardwright_worker.reporting.final_report import failure_report, write_report
 from shardwright_worker.reporting.progress_output import ShowProgress, progress_output
@@ -70,7 +70,9 @@ def _run_stage(arguments: argparse.Namespace, secrets: set[str]) -> int:
 
 
 def _finish(report: Report, file: str) -> int:
-    if not report.succeeded:
+    if report.reason is Reason.DISRUPTED:
+        print(f"{report.stage} stopped: {report.message}. The same command starts it again.", file=sys.stderr)
+    elif not report.succeeded:
         print(f"{report.stage} failed, {report.reason}: {report.message}", file=sys.stderr)
         print(f"What to do: {MEANINGS[report.reason].advice}", file=sys.stderr)
     write_report(report, file)

@@ -34,7 +34,8 @@ def failure_report(stage: str, error: BaseException, secrets: set[str]) -> Repor
         reason, message, rank, error_type = error.reason, error.message, error.rank, error.error_type or ""
         retry_after = error.retry_after
     elif isinstance(error, (Terminated, KeyboardInterrupt)):
-        reason, message, error_type = Reason.DISRUPTED, "the worker was terminated", ""
+        by = f" by {error}" if str(error) else ""
+        reason, message, error_type = Reason.DISRUPTED, f"the worker was terminated{by}", ""
     elif isinstance(error, MemoryError):
         reason, message = Reason.OUT_OF_MEMORY, "the worker ran out of memory"
     elif isinstance(error, OSError) and error.errno in _VOLUME_ERRORS:

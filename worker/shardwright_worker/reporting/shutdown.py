@@ -20,7 +20,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Terminated(BaseException):
-    """The process received SIGTERM or SIGINT. Not an Exception: no handler must take it for a failure."""
+    """The process received a signal, whose name is the argument. Not an Exception: no handler must take it for one."""
 
 
 @contextlib.contextmanager
@@ -35,11 +35,11 @@ def handle_termination(on_signal: Callable[[], None], write_final_report: Callab
     """
     received, ended = threading.Event(), threading.Event()
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         if not received.is_set():
             received.set()
             on_signal()
-            raise Terminated
+            raise Terminated(signal.Signals(number).name)
 
     def force_exit() -> None:
         received.wait()
