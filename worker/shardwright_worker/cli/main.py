@@ -12,6 +12,7 @@ from shardwright_worker.cli.check_command import check
 from shardwright_worker.cli.inspect_command import inspect
 from shardwright_worker.cli.prepare_command import prepare
 from shardwright_worker.cli.shard_command import shard, stop_children
+from shardwright_worker.cli.shard_summary import show_summary
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import Report
@@ -66,7 +67,9 @@ def _run_stage(arguments: argparse.Namespace, secrets: set[str]) -> int:
             report = report.model_copy(update={"duration_seconds": durations})
         except BaseException as error:
             report = failure_report(stage, error, secrets)
-    return _finish(report, arguments.report)
+    code = _finish(report, arguments.report)
+    show_summary(arguments, report)
+    return code
 
 
 def _finish(report: Report, file: str) -> int:

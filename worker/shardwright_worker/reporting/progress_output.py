@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from shardwright_worker.contract.progress_line import Progress
 from shardwright_worker.reporting.rate_limit import RateLimit
@@ -45,58 +45,21 @@ class ProgressLines:
             print(progress.to_line(), file=self._stream, flush=True)
 
 
-class ProgressBar:
-    """Progress as bars on stderr, one for each stage. Needs the package rich."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
-        from rich.progress import Progress as RichProgress
-
-        self._bars = RichProgress(
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
-        self._tasks: dict[str, Any] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, progress: Progress) -> None:
-        """Update the stage's bar; those of earlier stages are stopped."""
-        with self._lock:
-            for stage, task in self._tasks.items():
-                if stage != progress.stage:
-                    self._bars.stop_task(task)
-            if progress.stage not in self._tasks:
-                self._tasks[progress.stage] = self._bars.add_task(progress.stage.value, total=None)
-            task = self._tasks[progress.stage]
-            ranks = f" {progress.ranks_done or 0}/{progress.ranks}" if progress.ranks else ""
-            done = progress.bytes_done or 0
-            self._bars.update(
-                task, description=f"{progress.stage.value}{ranks}", completed=done, total=progress.bytes_total
-            )
-
-    def __enter__(self) -> "ProgressBar":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._bars.stop()
-
-
 @contextmanager
 def progress_output() -> Iterator[ShowProgress]:
-    """Yield bars if stdout is a terminal and rich is installed, else lines."""
-    if not sys.stdout.isatty():
+    """Yield bars on a terminal, or lines on stderr if rich is not installed; elsewhere lines on stdout."""
+    if not on_terminal():
         yield ProgressLines(sys.stdout)
         return
     try:
-        bar = ProgressBar()
+        from shardwright_worker.reporting.progress_bar import ProgressBar
     except ImportError:
         yield ProgressLines(sys.stderr)
         return
-    with bar:
+    with ProgressBar() as bar:
         yield bar
+
+
+def on_terminal() -> bool:
+    """Return whether a user reads both stdout, which ends with the report, and stderr, which has bars and tables."""
+    return sys.stdout.isatty() and sys.stderr.isatty()

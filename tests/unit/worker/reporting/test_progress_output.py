@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 
-import pytest
-
 from shardwright_worker.contract.progress_line import Progress, Stage, read_progress
-from shardwright_worker.reporting.progress_output import ProgressBar, ProgressLines
+from shardwright_worker.reporting.progress_output import ProgressLines
 
 
 def test_writes_one_line_per_second_and_always_the_last() -> None:
@@ -33,13 +31,3 @@ def test_writes_every_completed_rank() -> None:
     for ranks in (0, 1, 1, 2):
         lines(Progress(stage=Stage.SAVING, ranks_done=ranks, ranks=2))
     assert len(stream.getvalue().splitlines()) == 3
-
-
-def test_bars_show_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressBar() as bar:
-        bar(Progress(stage=Stage.LOADING, bytes_done=1, bytes_total=2))
-        bar(Progress(stage=Stage.SAVING, ranks_done=1, ranks=2, bytes_done=5, bytes_total=10))
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "Loading" in captured.err
-    assert "Saving 1/2" in captured.err
