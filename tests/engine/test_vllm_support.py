@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from shardwright_worker.cli.arguments import build_parser, parser_of
+from shardwright_worker.cli.arguments import build_parser, subparsers_of
 from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Value
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
@@ -80,7 +80,7 @@ def test_every_spelling_of_vllms_flags_is_one_of_the_worker() -> None:
     from vllm.engine.arg_utils import EngineArgs
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    ours = parser_of(build_parser(), "shard")._option_string_actions
+    ours = subparsers_of(build_parser())["shard"]._option_string_actions
     parser = EngineArgs.add_cli_args(FlexibleArgumentParser())
     assert [flag for action in parser._actions for flag in action.option_strings if flag not in ours] == []
 

@@ -6,9 +6,13 @@ import sys
 from collections.abc import Callable
 
 from tools.cluster.paths import ROOT
-from tools.docs import failure_modes, models
+from tools.docs import command_line, failure_modes, models
 
-PAGES: dict[str, Callable[[], str]] = {"docs/failure-modes.md": failure_modes.page, "docs/models.md": models.page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/command-line.md": command_line.page,
+    "docs/failure-modes.md": failure_modes.page,
+    "docs/models.md": models.page,
+}
 
 
 def main() -> int:

@@ -92,16 +92,15 @@ def read_arguments(words: list[str]) -> argparse.Namespace:
     return arguments
 
 
-def parser_of(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:
-    """Return the parser of one subcommand."""
+def subparsers_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each subcommand by its name."""
     (commands,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
-    found: argparse.ArgumentParser = commands.choices[command]
-    return found
+    return dict(commands.choices)
 
 
 def _advice(parser: Parser, command: str, unknown: list[str]) -> str:
     """Return what to write instead of a flag that was cut short, which vLLM's parser takes and this one does not."""
-    (first, *_), flags = unknown, parser_of(parser, command)._option_string_actions
+    (first, *_), flags = unknown, subparsers_of(parser)[command]._option_string_actions
     meant = [flag for flag in flags if first.startswith("--") and flag.startswith(first.partition("=")[0])]
     return f"; write the whole flag: {', '.join(meant[:3])}" if meant else ""
 

@@ -26,7 +26,7 @@ def layout_of(arguments: argparse.Namespace) -> "Layout":
     engine = engine_settings(arguments)
     if arguments.ignored:
         named = ", ".join(dict.fromkeys(arguments.ignored))
-        print(f"Ignored, for changing {WHY_IGNORED}: {named}. Pass them to the server.", file=sys.stderr)
+        print(f"Ignored {named}: this changes {WHY_IGNORED}; pass it to the server", file=sys.stderr)
     if arguments.file_pattern:
         check_pattern(arguments.file_pattern, engine)
     output = normalize_path(arguments.output)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shardwright_worker.cli.arguments import build_parser, parser_of, read_arguments
+from shardwright_worker.cli.arguments import build_parser, read_arguments, subparsers_of
 from shardwright_worker.cli.layout_arguments import layout_of
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
@@ -63,7 +63,7 @@ def test_every_flag_of_the_tables_is_one_of_vllm() -> None:
 
 
 def test_every_setting_and_every_flag_of_the_script_is_taken() -> None:
-    flags = parser_of(build_parser(), "shard")._option_string_actions
+    flags = subparsers_of(build_parser())["shard"]._option_string_actions
     assert {*EngineSettings.model_fields} - {"extra_args"} == {*NAMED} - {"model"}
     assert [name for name in (*map(flag_of, TAKEN), *(f"--{one}" for one in OF_THE_SCRIPT)) if name not in flags] == []
 
@@ -71,7 +71,7 @@ def test_every_setting_and_every_flag_of_the_script_is_taken() -> None:
 def test_other_spellings_are_those_of_vllm() -> None:
     short = {flag: one for flag, (others, _) in VLLM.items() for one in others.split() if not one.startswith("--")}
     assert {flag_of(name): one for name, one in SHORT.items() if one != "-O"} == short
-    flags = parser_of(build_parser(), "shard")._option_string_actions
+    flags = subparsers_of(build_parser())["shard"]._option_string_actions
     assert [one for _, (others, _) in VLLM.items() for one in others.split() if one not in flags] == []
 
 
@@ -79,7 +79,7 @@ def test_other_spellings_are_those_of_vllm() -> None:
 def test_an_ignored_flag_is_named_on_stderr(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert engine(flag_of(name), "7", "-tp", "2").tensor_parallel_size == 2
     noted = capsys.readouterr().err
-    assert f"not what its shards hold: {flag_of(name)}. Pass them to the server." in noted
+    assert f"Ignored {flag_of(name)}: this changes how a model is run" in noted
     assert "7" not in noted  # a value may be a token
 
 
