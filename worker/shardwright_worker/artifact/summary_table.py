@@ -9,6 +9,7 @@ from rich.text import Text
 
 from shardwright_worker.artifact.artifact_facts import layout, serving_command, size, verified_how
 from shardwright_worker.contract.manifest import Manifest
+from shardwright_worker.contract.progress_line import LOAD_STEPS
 from shardwright_worker.contract.text import one_line
 
 _MAX_COMMAND = 65536  # characters
@@ -37,9 +38,10 @@ def _stages(manifest: Manifest, durations: Mapping[str, float]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for name, seconds in stages.items():
-        done = _bytes_of(name, manifest)
+        shown = f"  {name}" if name in LOAD_STEPS else name
+        done = 0 if name == "load" and LOAD_STEPS[-1] in stages else _bytes_of(name, manifest)
         rate = f"{done / seconds / 1e9:.2f}" if done and seconds else ""
-        table.add_row(Text(one_line(name)), f"{seconds:.1f}", rate)
+        table.add_row(Text(one_line(shown)), f"{seconds:.1f}", rate)
     if total is not None:
         table.add_row("this run", f"{total:.1f}", "")
     return table
@@ -47,7 +49,7 @@ def _stages(manifest: Manifest, durations: Mapping[str, float]) -> Table:
 
 def _title(manifest: Manifest, stages: Mapping[str, float], total: float | None) -> str:
     """Return the heading of the stages; those of an artifact that was found took longer than this run."""
-    if total is not None and sum(stages.values()) > total:
+    if total is not None and sum(seconds for name, seconds in stages.items() if name not in LOAD_STEPS) > total:
         return f"stage, as made at {one_line(manifest.created_at, 64)}"
     return "stage"
 
@@ -55,7 +57,7 @@ def _title(manifest: Manifest, stages: Mapping[str, float], total: float | None)
 def _bytes_of(stage: str, manifest: Manifest) -> int:
     """Return the bytes that a stage reads or writes; 0 where they are not known."""
     match stage:
-        case "digest" | "load":
+        case "digest" | "load" | "readWeights":
             return sum(file.size for file in manifest.source.files)
         case "save":
             return sum(part.size for part in manifest.parts)

@@ -21,6 +21,9 @@ class Stage(StrEnum):
     PUBLISHING = "Publishing"
 
 
+# Steps of loading, in their order, by the names that durations have in a manifest and a report.
+LOAD_STEPS = ("import", "configure", "startRanks", "readWeights")
+
 MaybeCount = Annotated[Count | None, otherwise(None)]
 
 

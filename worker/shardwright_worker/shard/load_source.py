@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from shardwright_worker.contract.failure import WorkerFailure
-from shardwright_worker.contract.progress_line import Stage
+from shardwright_worker.contract.progress_line import LOAD_STEPS, Stage
 from shardwright_worker.engine.child import Child, stop_all
 from shardwright_worker.engine.messages import EngineJob, LoadTimes, SourceResult
 from shardwright_worker.engine.rank_messages import RankProgress, RankSaved, read_rank_messages
@@ -51,8 +51,9 @@ def load_source(
 
 def divide_load(clock: StageClock, times: LoadTimes) -> None:
     """Divide the stage of loading into the steps that the manifest and status.durationSeconds name."""
-    ends = {"import": times.imported, "configure": times.configured, "startRanks": times.started}
-    clock.divide(Stage.LOADING, ends, "readWeights")
+    *steps, last = LOAD_STEPS
+    ends = dict(zip(steps, (times.imported, times.configured, times.started), strict=True))
+    clock.divide(Stage.LOADING, ends, last)
 
 
 def _show_progress(job: EngineJob, clock: StageClock) -> None:

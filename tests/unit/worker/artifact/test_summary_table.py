@@ -51,6 +51,20 @@ def test_the_numbers_are_those_of_the_report_and_the_manifest(manifest: Manifest
     ]
 
 
+def test_the_steps_of_loading_are_part_of_it(manifest: Manifest) -> None:
+    steps = {"import": 2.0, "configure": 0.5, "startRanks": 0.5, "readWeights": 3.0}
+    lines = _shown(manifest, {"shard": 7.0, "load": 6.0, **steps, "save": 0.5})
+    start = lines.index("stage          seconds  GB/s")
+    assert lines[start + 1 : start + 7] == [
+        "load               6.0",
+        "  import           2.0",
+        "  configure        0.5",
+        "  startRanks       0.5",
+        "  readWeights      3.0  1.00",
+        "save               0.5  4.00",
+    ]
+
+
 def test_the_command_that_serves_it_is_one_line(manifest: Manifest) -> None:
     expected = (
         "vllm serve '/out/with space/key' --load-format sharded_state --tensor-parallel-size 2 --moe-backend triton"
