@@ -36,7 +36,7 @@ def page() -> str:
 def _command(name: str, parser: argparse.ArgumentParser, shown: dict[str, str]) -> str:
     general = "".join(_rows(group) for group in parser._action_groups if group.title in _GENERAL)
     text = f"### {name}\n\n`shardwright-worker {name}`: {parser.description}\n\n{_FLAGS}{general}\n"
-    shared = []
+    shared: dict[str, list[str]] = {}  # subcommand that has a group first -> titles of groups
     for group in parser._action_groups:
         rows = _rows(group)
         if not rows or group.title in _GENERAL:
@@ -45,8 +45,8 @@ def _command(name: str, parser: argparse.ArgumentParser, shown: dict[str, str]) 
         if first == name:
             text += f"{title}{f': {group.description}' if group.description else ''}\n\n{_FLAGS}{rows}\n"
         else:
-            shared.append(f"{title}, as for [{first}](#{first})")
-    return text + (f"Also: {'; '.join(shared)}.\n\n" if shared else "")
+            shared.setdefault(first, []).append(title)
+    return text + "".join(f"As for [{one}](#{one}): {', '.join(titles)}.\n\n" for one, titles in shared.items())
 
 
 def _rows(group: argparse._ArgumentGroup) -> str:

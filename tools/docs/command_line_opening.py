@@ -15,9 +15,11 @@ Saving      1/2 ranks ━━━━━━━━╸━━━━━   8.7/14.9 GiB 
 ```
 
 (from a clone of this repository: `pip install './worker[engine]'`; the package is not on PyPI yet). `[engine]` brings
-vLLM; in an environment that has one, install `shardwright-worker[prepare]` and `xxhash`.
+vLLM; in an environment that has one, install `shardwright-worker[prepare]` and `xxhash`. Without installing anything:
+`uvx --from 'shardwright-worker[engine]' shardwright-worker shard ...`.
 
-This replaces vLLM's example script,
+This replaces [vLLM's example
+script](https://github.com/vllm-project/vllm/blob/v0.32.0/examples/features/sharded_state/save_sharded_state_offline.py),
 
 ```console
 $ python save_sharded_state.py --model /models/llama-8b --tensor-parallel-size 2 --output /shards/llama-8b
