@@ -19,10 +19,10 @@ from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.engine import vllm_engine
 from shardwright_worker.engine.child import Child
-from shardwright_worker.engine.compat import refuse_online_quantization
 from shardwright_worker.publish import publish, replace_manifest
 from shardwright_worker.publish.staging import Staging
 from shardwright_worker.shard.copy_metadata import copy_metadata
+from shardwright_worker.shard.engine_refusals import refuse_online_quantization
 from shardwright_worker.verify import verify_stage
 from shardwright_worker.writer.output_file import OutputFile
 from tests.engine.points import Point, reached, start

@@ -33,10 +33,13 @@ def shard(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str])
         WorkerFailure: With any reason of the stage.
     """
     from shardwright_worker.artifact.manifest_file import read_manifest
+    from shardwright_worker.engine.compat import refuse_release
+    from shardwright_worker.serving.guard import installed_vllm
     from shardwright_worker.shard.shard_request import ShardRequest
     from shardwright_worker.shard.shard_stage import shard as make
 
     layout = layout_of(arguments)
+    refuse_release(installed_vllm())
     source = _source(arguments, layout, show)
     request = ShardRequest(
         source=Path(arguments.source).absolute(),

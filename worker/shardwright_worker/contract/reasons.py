@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from shardwright_worker.contract.vllm_support.releases import SUPPORTED
+
 
 class Reason(StrEnum):
     """Every reason that a condition, an Event or a worker's report may carry."""
@@ -33,6 +35,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MODEL = "UnsupportedModel"
     UNSUPPORTED_QUANTIZATION = "UnsupportedQuantization"
     INVALID_ENGINE_ARGUMENTS = "InvalidEngineArguments"
+    UNSUPPORTED_ENGINE = "UnsupportedEngine"
     DEVICE_UNAVAILABLE = "DeviceUnavailable"
     OUT_OF_DEVICE_MEMORY = "OutOfDeviceMemory"
     OUT_OF_MEMORY = "OutOfMemory"
@@ -118,6 +121,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.UNSUPPORTED_MODEL: Meaning(Group.ENGINE, "vLLM in this image, or its sharded_state format, does not support this model.", "Use a newer engine image, or serve the model unsharded.", retry=False, exit_code=30),
     Reason.UNSUPPORTED_QUANTIZATION: Meaning(Group.ENGINE, "This quantization cannot be saved as shards, or not on this device.", "Use a checkpoint that is already quantized with a supported method.", retry=False, exit_code=31),
     Reason.INVALID_ENGINE_ARGUMENTS: Meaning(Group.ENGINE, "vLLM rejects these engine arguments for this model.", "Correct spec.engine as the message says.", retry=False, exit_code=32),
+    Reason.UNSUPPORTED_ENGINE: Meaning(Group.ENGINE, "This release of vLLM is not supported, or vLLM is not installed.", f"Use an engine image with vLLM {SUPPORTED[0]} to {SUPPORTED[-1]} in spec.engine.image, or a worker that supports the release; outside Kubernetes, install shardwright-worker[engine].", retry=False, exit_code=33, blames_shards=False),
     Reason.DEVICE_UNAVAILABLE: Meaning(Group.ENGINE, "The accelerators of the node cannot be used, or are too few.", "Check the driver and the device plugin of the node; the operator retries.", retry=True, exit_code=50, blames_shards=False),
     Reason.OUT_OF_DEVICE_MEMORY: Meaning(Group.ENGINE, "The model does not fit into the memory of the accelerators.", "Raise tensorParallelSize or use larger accelerators.", retry=False, exit_code=51, blames_shards=False),
     Reason.OUT_OF_MEMORY: Meaning(Group.ENGINE, "The pod needed more memory than its limit.", "For the shard Job, raise spec.job.resources.limits.memory; prepare has a fixed 2Gi: remove files from the source that are not part of the model.", retry=False, exit_code=52, blames_shards=False),

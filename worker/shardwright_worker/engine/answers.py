@@ -15,7 +15,8 @@ PROMPTS = ([1, 2, 3, 4, 5], [7, 11, 13, 17, 19, 23])  # token ids
 TOP = 5  # log-probabilities at each position: of the most likely tokens, beside the chosen one
 _TOKENS = 16  # generated for each prompt
 _KEPT = 64  # numbers of each answer that a manifest records
-_TASKS = ("embed", "classify", "token_embed", "token_classify", "reward", "score")
+# https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/tasks.py
+_TASKS = ("embed", "classify", "token_embed", "token_classify")
 Numbers = list[list[float]]
 
 

@@ -8,7 +8,21 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.vllm_support.part_names import STAGES_SINCE
-from shardwright_worker.contract.vllm_support.releases import is_older
+from shardwright_worker.contract.vllm_support.releases import SUPPORTED, is_older, release_of
+
+
+def refuse_release(version: str) -> None:
+    """Refuse a release of vLLM for which no code path was written; a version that names none, such as a fork's, passes.
+
+    Raises:
+        WorkerFailure: UnsupportedEngine.
+    """
+    release = release_of(version)
+    if not release or release in SUPPORTED:
+        return
+    message = f"vLLM {version} is installed, and this worker supports {SUPPORTED[0]} to {SUPPORTED[-1]}"
+    remedy = "" if is_older(version, SUPPORTED[0]) else " or a newer worker"
+    raise WorkerFailure(Reason.UNSUPPORTED_ENGINE, f"{message}: use an engine image with one of these{remedy}")
 
 
 def refuse_file_pattern(pattern: str, stages: int, version: str) -> None:
@@ -30,9 +44,10 @@ def refuse_file_pattern(pattern: str, stages: int, version: str) -> None:
 def tie_again(model: Any, model_config: Any) -> bool:
     """Tie output head and embeddings again where they are equal; return whether they differ although the config ties.
 
-    Since 0.31 vLLM unties such a model for ordinary checkpoints, but not for sharded ones:
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1242
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_tying.py#L73
+    Since 0.29 vLLM unties a model whose ordinary checkpoint has a head, but not one of shards; older releases leave the
+    head of the checkpoint out:
+    https://github.com/vllm-project/vllm/blob/v0.29.0/vllm/config/vllm.py#L1193-L1198
+    https://github.com/vllm-project/vllm/blob/v0.29.0/vllm/model_executor/model_loader/weight_tying.py#L73
     """
     if not getattr(model_config, "word_embeddings_untied_by_checkpoint", False):
         return False
@@ -56,39 +71,13 @@ def _address(layer: Any) -> int:
 
 
 def quantizes_online(quant_config: Any) -> bool:
-    """Return whether weights would be quantized while they load; older releases let Fp8Config do that.
+    """Return whether weights would be quantized while they load.
 
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/online/base.py#L151
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/fp8.py#L97
+    Until 0.30 Fp8Config does that, too, and since 0.30 a configuration of the checkpoint may hold one of its own:
+    https://github.com/vllm-project/vllm/blob/v0.30.0/vllm/model_executor/layers/quantization/fp8.py#L101
+    https://github.com/vllm-project/vllm/blob/v0.30.0/vllm/model_executor/layers/quantization/base_config.py#L114
+    https://github.com/vllm-project/vllm/blob/v0.31.0/vllm/model_executor/layers/quantization/fp8.py#L106
     """
     configs = (quant_config, getattr(quant_config, "online_quantization_config", None))
     online = any(type(one).__name__ == "OnlineQuantizationConfig" for one in configs)
     return online or getattr(quant_config, "is_checkpoint_fp8_serialized", True) is False
-
-
-def refuse_online_quantization(model: Any) -> None:
-    """Refuse layers that quantize while they load: they have no weights before, so there is no state for shards.
-
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/base_config.py#L29
-
-    Raises:
-        WorkerFailure: UnsupportedQuantization.
-    """
-    for name, module in model.named_modules():
-        if getattr(getattr(module, "quant_method", None), "uses_meta_device", False):
-            message = f"{name} would be quantized while it loads, which shards cannot hold: quantize the model first"
-            raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
-
-
-def load_tokenizer(model_config: Any) -> Any:
-    """Return the tokenizer as a server loads it.
-
-    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/tokenizers/registry.py#L285
-    """
-    try:
-        from vllm.tokenizers import cached_tokenizer_from_config
-    except ImportError:  # older releases
-        from vllm.transformers_utils.tokenizer import init_tokenizer_from_configs
-
-        return init_tokenizer_from_configs(model_config)
-    return cached_tokenizer_from_config(model_config)

@@ -42,7 +42,7 @@ def fork_ranks() -> None:
 
     def configure_to_fork(config: Any) -> None:
         # vLLM's CPU build chooses spawn whenever it is configured. No OpenMP thread exists before the fork.
-        # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cpu.py#L216
+        # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cpu.py#L409
         configure(config)
         os.environ[_METHOD] = "fork"
 

@@ -39,10 +39,7 @@ def serving_engine_arguments(model: Path, settings: EngineSettings, file_pattern
 
 
 def _parser() -> Any:
-    try:
-        from vllm.utils.argparse_utils import FlexibleArgumentParser
-    except ImportError:
-        from vllm.utils import FlexibleArgumentParser
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
 
     class Parser(FlexibleArgumentParser):  # type: ignore[misc]
         """Raises where argparse would end the process."""

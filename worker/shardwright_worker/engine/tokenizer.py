@@ -5,7 +5,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from shardwright_worker.engine.compat import load_tokenizer
 from shardwright_worker.engine.messages import TokenizerFacts
 
 TEXTS = (
@@ -32,10 +31,14 @@ def has_tokenizer(folder: Path) -> bool:
 def tokenizer_facts(model_config: Any) -> TokenizerFacts:
     """Return what must be equal for the artifact's tokenizer and the source's.
 
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/tokenizers/registry.py#L285
+
     Raises:
         Exception: whatever loading or calling the tokenizer raises.
     """
-    tokenizer = load_tokenizer(model_config)
+    from vllm.tokenizers import cached_tokenizer_from_config
+
+    tokenizer = cached_tokenizer_from_config(model_config)
     if tokenizer is None:
         raise FileNotFoundError("the model's folder has no file of a tokenizer")
     return TokenizerFacts(

@@ -11,7 +11,7 @@ from shardwright_worker.engine.messages import Answers, EngineJob
 
 RUNTIME_DIGEST = "shardwright_runtime_digest"  # method of the worker extension, called in each rank
 _LENGTH = 1024  # tokens of a prompt and its answer, at most
-_CACHE = 512 * 1024**2  # bytes of KV cache; with a fixed size vLLM neither measures nor warms up
+_CACHE = 512 * 1024**2  # bytes of KV cache; with a fixed size vLLM does not fill the rest of the memory with it
 
 
 def run_engine(

@@ -29,6 +29,20 @@ def refuse_engine_config(config: Any, job: EngineJob) -> None:
     _refuse_quantization(config)
 
 
+def refuse_online_quantization(model: Any) -> None:
+    """Refuse layers that quantize while they load: they have no weights before, so there is no state for shards.
+
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/quantization/base_config.py#L29
+
+    Raises:
+        WorkerFailure: UnsupportedQuantization.
+    """
+    for name, module in model.named_modules():
+        if getattr(getattr(module, "quant_method", None), "uses_meta_device", False):
+            message = f"{name} would be quantized while it loads, which shards cannot hold: quantize the model first"
+            raise WorkerFailure(Reason.UNSUPPORTED_QUANTIZATION, message)
+
+
 def _refuse_generating(config: Any, job: EngineJob) -> None:
     from vllm.platforms import current_platform
 

@@ -20,10 +20,11 @@ from vllm.model_executor.model_loader.base_loader import BaseModelLoader
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import abbreviate
-from shardwright_worker.engine.compat import refuse_online_quantization, tie_again
+from shardwright_worker.engine.compat import tie_again
 from shardwright_worker.engine.logical_state import global_rank, logical_state
 from shardwright_worker.engine.rank_errors import recording, watch_log_of_rank
 from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, plan_from_environment, write_rank_message
+from shardwright_worker.shard.engine_refusals import refuse_online_quantization
 from shardwright_worker.shard.missing_tensors import find_missing, source_names
 from shardwright_worker.shard.save_rank import save_rank
 from shardwright_worker.shard.unwritten_memory import Marking

@@ -61,6 +61,21 @@ def test_invalid_command_lines_are_reported(
         assert read_report(file.read_text()) == report
 
 
+@pytest.mark.parametrize("version", ["0.25.1", "0.34.0"])
+def test_a_vllm_that_is_not_supported_is_refused_before_the_source_is_read(
+    version: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "packages" / f"vllm-{version}.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(installed.parent)
+    code = main(["shard", "--source", "/nowhere", "--output", str(tmp_path / "out")])
+    report = last_report(capsys.readouterr().out)
+    assert reason_of_exit_code(code) == report.reason == Reason.UNSUPPORTED_ENGINE
+    assert f"vLLM {version} is installed" in report.message
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unexpected_error_is_reported(tmp_path: Path) -> None:
     words = ["check", str(tmp_path), "--report", str(tmp_path / "no" / "folder" / "report")]
     breaking = "import sys, shardwright_worker.artifact.check as m\ndef broken(*_): raise KeyError('surprise')\n"
