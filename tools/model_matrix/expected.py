@@ -18,6 +18,9 @@ _NO_STAGES = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.LOADING.value)
 _HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
 # vLLM's CPU kernel for such blocks needs AMX, and vLLM raises an error when it builds the model.
 _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
+# Since this release vLLM rejects groups in the order of activations, when it is configured.
+_NO_ORDER_SINCE = "0.30"
+_NO_ORDER = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
 
 
 def expected_result(device: str, vllm: str, kind: str, layout: str) -> Result:
@@ -26,6 +29,8 @@ def expected_result(device: str, vllm: str, kind: str, layout: str) -> Result:
         return _HALF_A_BLOCK
     if LAYOUTS[layout].pipeline > 1 and is_older(vllm, STAGES_SINCE):
         return _NO_STAGES
+    if "in order of activations" in kind and not is_older(vllm, _NO_ORDER_SINCE):
+        return _NO_ORDER
     if device == "cpu" and "in blocks" in kind and "amx_tile" not in Path("/proc/cpuinfo").read_text():
         return _NO_KERNEL
     return EXACT

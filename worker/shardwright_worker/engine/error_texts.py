@@ -19,6 +19,10 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     (r"CUBLAS_STATUS_ALLOC_FAILED", Reason.OUT_OF_DEVICE_MEMORY),
     (r"DefaultCPUAllocator|can't allocate memory|Cannot allocate memory|bad_alloc", Reason.OUT_OF_MEMORY),
     (r"unable to allocate shared memory", Reason.OUT_OF_MEMORY),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/worker/cpu_worker.py#L84
+    # https://github.com/vllm-project/vllm/blob/v0.33.0/vllm/v1/worker/cpu_worker.py#L229
+    (r"Available memory on node|of CPU memory reserved for it", Reason.OUT_OF_MEMORY),
+    (r"No module named 'vllm'", Reason.UNSUPPORTED_ENGINE),
     # The engine requests 1 percent of the device's memory, so another process holds the rest, such as a killed rank.
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/worker/utils.py#L763
     (r"Free memory on device .* is less than desired", Reason.DEVICE_UNAVAILABLE),
@@ -41,7 +45,8 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/default_loader.py#L260
     (r"referenced in index but missing|Cannot find any model weights", Reason.SOURCE_INCOMPLETE),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/default_loader.py#L565
-    (r"not initialized from checkpoint", Reason.SOURCE_INCOMPLETE),
+    # https://github.com/vllm-project/vllm/blob/v0.29.0/vllm/model_executor/models/utils.py#L466
+    (r"not initialized from checkpoint|not found in the checkpoint", Reason.SOURCE_INCOMPLETE),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L1486
     (r"Attempted to load weight .* into parameter", Reason.SOURCE_CORRUPT),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/utils.py#L443
@@ -52,12 +57,17 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),
     (r"not a valid JSON file", Reason.SOURCE_CORRUPT),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cuda.py#L471
-    (r"No valid attention backend found", Reason.UNSUPPORTED_MODEL),
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/interface.py#L511
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/interface.py#L820
+    (r"No valid ([\w ]+ )?backend found|Aligned KV cache block size", Reason.UNSUPPORTED_MODEL),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1454
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L375
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/kernels/linear/__init__.py#L721
+    # https://github.com/vllm-project/vllm/blob/v0.30.0/vllm/model_executor/layers/quantization/utils/gptq_utils.py#L32
+    # https://github.com/vllm-project/vllm/blob/v0.30.0/vllm/model_executor/layers/quantization/compressed_tensors/compressed_tensors.py#L336
     (
         r"Unknown quantization method|Cannot find the config file for|quantization.*not supported"
+        r"|activation ordering .*no longer supported"
         r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
         Reason.UNSUPPORTED_QUANTIZATION,
     ),

@@ -67,11 +67,27 @@ KNOWN = [
     ("No valid attention backend found for cuda with AttentionSelectorConfig(head_size=200, dtype=torch.bfloat16, "
      "kv_cache_dtype=auto, block_size=None, use_mla=False). Reasons: {FLASH_ATTN: [head_size not supported], "
      "TRITON_ATTN: [block_size not supported]}.", Reason.UNSUPPORTED_MODEL),
+    ("No valid MLA prefill backend found with MLAAttentionSelectorConfig(). Reasons: {}.", Reason.UNSUPPORTED_MODEL),
+    ("No valid CPU MLA prefill backend found.", Reason.UNSUPPORTED_MODEL),
+    ("Aligned KV cache block size 48 is not supported by attention backend(s): FLASHMLA.", Reason.UNSUPPORTED_MODEL),
     ("The quantization method fp8 is not supported for the current GPU. Minimum capability: 89.", QUANTIZATION),
+    ("GPTQ group activation ordering (desc_act=True) is no longer supported. Use a checkpoint with", QUANTIZATION),
+    ("GPTQ group activation ordering (desc_act=True) is no longer supported, but is enabled by dynamic", QUANTIZATION),
+    ("Compressed-tensors group/dynamic activation ordering (actorder='group') is no longer supported.", QUANTIZATION),
+    ("'lm_head.weight' was skipped because it is tied to 'model.embed_tokens.weight' in LlamaForCausalLM, but "
+     "'model.embed_tokens.weight' was not found in the checkpoint, so the tied weight is uninitialized.",
+     Reason.SOURCE_INCOMPLETE),
     ("Group size (96) not supported by Marlin, supported group sizes are: [32, 64, 128]", QUANTIZATION),
     ("Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4 GPU has", INVALID),
     ("Pipeline parallelism is not supported for this model. Supported models implement the `SupportsPP`", INVALID),
     ("World size (4) is larger than the number of available GPUs (2)", DEVICE),
+    ("Available memory on node 0 (0.4/62.0 GiB) on startup is less than desired CPU memory utilization",
+     Reason.OUT_OF_MEMORY),
+    ("Available memory on node 0 (0.4/62.0 GiB) on kv cache allocation is less than requested memory for kv",
+     Reason.OUT_OF_MEMORY),
+    ("The worker already uses 3.1 GiB (model weights and runtime), more than the 0.62 GiB of CPU memory reserved for "
+     "it on node 0, leaving none for the KV cache.", Reason.OUT_OF_MEMORY),
+    ("No module named 'vllm'", Reason.UNSUPPORTED_ENGINE),
     ("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory", Reason.OUT_OF_MEMORY),
 ]  # fmt: skip
 
