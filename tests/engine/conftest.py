@@ -38,6 +38,7 @@ def make(output: Path) -> Make:
         watch: Watch = lambda _: None,
         max_file_size: int = 5 * 1024**3,
         file_pattern: str = "",
+        measure: bool = False,
         **settings: object,
     ) -> ArtifactReport:
         engine = EngineSettings.model_validate(settings)
@@ -54,6 +55,7 @@ def make(output: Path) -> Make:
             file_pattern=file_pattern,
             max_file_size=max_file_size,
             verification=verification,
+            measure=measure,
         )
         return shard(request, watch)
 

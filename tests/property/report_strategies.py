@@ -8,6 +8,7 @@ from datetime import UTC
 from hypothesis import strategies as st
 
 from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
+from shardwright_worker.contract.measured import Measured, MeasuredLoad
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
 from shardwright_worker.contract.verification_levels import LEVELS
@@ -47,6 +48,9 @@ sources = st.builds(
 )
 
 
+loads = st.builds(lambda **fields: MeasuredLoad(**fields), seconds=SECONDS, bytes_read=st.none() | COUNTS)
+
+
 artifacts = st.builds(
     lambda **fields: ArtifactReport(**fields),
     key=KEYS,
@@ -59,6 +63,7 @@ artifacts = st.builds(
     verified_by=st.sampled_from(LEVELS),
     source_revision=PLAIN,
     completed_at=TIMES,
+    measured=st.none() | st.builds(Measured, source=loads, shards=loads),
 )
 
 

@@ -11,7 +11,7 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, artifact_key, digest_of
 from shardwright_worker.contract.report import ArtifactReport, Report, SourceReport
 
-_FLAGS_WITHOUT_VALUE = ("--enable-expert-parallel", "--trust-remote-code")
+_FLAGS_WITHOUT_VALUE = ("--deep", "--enable-expert-parallel", "--measure", "--trust-remote-code")
 
 
 class Volumes:

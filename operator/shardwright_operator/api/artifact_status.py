@@ -39,6 +39,27 @@ class ResolvedSource(StatusPart):
     claim_uid: str = Field("", description="UID of the output claim at the time it was resolved.")
 
 
+class MeasuredLoad(StatusPart):
+    """Load of weights by an unmodified vLLM, with none of the files in the page cache of the node."""
+
+    seconds: float = Field(
+        description="Seconds that the slowest rank took: building the model, reading the weights and preparing them for"
+        " its kernels. Start of processes, KV cache and compilation are not in it."
+    )
+    bytes_read: int | None = Field(
+        None,
+        description="Bytes that all ranks together read from storage. Empty if the node counts none for the file"
+        " system, such as a tmpfs.",
+    )
+
+
+class Measured(StatusPart):
+    """What an unmodified vLLM took to load the source and the artifact, in the Job that built it; see spec.measure."""
+
+    source: MeasuredLoad = Field(description="Load of the source, with the loader of its own format.")
+    shards: MeasuredLoad = Field(description="Load of the artifact, with the loader sharded_state.")
+
+
 class Artifact(StatusPart):
     """The published artifact."""
 
@@ -71,6 +92,7 @@ class Artifact(StatusPart):
         description="What that check read: Headers (manifest, file sizes, safetensors headers) or Bytes (every byte,"
         " compared with the manifest).",
     )
+    measured: Measured | None = None
 
 
 class ServingVolume(StatusPart):

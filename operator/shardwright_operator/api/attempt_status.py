@@ -14,7 +14,9 @@ HISTORY = 5  # failed attempts that the status keeps
 class ProgressStatus(StatusPart):
     """Progress of the stage that the running worker is in. It is updated every few seconds."""
 
-    stage: str = Field(description="Preparing, Downloading, Digesting, Loading, Saving, Verifying or Publishing.")
+    stage: str = Field(
+        description="Preparing, Downloading, Digesting, Loading, Saving, Verifying, Measuring or Publishing."
+    )
     ranks_done: int | None = Field(None, description="Number of ranks that have finished the stage.")
     ranks: int | None = Field(None, description="Number of ranks in the stage.")
     bytes_done: int | None = Field(None, description="Bytes that the stage has processed.")

@@ -107,6 +107,14 @@ class Spec(Api):
         " with the digests of what was written. Load: vLLM also loads the artifact, and every weight equals the"
         " source's. Generate: both also generate the same tokens.",
     )
+    measure: bool = Field(
+        False,
+        description="Whether the shard Job also measures what an unmodified vLLM takes to load the source and to load"
+        " the shards, into status.artifact.measured. It loads both once more, after the verification, with the page"
+        " cache of their files dropped, and holds the accelerators meanwhile. It does not change the artifact, and a"
+        " measurement that fails is left out. An artifact that is published already is not measured until it is built"
+        " again.",
+    )
     recheck: Recheck | None = None
     job: JobSettings = JobSettings()
     suspend: bool = Field(

@@ -81,6 +81,7 @@ class Durations(StatusPart):
     )
     save: float | None = Field(None, description="Seconds spent writing the parts of all ranks.")
     verify: float | None = Field(None, description="Seconds spent verifying the artifact.")
+    measure: float | None = Field(None, description="Seconds spent measuring loads, if spec.measure is set.")
     publish: float | None = Field(None, description="Seconds spent publishing: manifest, fsync, rename.")
 
     def to_wire(self) -> dict[str, float]:

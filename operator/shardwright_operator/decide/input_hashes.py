@@ -33,10 +33,11 @@ class Inputs:
 
     @cached_property
     def retry(self) -> str:
-        """Hash of everything whose change resets the retry record: inputs, claim and size, job fields, request."""
+        """Hash of everything whose change resets the retry record: inputs, claim and size, Job, request."""
         job = self.spec.job.model_dump(mode="json", exclude_defaults=True)
         claim = [self.claim.uid, self.claim.capacity]
-        return short_hash(*self._of_artifact, job, self.spec.verification, self.request, claim)
+        shard = [self.spec.verification, self.request, claim, *_measuring(self.spec)]
+        return short_hash(*self._of_artifact, job, *shard)
 
     def with_request(self, request: str | None) -> "Inputs":
         """Return the inputs with this request; the same object, with its hashes, where nothing changes."""
@@ -77,7 +78,12 @@ def request_of(observed: Observed, status: Status) -> str | None:
 def template_of(spec: Spec) -> str:
     """Return the hash of what a user may change of a Job that has not started; the operator's version is not in it."""
     job = spec.job.model_dump(mode="json", exclude_defaults=True, exclude={"max_attempts"})
-    return short_hash(job, spec.verification)
+    return short_hash(job, spec.verification, *_measuring(spec))
+
+
+def _measuring(spec: Spec) -> tuple[str, ...]:
+    """Return what spec.measure adds to a hash: nothing where it is off, so that earlier hashes stay the same."""
+    return ("measure",) if spec.measure else ()
 
 
 def short_hash(*values: object) -> str:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from shardwright_operator.api.artifact_status import Measured
 from shardwright_operator.api.maintenance_status import Maintenance
 from shardwright_operator.api.spec import Spec
 from shardwright_operator.api.status import (
@@ -121,6 +122,7 @@ def artifact_of(scope: Scope, report: ArtifactReport) -> Artifact:
         claim_uid=scope.claim.uid,
         checked_at=scope.now,
         check_depth=report.check_depth,
+        measured=Measured.model_validate(report.measured.model_dump()) if report.measured else None,
     )
 
 

@@ -31,6 +31,8 @@ def build_shard_job(request: ShardJobRequest) -> dict[str, Any]:
     ]
     if spec.recheck and spec.recheck.deep:
         arguments += ["--deep"]  # an artifact whose bytes are damaged must not be taken for a published one
+    if spec.measure:
+        arguments += ["--measure"]
     if source.fingerprint:
         arguments += ["--source-fingerprint", source.fingerprint]
     if hub := spec.source.hugging_face:

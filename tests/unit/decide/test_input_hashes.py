@@ -18,6 +18,7 @@ from tests.unit.manifests.built_jobs import spec_with
         ({"job": {"nodeSelector": {"a": "b"}}}, True),
         ({"job": {"deadline": "3h"}}, True),
         ({"verification": "Generate"}, True),
+        ({"measure": True}, True),
         ({"job": {"maxAttempts": 9}}, False),
         ({"suspend": True}, False),
     ],
@@ -41,6 +42,7 @@ INPUTS = Inputs(spec_with(), CLAIM, "engine:1", None)
         (replace(INPUTS, claim=replace(CLAIM, capacity=20)), {"retry"}),
         (replace(INPUTS, spec=spec_with(job={"maxAttempts": 9})), {"retry"}),
         (replace(INPUTS, spec=spec_with(verification="Generate")), {"retry"}),
+        (replace(INPUTS, spec=spec_with(measure=True)), {"retry"}),
         (replace(INPUTS, spec=spec_with(suspend=True)), set()),
         (replace(INPUTS, spec=spec_with(recheck={"interval": "1h"})), set()),
     ],
@@ -49,6 +51,13 @@ def test_each_hash_changes_with_its_inputs(other: Inputs, changed: set[str]) -> 
     assert {
         name for name in ("artifact", "source", "retry") if getattr(other, name) != getattr(INPUTS, name)
     } == changed
+
+
+def test_a_field_that_is_off_leaves_the_hashes_of_earlier_operators() -> None:
+    spec = spec_with(measure=False)
+    inputs = replace(INPUTS, spec=spec)
+    before = ("8aa4c76e", "cd44c47b", "119ab2de", "73e08559")
+    assert (template_of(spec), inputs.artifact, inputs.source, inputs.retry) == before
 
 
 def test_hashes_are_computed_once_and_kept_while_the_request_is_the_same() -> None:

@@ -8,19 +8,20 @@ from datetime import UTC, datetime
 import pytest
 
 from shardwright_operator.api.status import Artifact
+from shardwright_worker.contract.measured import Measured, MeasuredLoad
 from tests.unit.decide.namespaces import ready
 from tools.testing.fake_namespace import FakeNamespace
 from tools.testing.fake_objects import START
 from tools.testing.fake_worker import artifact
 
 
-def _published(completed_at: str) -> Artifact:
+def _published(**facts: object) -> Artifact:
     namespace = FakeNamespace()
     namespace.settle()
     namespace.succeed()
     namespace.settle()
     key = namespace.status.source.key if namespace.status.source else ""
-    namespace.succeed(artifact=artifact(key).model_copy(update={"completed_at": completed_at}))
+    namespace.succeed(artifact=artifact(key).model_copy(update=facts))
     namespace.settle()
     assert namespace.status.artifact is not None
     return namespace.status.artifact
@@ -36,7 +37,14 @@ def _published(completed_at: str) -> Artifact:
     ],
 )
 def test_times_of_workers_become_times_that_the_api_server_accepts(written: str, read: datetime) -> None:
-    assert _published(written).completed_at == read
+    assert _published(completed_at=written).completed_at == read
+
+
+def test_a_measurement_is_shown_with_the_artifact() -> None:
+    measured = Measured(source=MeasuredLoad(seconds=41.0, bytes_read=2**33), shards=MeasuredLoad(seconds=12.5))
+    shown = _published(measured=measured).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert shown["measured"] == {"source": {"seconds": 41.0, "bytesRead": 2**33}, "shards": {"seconds": 12.5}}
+    assert _published().measured is None
 
 
 def test_serving_can_be_pasted_into_a_deployment() -> None:

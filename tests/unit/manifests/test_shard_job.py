@@ -20,6 +20,12 @@ def test_shard_builds_the_artifact_that_prepare_has_named() -> None:
     assert (arguments.attempt, arguments.verification) == ("llama-shard-00000000-3", "digests")
 
 
+def test_shard_measures_only_where_the_spec_asks_for_it() -> None:
+    measuring, plain = shard_job(measure=True), shard_job()
+    assert arguments_of(measuring).measure
+    assert "--measure" not in worker_of(plain)["args"]
+
+
 def test_accelerators_follow_from_the_parallel_sizes_and_only_shard_has_them() -> None:
     parts: dict[str, Any] = {
         "engine": {"tensorParallelSize": 4, "pipelineParallelSize": 2},

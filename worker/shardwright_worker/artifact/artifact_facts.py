@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from shardwright_worker.contract.manifest import Manifest, Verification
+from shardwright_worker.contract.measured import Measured
 from shardwright_worker.contract.sizes import format_size
 from shardwright_worker.contract.vllm_support.part_names import default_file_pattern
 
@@ -31,6 +32,17 @@ def verified_how(proof: Verification) -> str:
     }.get(proof.level.lower(), proof.level)
     text += f" of vLLM {proof.vllm_version}" if proof.vllm_version else ""
     return text + (f", {proof.tensors} tensors" if proof.tensors else "")
+
+
+def loads_how(measured: Measured | None) -> str:
+    """Return what a stock vLLM took to load the shards instead of the source; empty if it was not measured."""
+    if measured is None:
+        return ""
+    source, shards = measured.source, measured.shards
+    text = f"in {shards.seconds:.1f} s instead of {source.seconds:.1f} s"
+    if source.bytes_read is None or shards.bytes_read is None:
+        return text
+    return f"{text}, {format_size(shards.bytes_read)} read instead of {format_size(source.bytes_read)}"
 
 
 def serving_flags(manifest: Manifest) -> list[str]:

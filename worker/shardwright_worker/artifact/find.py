@@ -108,6 +108,7 @@ def _report(folder: Path, manifest: Manifest, digest: str, volume_root: Path) ->
         verified_by=manifest.verification.level,
         source_revision=manifest.source.revision,
         completed_at=manifest.created_at,
+        measured=manifest.measured,
     )
 
 

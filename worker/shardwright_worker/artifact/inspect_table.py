@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from shardwright_worker.artifact.artifact_facts import layout, serving_flags, size, verified_how
+from shardwright_worker.artifact.artifact_facts import layout, loads_how, serving_flags, size, verified_how
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.sizes import format_size
 from shardwright_worker.contract.text import one_line
@@ -34,6 +34,7 @@ def _facts(manifest: Manifest) -> Table:
         "overrides": settings.hf_overrides,
         "arguments": " ".join(f"{name}={value}" for name, value in sorted(settings.extra_args.items())),
         "verified": verified_how(manifest.verification),
+        "loads": loads_how(manifest.measured),
         "size": size(manifest),
         "durations": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in manifest.duration_seconds.items()),
         "serve with": shlex.join(serving_flags(manifest)),

@@ -7,7 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from shardwright_worker.artifact.artifact_facts import layout, serving_command, size, verified_how
+from shardwright_worker.artifact.artifact_facts import layout, loads_how, serving_command, size, verified_how
 from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.progress_line import LOAD_STEPS
 from shardwright_worker.contract.text import one_line
@@ -24,8 +24,10 @@ def print_summary(manifest: Manifest, folder: Path, durations: Mapping[str, floa
         ("size", size(manifest)),
         ("layout", layout(manifest)),
         ("verified", verified_how(manifest.verification)),
+        ("loads", loads_how(manifest.measured)),
     ):
-        table.add_row(Text(name, style="bold"), Text(one_line(value, 4096), overflow="fold"))
+        if value:
+            table.add_row(Text(name, style="bold"), Text(one_line(value, 4096), overflow="fold"))
     console.print(Group(Text(), table, Text(), _stages(manifest, durations), Text()))
     # Not wrapped, so that it can be copied as one line.
     console.print(Text(one_line(serving_command(manifest, folder), _MAX_COMMAND)), soft_wrap=True)

@@ -50,6 +50,7 @@ def shard(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str])
         max_file_size=layout.max_file_size,
         verification=arguments.verification,
         deep=arguments.deep,
+        measure=arguments.measure,
         attempt=arguments.attempt,
         volume_root=layout.volume_root,
         source_revision=arguments.source_revision or source.digest,

@@ -33,6 +33,7 @@ def add_shard_flags(parser: argparse.ArgumentParser) -> None:
     _add_source_folder(parser)
     _add_output(parser)
     _add_verification(parser)
+    _add_measure(parser)
     _add_deep(parser)
     add_engine_flags(parser)
     known = parser.add_argument_group(
@@ -113,6 +114,16 @@ def _add_verification(parser: argparse.ArgumentParser) -> None:
         default="load",
         help="digests: read the bytes again; load: load them with a stock vLLM and compare the weights of every rank; "
         "generate: compare tokens and log-probabilities, too (default: load)",
+    )
+
+
+def _add_measure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="before publishing, load the source and the shards with a stock vLLM, each from a cold page cache, and "
+        "record seconds and bytes read; it holds the accelerators for two more loads, decides nothing about the "
+        "artifact, and an artifact that is published already is not measured",
     )
 
 

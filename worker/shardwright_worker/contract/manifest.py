@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from shardwright_worker.contract.bounded_types import Fact, Key, Wire, bounded, seconds
+from shardwright_worker.contract.bounded_types import Fact, Key, Wire, bounded, otherwise, seconds
 from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.contract.measured import Measured
 from shardwright_worker.contract.naming import FORMAT_VERSION, artifact_key
 from shardwright_worker.contract.verification_levels import Level
 
@@ -107,6 +108,7 @@ class Manifest(Wire):
     metadata: Annotated[list[FileDigest], Field(max_length=2**20)]
     verification: Verification
     duration_seconds: Annotated[dict[str, float], BeforeValidator(_durations)] = Field(default_factory=dict)
+    measured: Annotated[Measured | None, otherwise(None)] = None
 
     @property
     def bytes(self) -> int:

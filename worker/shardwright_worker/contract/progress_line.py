@@ -18,6 +18,7 @@ class Stage(StrEnum):
     LOADING = "Loading"
     SAVING = "Saving"
     VERIFYING = "Verifying"
+    MEASURING = "Measuring"
     PUBLISHING = "Publishing"
 
 

@@ -24,6 +24,7 @@ from shardwright_worker.contract.bounded_types import (
     text_of,
 )
 from shardwright_worker.contract.maintenance import MaintenanceReport
+from shardwright_worker.contract.measured import Measured
 from shardwright_worker.contract.reasons import MEANINGS, Reason
 from shardwright_worker.contract.text import CUT
 from shardwright_worker.contract.verification_levels import Level
@@ -80,6 +81,7 @@ class ArtifactReport(Wire):
     source_revision: Fact = ""
     completed_at: Annotated[Moment, otherwise("")]
     check_depth: Annotated[Literal["Headers", "Bytes"], otherwise("Headers")] = "Headers"
+    measured: Annotated[Measured | None, otherwise(None)] = None
 
 
 class Report(Wire):
@@ -115,7 +117,12 @@ class Report(Wire):
         shorter = (
             self,
             self.model_copy(
-                update={"maintenance": MaintenanceReport(), "duration_seconds": {}, "error_type": error_type}
+                update={
+                    "maintenance": MaintenanceReport(),
+                    "duration_seconds": {},
+                    "error_type": error_type,
+                    "artifact": self.artifact and self.artifact.model_copy(update={"measured": None}),
+                }
             ),
             Report(stage=self.stage[:40], succeeded=self.succeeded, reason=self.reason, exit_code=self.exit_code),
         )

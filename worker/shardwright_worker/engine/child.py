@@ -14,17 +14,17 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.child_main import child_main
 from shardwright_worker.engine.guarded_calls import GuardedCalls
-from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineResult, has_outcome, read_outcome
+from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineOutcome, has_outcome, read_outcome
 from shardwright_worker.engine.process_group import end_group, killed_for_memory, shared_memory_of
 from shardwright_worker.engine.root_cause import KILLED, failure_of_exit
 
-R_co = TypeVar("R_co", bound=EngineResult, covariant=True)
+R_co = TypeVar("R_co", bound=EngineOutcome, covariant=True)
 # Reasons that the end of a rank may get where its true cause was not recorded.
 _INDISTINCT = (Reason.UNEXPECTED_ERROR, Reason.COMMUNICATION_FAILED, Reason.VERIFICATION_FAILED)
 PERIOD = 0.2  # seconds between two polls of a child
 _SERVER_GONE = 255  # the exit code that Python reports for a child whose fork server has ended
 _server = multiprocessing.get_context("forkserver")
-_running: set["Child[EngineResult]"] = set()
+_running: set["Child[EngineOutcome]"] = set()
 
 
 def warm_up(module: str) -> None:

@@ -11,18 +11,18 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.classify import classify
 from shardwright_worker.engine.guarded_calls import GuardedCalls
-from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineResult, write_outcome
+from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineOutcome, write_outcome
 from shardwright_worker.engine.process_group import die_with_parent
 from shardwright_worker.engine.rank_messages import plan_environment
 
-Run = Callable[[EngineJob, GuardedCalls], EngineResult]
+Run = Callable[[EngineJob, GuardedCalls], EngineOutcome]
 
 
 def child_main(run: Run, job: EngineJob) -> None:
     """Do the job with `run`, and write its result, or the failure that it raised."""
     _leave_the_parents_group(job)
     calls = GuardedCalls(job)
-    outcome: EngineResult | EngineFailed
+    outcome: EngineOutcome | EngineFailed
     try:
         outcome = run(job, calls)
     except WorkerFailure as failure:

@@ -10,7 +10,7 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.message_file import ErrorText, Message, read_message, write_message
-from shardwright_worker.engine.rank_messages import RankPlan, RankSaved
+from shardwright_worker.engine.rank_messages import RankPlan, RankSaved, RankTimed
 
 _RESULT, _FAILURE = "result.json", "failure.json"
 
@@ -92,7 +92,17 @@ class TokenizerFacts(Message):
     processor: str | None = None  # class of a multimodal model's processor; None: not compared
 
 
-class EngineResult(Message):
+class EngineOutcome(Message):
+    """What an engine process that succeeded leaves for the worker; the base of one type for each kind of process."""
+
+
+class TimedLoad(EngineOutcome):
+    """What an engine process that was only timed has measured: one message of each rank."""
+
+    ranks: list[RankTimed]
+
+
+class EngineResult(EngineOutcome):
     """What an engine process found; maps are by rank."""
 
     # name -> XXH3-128 of the tensor as it was loaded; empty if parts were written, whose manifest has the digests
@@ -137,10 +147,10 @@ class SourceResult(EngineResult):
     saved: dict[int, RankSaved] = Field(default_factory=dict)
 
 
-R = TypeVar("R", bound=EngineResult)
+R = TypeVar("R", bound=EngineOutcome)
 
 
-def write_outcome(folder: Path, outcome: EngineResult | EngineFailed) -> None:
+def write_outcome(folder: Path, outcome: EngineOutcome | EngineFailed) -> None:
     """Write how an engine process ended."""
     write_message(folder / (_FAILURE if isinstance(outcome, EngineFailed) else _RESULT), outcome)
 

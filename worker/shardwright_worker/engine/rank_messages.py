@@ -71,6 +71,14 @@ class RankLoaded(RankMessage):
     digests: dict[str, str]
 
 
+class RankTimed(RankMessage):
+    """A rank has loaded its weights in so many seconds. `bytes_read`: from storage meanwhile; None: not known."""
+
+    kind: ClassVar[str] = "timed"
+    seconds: float
+    bytes_read: int | None
+
+
 class RankFailed(RankMessage):
     """An exception ended a rank's work, at `time` seconds of the monotonic clock."""
 

@@ -23,6 +23,7 @@ class ShardRequest:
     max_file_size: int = DEFAULT_MAX_FILE_SIZE  # bytes of tensors in one part
     verification: str = "load"  # digests, load or generate
     deep: bool = False  # read every byte of a published artifact before it is returned
+    measure: bool = False  # time the loads of source and shards by a stock vLLM
     attempt: str = ""  # names the staging folder; empty: host and process id
     volume_root: Path | None = None  # paths in the report are relative to it; None: to output
     source_revision: str = ""

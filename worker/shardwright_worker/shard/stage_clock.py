@@ -11,6 +11,7 @@ _NAMES = {
     Stage.LOADING: "load",
     Stage.SAVING: "save",
     Stage.VERIFYING: "verify",
+    Stage.MEASURING: "measure",
     Stage.PUBLISHING: "publish",
 }
 

@@ -10,8 +10,10 @@ import pytest
 from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
+from shardwright_worker.contract.measured import Measured
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, MANIFEST_NAME, artifact_key
 from shardwright_worker.contract.reasons import Reason
+from tests.unit.worker.artifact_cases import rewrite_manifest
 from tools.testing.tiny_files import KEY, write_artifact
 
 PART = "model-rank-1-part-0.safetensors"
@@ -26,6 +28,15 @@ def test_finds_a_finished_artifact(tmp_path: Path) -> None:
     assert report.manifest_digest == hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()
     assert (report.bytes, report.files) == (manifest.bytes, 3)
     assert (report.verified_by, report.completed_at) == ("Load", manifest.created_at)
+
+
+def test_what_was_measured_is_reported_with_the_artifact(tmp_path: Path) -> None:
+    write_artifact(tmp_path / KEY)
+    measured = {"source": {"seconds": 2.5, "bytesRead": 8}, "shards": {"seconds": 1.5}}
+    rewrite_manifest(tmp_path / KEY, lambda wire: wire.update(measured=measured))
+    report = find_artifact(tmp_path, KEY, tmp_path)
+    assert report is not None
+    assert report.measured == Measured.model_validate(measured)
 
 
 def test_does_not_find_an_incomplete_artifact(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from shardwright_worker.artifact.inspect_table import print_artifact
 from shardwright_worker.artifact.manifest_file import read_manifest
+from shardwright_worker.contract.measured import Measured, MeasuredLoad
 from tests.unit.worker.serving_cases import MADE
 from tools.testing.tiny_files import write_artifact
 
@@ -29,6 +30,15 @@ def test_an_artifact_is_shown(tmp_path: Path) -> None:
         "--moe-backend triton",
     ):
         assert words in shown
+
+
+def test_a_measurement_is_shown(tmp_path: Path) -> None:
+    made = write_artifact(tmp_path, settings=MADE)
+    stream = io.StringIO()
+    source, shards = MeasuredLoad(seconds=41.04, bytes_read=8 * 2**30), MeasuredLoad(seconds=12.3, bytes_read=2**32)
+    measured = made.model_copy(update={"measured": Measured(source=source, shards=shards)})
+    print_artifact(measured, Console(file=stream, width=200))
+    assert "in 12.3 s instead of 41.0 s, 4.0 GiB read instead of 8.0 GiB" in stream.getvalue()
 
 
 def test_a_crafted_artifact_is_shown_without_control_characters(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from shardwright_worker.artifact.summary_table import print_summary
 from shardwright_worker.contract.manifest import FileDigest, Manifest
+from shardwright_worker.contract.measured import Measured, MeasuredLoad
 from tests.unit.worker.serving_cases import MADE
 from tools.testing.tiny_files import write_artifact
 
@@ -49,6 +50,14 @@ def test_the_numbers_are_those_of_the_report_and_the_manifest(manifest: Manifest
         ["other", "3.0"],
         ["this", "run", "20.0"],
     ]
+
+
+def test_what_was_measured_is_shown_and_nothing_else(manifest: Manifest) -> None:
+    measured = Measured(source=MeasuredLoad(seconds=41), shards=MeasuredLoad(seconds=12.34, bytes_read=5))
+    lines = _shown(manifest.model_copy(update={"measured": measured}), {"measure": 60.0})
+    assert "loads     in 12.3 s instead of 41.0 s" in lines
+    assert "measure     60.0" in lines
+    assert not any(line.startswith("loads") for line in _shown(manifest, {}))
 
 
 def test_the_steps_of_loading_are_part_of_it(manifest: Manifest) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from shardwright_worker.contract.maintenance import MaintenanceReport
 from shardwright_worker.contract.reasons import MEANINGS, Reason
-from shardwright_worker.contract.report import LIMIT, Report, SourceReport, read_report
+from shardwright_worker.contract.report import LIMIT, ArtifactReport, Report, SourceReport, read_report
 from tests.unit.worker.report_cases import ARTIFACT, SOURCE, read
+
+LOAD = {"seconds": 1.5}
 
 
 def test_a_short_report_stays_as_it_is() -> None:
@@ -36,12 +38,14 @@ def test_a_report_that_is_too_long_without_its_message_loses_what_only_informs()
         stage="Prepare",
         succeeded=True,
         key="0" * 16,
+        artifact=ArtifactReport.model_validate({**ARTIFACT, "measured": {"source": LOAD, "shards": LOAD}}),
         maintenance=MaintenanceReport(damage="x" * 2000, source_problem="y" * 3000),
         message="kept",
     )
     read = read_report(report.to_text())
     assert read is not None
     assert (read.key, read.maintenance, read.message) == ("0" * 16, MaintenanceReport(), "kept")
+    assert read.artifact == ArtifactReport.model_validate(ARTIFACT)
 
 
 def test_file_names_that_are_not_utf_8_do_not_break_it() -> None:

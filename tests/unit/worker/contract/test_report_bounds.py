@@ -6,6 +6,7 @@ import pytest
 from pydantic.alias_generators import to_snake
 
 from shardwright_worker.contract.maintenance import MaintenanceReport, PruneReport
+from shardwright_worker.contract.measured import Measured
 from tests.unit.worker.report_cases import ARTIFACT, SOURCE, read
 
 PRUNED = MaintenanceReport(pruned=PruneReport(removed=["0" * 16]))
@@ -91,6 +92,27 @@ def test_an_invalid_time_is_left_out(written: str, kept: bool) -> None:
     assert report is not None
     assert report.artifact is not None
     assert report.artifact.completed_at == (written if kept else "")
+
+
+LOAD = {"seconds": 1.5, "bytesRead": 7}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ({"source": LOAD, "shards": {"seconds": 0}}, True),
+        ({"source": LOAD}, False),
+        ({"source": LOAD, "shards": {"seconds": float("nan")}}, False),
+        ({"source": LOAD, "shards": {"seconds": 1e10}}, False),
+        ({"source": LOAD, "shards": {"seconds": 1, "bytesRead": -1}}, False),
+        ("fast", False),
+    ],
+)
+def test_a_measurement_out_of_bounds_is_left_out(written: object, kept: bool) -> None:
+    report = read(artifact={**ARTIFACT, "measured": written})
+    assert report is not None
+    assert report.artifact is not None
+    assert report.artifact.measured == (Measured.model_validate(written) if kept else None)
 
 
 def test_maps_have_a_bounded_number_of_entries() -> None:

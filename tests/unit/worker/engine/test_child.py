@@ -15,7 +15,7 @@ from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.child import Child, _failure, _failure_of_exit, stop_all
-from shardwright_worker.engine.child_main import Run
+from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.messages import EngineFailed, EngineJob, EngineResult
 from shardwright_worker.engine.root_cause import failure_of_exit
 from tools.testing import engine_jobs
@@ -23,7 +23,7 @@ from tools.testing import engine_jobs
 SIGNALS = [signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS]
 
 
-def _start(folder: Path, run: Run) -> Child[EngineResult]:
+def _start(folder: Path, run: Callable[[EngineJob, GuardedCalls], EngineResult]) -> Child[EngineResult]:
     job = EngineJob(output=folder / "output", scratch=folder / "scratch", settings=EngineSettings())
     return Child(run, EngineResult, job)
 
