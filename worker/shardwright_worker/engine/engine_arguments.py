@@ -14,7 +14,7 @@ _WEIGHTS_ONLY = 0.01  # share of the device's memory that vLLM requires to be fr
 def engine_arguments(
     model: Path, settings: EngineSettings, load_format: str, extension: str, loader_config: dict[str, Any]
 ) -> Any:
-    """Return vLLM's EngineArgs for loading `model` with a loader of ours; `extension`: see `weights_only`.
+    """Return vLLM's EngineArgs for loading `model` with the loader of a format; `extension`: see `weights_only`.
 
     https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/engine/arg_utils.py
     """

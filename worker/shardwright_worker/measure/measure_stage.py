@@ -1,6 +1,7 @@
 """Measures the load of a source and of its shards, one after the other; a failure is logged and costs no artifact."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.measured import Measured, MeasuredLoad
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import one_line
-from shardwright_worker.engine.child import Child
+from shardwright_worker.engine.child import Child, stop_all
 from shardwright_worker.engine.messages import EngineJob, TimedLoad
 from shardwright_worker.files.regular_file import NotRegularFileError
 from shardwright_worker.measure.measure_process import load_timed
 from shardwright_worker.measure.storage_reads import drop_from_page_cache
+
+LIMIT = 1800.0  # seconds; a load that hangs must not use up the deadline of the Job, which would cost the artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +32,35 @@ class MeasureRequest:
     file_pattern: str  # empty: vLLM's own
 
 
-def measure(request: MeasureRequest, scratch: Path, on_poll: Callable[[], None]) -> Measured | None:
+def measure(
+    request: MeasureRequest, scratch: Path, on_poll: Callable[[], None], limit: float = LIMIT
+) -> Measured | None:
     """Return how long each load took; None, with a line on stderr, if one cannot be measured.
 
-    `on_poll` is called while vLLM works.
+    `on_poll` is called while vLLM works. `limit`: seconds after which an engine process is ended.
     """
     try:
         return Measured(
-            source=_load(request, request.source, scratch / "measure-source", on_poll),
-            shards=_load(request, None, scratch / "measure-shards", on_poll),
+            source=_load(request, request.source, scratch / "measure-source", _limited(on_poll, limit)),
+            shards=_load(request, None, scratch / "measure-shards", _limited(on_poll, limit)),
         )
     except (WorkerFailure, OSError, NotRegularFileError) as error:
         print(one_line(f"The loads are not measured: {error}"), file=sys.stderr, flush=True)
         return None
+    finally:
+        stop_all()
+
+
+def _limited(on_poll: Callable[[], None], limit: float) -> Callable[[], None]:
+    """Return a function that polls, and raises WorkerFailure `limit` seconds from now."""
+    end = time.monotonic() + limit
+
+    def poll() -> None:
+        on_poll()
+        if time.monotonic() >= end:
+            raise WorkerFailure(Reason.UNEXPECTED_ERROR, f"a load took longer than {limit:.0f} s")
+
+    return poll
 
 
 def _load(request: MeasureRequest, source: Path | None, scratch: Path, on_poll: Callable[[], None]) -> MeasuredLoad:

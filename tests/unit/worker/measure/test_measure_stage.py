@@ -9,6 +9,7 @@ import pytest
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.measured import MeasuredLoad
+from shardwright_worker.engine import child
 from shardwright_worker.engine.messages import TimedLoad
 from shardwright_worker.engine.rank_messages import RankTimed
 from shardwright_worker.measure.measure_stage import MeasureRequest, measure, slowest
@@ -33,6 +34,14 @@ def test_the_slowest_rank_and_all_bytes_are_reported(load: TimedLoad, measured: 
 def test_a_rank_that_was_not_timed_is_an_error() -> None:
     with pytest.raises(WorkerFailure, match="1 of 2 ranks"):
         slowest(_load((1.0, 1)), 2)
+
+
+def test_a_load_that_takes_too_long_is_ended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    request = MeasureRequest(tmp_path, ["config.json"], tmp_path, ["config.json"], EngineSettings(), "")
+    assert measure(request, tmp_path / "scratch", lambda: None, limit=0) is None
+    assert "The loads are not measured: a load took longer than 0 s" in capfd.readouterr().err
+    assert child._running == set()
 
 
 @pytest.mark.parametrize(("file", "cause"), [("config.json", ""), ("missing.safetensors", "missing.safetensors")])
