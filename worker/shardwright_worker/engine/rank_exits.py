@@ -4,7 +4,6 @@ https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/executor/multiproc_exe
 """
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -63,13 +62,6 @@ def _watch(messages: Path, stop: threading.Event, on_hang: Callable[[], None]) -
 
 
 def _exit_code(process: BaseProcess) -> int | None:
-    """Return the exit code, None while the process runs. It is not reaped, so that vLLM's executor sees it too."""
-    if process.pid is None:
-        return None
-    try:
-        state = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # it was reaped
-        return getattr(getattr(process, "_popen", None), "returncode", None)
-    if state is None:
-        return None
-    return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status
+    """Return the exit code, None while the process runs."""
+    popen = getattr(process, "_popen", None)
+    return None if popen is None else popen.poll()

@@ -5,7 +5,6 @@ from typing import Any
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.engine.answers import PROMPTS, TOP, ask
-from shardwright_worker.engine.fork_ranks import fork_ranks
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.messages import Answers, EngineJob
 
@@ -45,7 +44,6 @@ class Engine:
 
     def __init__(self, arguments: Any, config: Any, generates: bool) -> None:
         """Start the ranks. `generates`: a whole LLM that answers prompts, instead of vLLM's executor alone."""
-        fork_ranks()
         self._llm = _build_llm(arguments, config) if generates else None
         self._ranks = self._llm or _build_executor(config)
 

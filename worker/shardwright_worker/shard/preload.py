@@ -15,8 +15,4 @@ with contextlib.suppress(Exception):
     die_with_parent()
     prepare_environment()
 
-    from shardwright_worker.engine.fork_ranks import name_device_capabilities
-
-    name_device_capabilities()
-
     import shardwright_worker.shard.saving_loader  # noqa: F401

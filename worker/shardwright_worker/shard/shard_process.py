@@ -13,6 +13,7 @@ from shardwright_worker.engine.messages import EngineJob, LoadTimes, SourceResul
 from shardwright_worker.engine.model_classes import import_model_classes
 from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, RankSaved, read_rank_messages
+from shardwright_worker.engine.rank_server import start_rank_server
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.tokenizer import has_tokenizer, processor_name, tokenizer_facts
 from shardwright_worker.engine.vllm_engine import run_engine
@@ -28,6 +29,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     """
     imported = time.monotonic()
     invalid = Reason.INVALID_ENGINE_ARGUMENTS
+    start_rank_server(job.settings.world_size)
     watch_log(job.rank_messages)
     import_model_classes(job.model)
     calls.run(lambda: serving_engine_arguments(job.model, job.settings, job.file_pattern), invalid)

@@ -11,6 +11,7 @@ from shardwright_worker.engine.messages import EngineJob, EngineResult, Tokenize
 from shardwright_worker.engine.model_classes import import_model_classes
 from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankLoaded, read_rank_messages
+from shardwright_worker.engine.rank_server import start_rank_server
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.tokenizer import processor_name, tokenizer_facts
 from shardwright_worker.engine.vllm_engine import run_engine
@@ -26,6 +27,7 @@ def load_shards(job: EngineJob, calls: GuardedCalls) -> EngineResult:
     Raises:
         WorkerFailure: VerificationFailed where an error is not known for another reason.
     """
+    start_rank_server(job.settings.world_size)
     watch_log(job.rank_messages)
     failed = Reason.VERIFICATION_FAILED
     import_model_classes(job.output)

@@ -1,0 +1,104 @@
+"""Forks the ranks from a process that has vLLM imported and has used no device; by itself vLLM spawns most ranks.
+
+    engine process --fork--> rank server --fork--> ranks
+
+A spawned rank imports vLLM again, which takes longer than loading most models. A rank cannot be forked from the engine
+process itself: as soon as anything that vLLM imports there has initialized CUDA, such as FlashInfer, CUDA fails in the
+forked process. The server is forked before, and serves with multiprocessing's own loop.
+"""
+
+import os
+import socket
+import tempfile
+import threading
+from multiprocessing import forkserver, popen_forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from shardwright_worker.engine.process_group import die_with_parent
+
+
+def start_rank_server(ranks: int) -> None:
+    """Start the server, and let vLLM start its ranks with it. To be called before this process uses a device.
+
+    One rank needs none: it runs in this process.
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/utils/system_utils.py#L164
+    """
+    if ranks == 1:
+        return
+    from vllm.v1.executor import multiproc_executor
+
+    _start()
+    multiproc_executor.get_mp_context = _RankContext
+
+
+def _start() -> None:
+    """Fork the server, and make it the one that multiprocessing uses in this process.
+
+    https://github.com/python/cpython/blob/v3.12.11/Lib/multiprocessing/forkserver.py#L100
+    """
+    # In a folder that only this user may enter: whoever reaches the socket may run code here (CVE-2022-42919).
+    address = str(Path(tempfile.gettempdir(), "rank-server"))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    alive_reader, alive_writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(alive_writer)
+        _serve(listener, alive_reader)
+    os.close(alive_reader)
+    listener.close()
+    server: Any = forkserver._forkserver
+    server._forkserver_address, server._forkserver_alive_fd, server._forkserver_pid = address, alive_writer, pid
+
+
+def _serve(listener: socket.socket, alive: int) -> None:
+    code = 1
+    try:
+        die_with_parent()
+        forkserver.main(listener.detach(), alive, [])
+    except SystemExit:
+        code = 0  # the engine process and all ranks have ended
+    finally:
+        os._exit(code)
+
+
+class _Popen(popen_forkserver.Popen):
+    """Lets several threads wait for one rank: its exit code can be read only once."""
+
+    def __init__(self, process: Any) -> None:
+        self._reading = threading.Lock()
+        super().__init__(process)
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return the exit code, None while the rank runs."""
+        with self._reading:
+            code: int | None = super().poll(flag)
+            return code
+
+
+class _RankProcess(ForkServerProcess):
+    """Has the environment that the engine process has when the rank is started, as a spawned process would."""
+
+    _environment: dict[str, str]
+
+    @staticmethod
+    def _Popen(process: Any) -> Any:  # noqa: N802
+        return _Popen(process)
+
+    def start(self) -> None:
+        """Start the rank."""
+        self._environment = dict(os.environ)
+        super().start()
+
+    def run(self) -> None:
+        """Run in the rank."""
+        os.environ.clear()
+        os.environ.update(self._environment)
+        super().run()
+
+
+class _RankContext(ForkServerContext):
+    Process = _RankProcess
