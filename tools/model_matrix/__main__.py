@@ -6,23 +6,15 @@ The expected result of a cell is exact, or a reason at a stage. The exit code is
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from shardwright_worker.serving.guard import installed_vllm
 from tools.model_matrix.expected import expected_result
 from tools.model_matrix.kinds import KINDS
 from tools.model_matrix.layouts import LAYOUTS
+from tools.model_matrix.pool import Name, run_cells
 from tools.model_matrix.results import FOLDER, Cell, Results, read_results
-from tools.model_matrix.run_cell import run_cell
-
-_LOGS = Path(".bench")
-Name = tuple[str, str]  # of a cell: kind and layout
 
 
 def main() -> int:
@@ -34,12 +26,13 @@ def main() -> int:
     if path.exists():
         results = read_results(path)
     unexpected = 0
-    for (kind, layout), cell in _run(_names(arguments, results), arguments):
+    for (kind, layout), cell in run_cells(_names(arguments, results), arguments.device, arguments.jobs, arguments.gpus):
         expected = expected_result(arguments.device, vllm, kind, layout)
         wrong = (cell.result, cell.stage) != expected
         unexpected += wrong
         print(_line(kind, layout, cell, " at ".join(filter(None, expected)) if wrong else ""), flush=True)
         results.add(kind, layout, cell)
+        results.sort(KINDS, LAYOUTS)
         results.write(path)
     print(f"{unexpected} unexpected; results are in {path}")
     return min(unexpected, 1)
@@ -68,29 +61,6 @@ def _names(arguments: argparse.Namespace, results: Results) -> list[Name]:
         and (KINDS[kind].core or not arguments.core)
         and not (arguments.missing and layout in results.cells.get(kind, {}))
     ]
-
-
-def _run(names: list[Name], arguments: argparse.Namespace) -> Iterator[tuple[Name, Cell]]:
-    numbers = get_context("spawn").Queue()
-    for number in range(arguments.jobs):
-        numbers.put(number)
-    with ProcessPoolExecutor(
-        arguments.jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(numbers, arguments.gpus)
-    ) as pool:
-        running = {pool.submit(run_cell, *name, arguments.device): name for name in names}
-        for done in as_completed(running):
-            yield running[done], done.result()
-
-
-def _begin(numbers: Any, gpus: int) -> None:
-    """Prepare a process of the pool: a log file of its own, and GPUs in an order of its own."""
-    number = numbers.get()
-    if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str((number + at) % gpus) for at in range(gpus))
-    _LOGS.mkdir(exist_ok=True)
-    log = os.open(_LOGS / f"model-matrix-{number}.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-    os.dup2(log, 2)
-    os.close(log)
 
 
 def _line(kind: str, layout: str, cell: Cell, expected: str) -> str:

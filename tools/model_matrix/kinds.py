@@ -19,12 +19,16 @@ Build = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind. `experts`: it has layers that expert parallelism divides; `core`: `make test` includes it."""
+    """One kind. `experts`: it has layers that expert parallelism divides; `core`: `make test` includes it.
+
+    `answers`: it can be proven by its answers.
+    """
 
     build: Build
     arguments: tuple[str, ...] = ()
     experts: bool = False
     core: bool = False
+    answers: bool = True
 
 
 def _llama(**config: Any) -> Build:
@@ -81,7 +85,7 @@ _SEEING = {
     "Qwen3-VL": Kind(multimodal.qwen3_vl),
     "Gemma 3, images": Kind(multimodal.gemma3),
     "LLaVA": Kind(multimodal.llava),
-    "Whisper": Kind(multimodal.whisper),
+    "Whisper": Kind(multimodal.whisper, answers=False),
 }
 _MEAN, _FIRST = {"pooling_mode_mean_tokens": True}, {"pooling_mode_cls_token": True}
 _POOLING = {

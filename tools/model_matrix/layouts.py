@@ -25,9 +25,9 @@ class Layout:
         """Return whether it differs from the other layouts for this kind."""
         return kind.experts or not self.experts
 
-    def arguments(self, device: str) -> tuple[str, ...]:
+    def arguments(self, device: str, kind: Kind) -> tuple[str, ...]:
         """Return the worker's arguments. vLLM's CPU build cannot answer over pipeline stages, so it only loads."""
-        level = "load" if device == "cpu" and self.pipeline > 1 else "generate"
+        level = "generate" if kind.answers and not (device == "cpu" and self.pipeline > 1) else "load"
         sizes = ("--tensor-parallel-size", str(self.tensor), "--pipeline-parallel-size", str(self.pipeline))
         return (*sizes, *(["--enable-expert-parallel"] if self.experts else []), "--verification", level)
 

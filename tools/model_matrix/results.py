@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -34,6 +35,12 @@ class Results(BaseModel):
     def add(self, kind: str, layout: str, cell: Cell) -> None:
         """Keep the cell instead of an earlier one."""
         self.cells.setdefault(kind, {})[layout] = cell
+
+    def sort(self, kinds: Iterable[str], layouts: Iterable[str]) -> None:
+        """Put the cells in this order, and leave out kinds and layouts that are not in it."""
+        columns = list(layouts)
+        rows = {kind: self.cells[kind] for kind in kinds if kind in self.cells}
+        self.cells = {kind: {name: row[name] for name in columns if name in row} for kind, row in rows.items()}
 
     def write(self, path: Path) -> None:
         """Write the file."""

@@ -34,7 +34,7 @@ def run_cell(kind: str, layout: str, device: str) -> Cell:
         source, target = Path(folder, "source"), Path(folder, "output")
         KINDS[kind].build(source)
         target.mkdir()
-        arguments = [*LAYOUTS[layout].arguments(device), *KINDS[kind].arguments]
+        arguments = [*LAYOUTS[layout].arguments(device, KINDS[kind]), *KINDS[kind].arguments]
         run(["shard", "--source", str(source), "--output", str(target), *arguments])
     lines = output.getvalue().strip().splitlines()
     report = read_report(lines[-1]) if lines else None

@@ -137,7 +137,13 @@ ARCHITECTURES: Mapping[str, tuple[str, dict[str, Any]]] = {
     ),
     "LFM2": (
         "Lfm2ForCausalLM",
-        {"layer_types": ["conv", "full_attention"], "conv_dim": 256, "conv_dim_out": 256, "conv_use_xavier_init": True},
+        {
+            "layer_types": ["conv", "full_attention"],
+            "conv_dim": 256,
+            "block_dim": 256,
+            "conv_dim_out": 256,
+            "conv_use_xavier_init": True,
+        },
     ),
     "Qwen3-Next": (
         "Qwen3NextForCausalLM",

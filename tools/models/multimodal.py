@@ -60,7 +60,7 @@ def gemma3(folder: Path) -> Path:
     """Write a Gemma 3 that sees."""
     import transformers
 
-    tokens = ("<image_soft_token>", "<start_of_image>", "<end_of_image>")
+    tokens = ("<image_soft_token>", "<start_of_image>", "<end_of_image>", *("\n" * count for count in (1, 2, 3, 4)))
     ids = _ids(tokens)
     build(
         folder,

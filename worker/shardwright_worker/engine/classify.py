@@ -5,7 +5,7 @@ import re
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.engine.error_texts import MACHINE, TEXTS
+from shardwright_worker.engine.error_texts import MACHINE, TEXTS, UNKNOWN_TENSOR
 from shardwright_worker.engine.io_errors import Folders, classify_io_error, is_about_loaded_files, system_errno
 from shardwright_worker.engine.rank_messages import ErrorRecord
 
@@ -56,7 +56,7 @@ def classify_record(
         else:
             loaded = not re.search(MACHINE, f"{record.type}: {shown}", re.I)
         reason = default if loaded else Reason.UNEXPECTED_ERROR
-    if record.type == "KeyError" and reason is Reason.UNSUPPORTED_MODEL:
+    if re.fullmatch(UNKNOWN_TENSOR, f"{record.type}: {message}"):
         shown = f"There is no parameter for the source's tensor {shown}"
     if reason is Reason.UNEXPECTED_ERROR:
         shown = f"{record.type}: {shown}".rstrip(": ")

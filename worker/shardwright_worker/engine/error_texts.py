@@ -5,6 +5,9 @@ Collected from vLLM 0.26 to 0.33. Examples of whole messages are in tests/unit/w
 
 from shardwright_worker.contract.reasons import Reason
 
+# A dictionary of parameters in which a tensor of the source is not found:
+# https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/deepseek_v2.py#L1820
+UNKNOWN_TENSOR = r"KeyError: '\w+(\.\w+){2,}'"
 # (pattern within one sentence of a message, reason). The first match wins: specific texts come before general ones.
 TEXTS: tuple[tuple[str, Reason], ...] = (
     # torch's allocators, vLLM when it builds the model, and its check for the KV cache:
@@ -50,8 +53,8 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L1486
     (r"Attempted to load weight .* into parameter", Reason.SOURCE_CORRUPT),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/utils.py#L443
-    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/deepseek_v2.py#L1820
-    (r"There is no module or parameter named|^KeyError: '\w+(\.\w+){2,}'$", Reason.UNSUPPORTED_MODEL),
+    (r"There is no module or parameter named", Reason.UNSUPPORTED_MODEL),
+    (UNKNOWN_TENSOR, Reason.UNSUPPORTED_MODEL),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/transformers_utils/config.py#L849
     (r"Invalid repository ID or local directory", Reason.SOURCE_NOT_FOUND),
     (r"LocalEntryNotFoundError|HFValidationError|Repo id must be in the form", Reason.SOURCE_NOT_FOUND),

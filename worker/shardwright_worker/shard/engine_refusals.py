@@ -15,7 +15,7 @@ def refuse_engine_config(config: Any, job: EngineJob) -> None:
     """Refuse a VllmConfig whose weights cannot become shards, or cannot be verified as the job says.
 
     Raises:
-        WorkerFailure: InvalidEngineArguments, UnsupportedQuantization, or SourceIncomplete.
+        WorkerFailure: InvalidEngineArguments, UnsupportedModel, UnsupportedQuantization, or SourceIncomplete.
     """
     parallel = config.parallel_config
     if parallel.data_parallel_size > 1 or getattr(parallel, "prefill_context_parallel_size", 1) > 1:
@@ -49,6 +49,9 @@ def _refuse_generating(config: Any, job: EngineJob) -> None:
     if current_platform.is_cpu() and config.parallel_config.pipeline_parallel_size > 1:
         message = "vLLM's CPU build cannot generate over pipeline stages: choose verification load"
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, message)
+    if config.model_config.is_encoder_decoder:
+        message = "a model with an encoder answers to images or sound, and not to text: choose verification load"
+        raise WorkerFailure(Reason.UNSUPPORTED_MODEL, message)
     if config.model_config.runner_type != "generate" and not has_tokenizer(job.model):
         message = "the source has no tokenizer, which vLLM needs to ask a pooling model: choose verification load"
         raise WorkerFailure(Reason.SOURCE_INCOMPLETE, message)
