@@ -82,8 +82,8 @@ def test_an_artifact_without_its_tokenizer_fails(
 
 def test_a_multimodal_model_without_its_processor_fails(make: Make, output: Path, tmp_path: Path) -> None:
     source = multimodal.qwen2_5_vl(tmp_path / "source")
-    unknown = '{"image_processor_type": "Unknown"}'
-    change = _at_verifying(output, lambda staging: (staging / "preprocessor_config.json").write_text(unknown))
+    unknown = '{"processor_class": "Unknown", "image_processor": {"image_processor_type": "Unknown"}}'
+    change = _at_verifying(output, lambda staging: (staging / "processor_config.json").write_text(unknown))
     failure = _refused(lambda: make(source, "load", change))
     assert failure.reason is Reason.VERIFICATION_FAILED, failure.message
     assert "processor" in failure.message

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from shardwright_worker.serving.guard import installed_vllm
+from shardwright_worker.contract.vllm_support.installed import installed_vllm
 from tools.model_matrix.expected import expected_result
 from tools.model_matrix.kinds import KINDS
 from tools.model_matrix.layouts import LAYOUTS

@@ -45,8 +45,9 @@ def check(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str])
 def _check_server(folder: Path, arguments: argparse.Namespace) -> list[str]:
     """Return what could not be compared, one sentence each."""
     from shardwright_worker.artifact.manifest_file import read_manifest
+    from shardwright_worker.contract.vllm_support.installed import installed_vllm
     from shardwright_worker.serving.command_line import read_server_line
-    from shardwright_worker.serving.guard import check_for_serving, installed_vllm
+    from shardwright_worker.serving.guard import check_for_serving
     from shardwright_worker.serving.own_quantization import own_quantization
 
     line = read_server_line(arguments.server)

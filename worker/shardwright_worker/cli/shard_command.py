@@ -33,8 +33,8 @@ def shard(arguments: argparse.Namespace, show: ShowProgress, _secrets: set[str])
         WorkerFailure: With any reason of the stage.
     """
     from shardwright_worker.artifact.manifest_file import read_manifest
+    from shardwright_worker.contract.vllm_support.installed import installed_vllm
     from shardwright_worker.engine.compat import refuse_release
-    from shardwright_worker.serving.guard import installed_vllm
     from shardwright_worker.shard.shard_request import ShardRequest
     from shardwright_worker.shard.shard_stage import shard as make
 

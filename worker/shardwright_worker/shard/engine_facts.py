@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from shardwright_worker.contract.vllm_support.installed import installed_vllm
 from shardwright_worker.engine.messages import EngineFacts
-from shardwright_worker.serving.guard import installed_vllm
 
 
 def engine_facts(config: Any) -> EngineFacts:

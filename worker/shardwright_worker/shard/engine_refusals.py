@@ -4,11 +4,11 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.installed import installed_vllm
 from shardwright_worker.contract.vllm_support.quantization import unsavable
 from shardwright_worker.engine.compat import quantizes_online, refuse_file_pattern
 from shardwright_worker.engine.messages import EngineJob
 from shardwright_worker.engine.tokenizer import has_tokenizer
-from shardwright_worker.serving.guard import installed_vllm
 
 
 def refuse_engine_config(config: Any, job: EngineJob) -> None:

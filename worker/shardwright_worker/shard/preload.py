@@ -1,12 +1,15 @@
 """Imports all of vLLM that engine processes need, in the fork server from which they are forked; runs nothing."""
 
 import contextlib
+import gc
 import signal
 
 # What fails here fails again, and is reported, in the process that needs it.
 with contextlib.suppress(Exception):
+    from shardwright_worker.engine.device_use import note_device_use
     from shardwright_worker.engine.environment import prepare_environment
     from shardwright_worker.engine.process_group import die_with_parent
+    from shardwright_worker.engine.quick_import import without_compiler
 
     # The import takes many seconds. A terminal sends Ctrl-C to this process, too: it ends then without a traceback,
     # which the worker's message would be lost in. Once the import is done, the fork server ignores the signal:
@@ -15,4 +18,13 @@ with contextlib.suppress(Exception):
     die_with_parent()
     prepare_environment()
 
-    import shardwright_worker.shard.saving_loader  # noqa: F401
+    gc.disable()  # thousands of modules are imported, and nearly nothing of that is garbage
+    with without_compiler():
+        import vllm.v1.executor.multiproc_executor
+        import vllm.v1.worker.gpu_worker  # noqa: F401
+
+        import shardwright_worker.shard.saving_loader  # noqa: F401
+
+    gc.freeze()  # so that no engine process looks at, and by that copies, what all of them share
+    gc.enable()
+    note_device_use()

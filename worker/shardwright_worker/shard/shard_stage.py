@@ -10,12 +10,12 @@ from shardwright_worker.contract.progress_line import Stage
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.report import ArtifactReport
 from shardwright_worker.contract.verification_levels import satisfies
+from shardwright_worker.contract.vllm_support.installed import installed_vllm
 from shardwright_worker.engine.child import stop_all, warm_up
 from shardwright_worker.engine.environment import prepare_environment
 from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
 from shardwright_worker.reporting.progress_output import ShowProgress
-from shardwright_worker.serving.guard import installed_vllm
 from shardwright_worker.shard.assemble import make
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.shard.source_guard import SourceGuard

@@ -1,0 +1,10 @@
+"""Imported by a fork server: what shard.preload does, after CUDA was initialized as far as torch can tell.
+
+On a machine without GPUs only torch's note that it was can be set.
+"""
+
+import torch
+
+torch.cuda._initialized = True
+
+import shardwright_worker.shard.preload  # noqa: E402, F401
