@@ -19,6 +19,8 @@ from typing import Any
 from shardwright_worker.engine.device_use import uses_device
 from shardwright_worker.engine.process_group import die_with_parent
 
+_KEY = 32  # bytes of the key that clients of the server have, where Python asks for one
+
 
 def start_rank_server(ranks: int) -> None:
     """Start the server, and let vLLM start its ranks with it. To be called before this process uses a device.
@@ -28,11 +30,12 @@ def start_rank_server(ranks: int) -> None:
     """
     if ranks == 1:
         return
+    from vllm.v1.executor import multiproc_executor
+
+    # After the import: a process that was not forked from one that has vLLM imports it only now.
     if uses_device():
         print("CUDA is initialized already: ranks are spawned, and each imports vLLM again", flush=True)
         return
-    from vllm.v1.executor import multiproc_executor
-
     _start()
     multiproc_executor.get_mp_context = _RankContext
 
@@ -42,27 +45,43 @@ def _start() -> None:
 
     https://github.com/python/cpython/blob/v3.12.11/Lib/multiprocessing/forkserver.py#L100
     """
-    # In a folder that only this user may enter: whoever reaches the socket may run code here (CVE-2022-42919).
+    # In a folder that only this user may enter: a process that reaches the socket may run code here (CVE-2022-42919).
     address = str(Path(tempfile.gettempdir(), "rank-server"))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
+    server: Any = forkserver._forkserver
+    key = _share_key(server)
     alive_reader, alive_writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(alive_writer)
-        _serve(listener, alive_reader)
-    os.close(alive_reader)
+        _serve(listener, alive_reader, key)
+    for one in (alive_reader, *key.values()):
+        os.close(one)
     listener.close()
-    server: Any = forkserver._forkserver
     server._forkserver_address, server._forkserver_alive_fd, server._forkserver_pid = address, alive_writer, pid
 
 
-def _serve(listener: socket.socket, alive: int) -> None:
+def _share_key(server: Any) -> dict[str, Any]:
+    """Make the key that Python 3.14 asks clients for; return the argument from which the server reads it.
+
+    https://github.com/python/cpython/blob/v3.14.0/Lib/multiprocessing/forkserver.py
+    """
+    if not hasattr(server, "_forkserver_authkey"):
+        return {}
+    reader, writer = os.pipe()
+    server._forkserver_authkey = os.urandom(_KEY)
+    os.write(writer, server._forkserver_authkey)
+    os.close(writer)
+    return {"authkey_r": reader}
+
+
+def _serve(listener: socket.socket, alive: int, key: dict[str, Any]) -> None:
     code = 1
     try:
         die_with_parent()
-        forkserver.main(listener.detach(), alive, [])
+        forkserver.main(listener.detach(), alive, [], **key)
     except SystemExit:
         code = 0  # the engine process and all ranks have ended
     finally:
