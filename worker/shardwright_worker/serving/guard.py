@@ -14,7 +14,7 @@ from shardwright_worker.contract.vllm_support.part_names import default_file_pat
 from shardwright_worker.serving.accelerator import same_family
 from shardwright_worker.serving.serving_settings import SHOWN, compare_settings, differs
 
-_OTHER = ("hf-config-path", "model-class-overrides", "quantization-config", "mm-encoder-only")
+_OTHER = ("hf-config-path", "model-class-overrides", "quantization-config", "mm-encoder-only", "mm-encoder-attn-dtype")
 
 
 def check_for_serving(

@@ -126,6 +126,7 @@ def test_spellings_of_vllm(flags: list[str], expected: EngineSettings) -> None:
         (["-dp", "2"], "--data-parallel-size 2 is refused: files are named by"),
         (["--kernel-config.moe_backend", "triton"], '--kernel-config {"moe_backend": "triton"} is refused: set --moe'),
         (["--device_ids=0,1"], "--device-ids 0,1 is refused: set the environment variable CUDA_VISIBLE_DEVICES"),
+        (["--mm_encoder_attn_dtype=fp8"], "--mm-encoder-attn-dtype fp8 is refused: an encoder with attention in FP8"),
         (["--config", "x.yaml"], "--config x.yaml is refused: write the flags"),
         (["--tensor-parallel", "2"], "write the whole flag: --tensor-parallel-size (see"),
         (["--hf-overrides.a"], "--hf-overrides.a needs a value"),

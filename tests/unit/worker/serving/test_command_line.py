@@ -63,6 +63,7 @@ def test_every_command_line_of_a_fitting_server_is_accepted(tmp_path: Path, line
         ("-tp 2 --hf-config-path /other", "--hf-config-path makes another model"),
         ('-tp 2 --model-class-overrides {"a":"b"}', "--model-class-overrides makes another model"),
         ("-tp 2 --mm-encoder-tp-mode data", "--mm-encoder-tp-mode is data"),
+        ("-tp 2 --mm-encoder-attn-dtype fp8", "--mm-encoder-attn-dtype makes another model"),
         ("-tp 2 --eplb-config.num_redundant_experts 2", "num_redundant_experts is 2"),
         ("-tp two", "--tensor-parallel-size must be a number"),
         ("-tp", "--tensor-parallel-size needs a value"),

@@ -46,7 +46,7 @@ RUN_ONLY_BY_TOPIC: dict[str, tuple[str, ...]] = {
         "allowed_local_media_path", "allowed_media_domains", "enable_prompt_embeds", "enable_mm_embeds",
         "interleave_mm_strings", "media_io_kwargs", "mm_processor_kwargs", "mm_processor_cache_gb",
         "mm_processor_cache_type", "mm_processor_device", "mm_device_do_normalize", "mm_hasher_algorithm",
-        "mm_shm_cache_max_object_size_mb", "mm_encoder_attn_backend", "mm_encoder_attn_dtype", "mm_tensor_ipc",
+        "mm_shm_cache_max_object_size_mb", "mm_encoder_attn_backend", "mm_tensor_ipc",
         "mm_ipc_gpu_memory_gb", "io_processor_plugin", "renderer_num_workers", "skip_mm_profiling",
         "video_pruning_rate", "video_pruning_method", "max_logprobs", "logprobs_mode", "logits_processors",
         "return_sampling_mask", "tokens_only", "enable_return_routed_experts", "aux_output_config",

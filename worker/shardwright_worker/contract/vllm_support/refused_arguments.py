@@ -88,6 +88,10 @@ REFUSED_ARGUMENTS: dict[str, Refusal] = {
     "allow_deprecated_quantization": Refusal("deprecated methods cannot be saved as shards: use another checkpoint"),
     "mm_encoder_only": Refusal("shards hold the language model, too: leave it out"),
     "mm_encoder_tp_mode": Refusal("shards hold the encoder split over ranks: leave it at weights", ("weights",)),
+    # https://github.com/vllm-project/vllm/blob/v0.33.0/vllm/model_executor/layers/attention/mm_encoder_attention.py#L435
+    "mm_encoder_attn_dtype": Refusal(
+        "an encoder with attention in FP8 holds scales that shards lack: leave it out here and on the server", ("None",)
+    ),
     # flags of a part each
     "model_loader_extra_config": Refusal("it is set by the worker; name the part files with --file-pattern"),
     "kernel_config": Refusal("set --moe-backend and --linear-backend, and pass the rest to the server"),

@@ -53,6 +53,7 @@ SERVER_FLAGS: dict[str, ServerFlag] = {
     "eplb-config": ServerFlag(Takes.OBJECT),
     "mm-encoder-tp-mode": ServerFlag(Takes.TEXT),
     "mm-encoder-only": ServerFlag(Takes.NOTHING),
+    "mm-encoder-attn-dtype": ServerFlag(Takes.TEXT, optional=True),
     **{
         flag: ServerFlag(_TAKEN.get(EXTRA_ARGUMENTS[name].value, Takes.TEXT), optional=name == "code_revision")
         for flag, name in EXTRA_FLAGS.items()
