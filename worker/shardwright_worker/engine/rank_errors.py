@@ -52,7 +52,7 @@ def watch_log(messages: Path) -> None:
 
 
 def watch_log_of_rank() -> None:
-    """Do the same in a rank that was spawned; a rank that was forked has the handler of the engine's process."""
+    """Do the same in a rank, which has no handler of the engine's process."""
     if PLAN_VARIABLE in os.environ:
         watch_log(plan_from_environment().messages)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from shardwright_worker.engine.device_use import uses_device
 from shardwright_worker.engine.process_group import die_with_parent
+from shardwright_worker.engine.rank_errors import watch_log_of_rank
 
 _KEY = 32  # bytes of the key that clients of the server have, where Python asks for one
 
@@ -120,6 +121,7 @@ class _RankProcess(ForkServerProcess):
         """Run in the rank."""
         os.environ.clear()
         os.environ.update(self._environment)
+        watch_log_of_rank()  # the modules that do so when they are imported were imported before the fork
         super().run()
 
 

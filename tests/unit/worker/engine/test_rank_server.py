@@ -16,17 +16,29 @@ class cuda:
         return cuda.initialized
 """
 _MAIN = """
+import logging
 import os
 import sys
 import tempfile
+from pathlib import Path
+
+from shardwright_worker.engine.rank_messages import RankFailed, RankPlan, plan_environment, read_rank_messages
+from shardwright_worker.engine.rank_server import start_rank_server
+
+FOLDER = Path(sys.argv[1])
 
 def rank(pipe, code):
     pipe.send((os.environ.get("LATE"), os.getppid()))
+    try:
+        os.stat("/no/such/device")
+    except OSError:
+        logging.getLogger("vllm").exception("WorkerProc failed to start.")
     sys.exit(code)
 
 if __name__ == "__main__":
-    tempfile.tempdir = sys.argv[1]
-    from shardwright_worker.engine.rank_server import start_rank_server
+    tempfile.tempdir = str(FOLDER)
+    plan = RankPlan(output=FOLDER, messages=FOLDER, file_pattern="", max_file_size=1, ranks=2, saves=True)
+    os.environ.update(plan_environment(plan))
     start_rank_server(2)
     from vllm.v1.executor import multiproc_executor
     if multiproc_executor.get_mp_context is None:
@@ -35,7 +47,7 @@ if __name__ == "__main__":
     context = multiproc_executor.get_mp_context()
     os.environ["LATE"] = "set after the server was forked"
     reader, writer = context.Pipe(duplex=False)
-    ranks = [context.Process(target=rank, args=(writer, code)) for code in (0, 7)]
+    ranks = [context.Process(target=rank, args=(writer, 7 * at), name=f"VllmWorker-{at}") for at in range(2)]
     for one in ranks:
         one.start()
     found = [reader.recv() for _ in ranks]
@@ -44,6 +56,7 @@ if __name__ == "__main__":
     for one in ranks:
         one.join()
     print([one.exitcode for one in ranks])
+    print([(at, one.error.type) for at, one in read_rank_messages(FOLDER, RankFailed).items()])
 """
 
 
@@ -63,7 +76,9 @@ def _run(folder: Path, initialized: bool) -> str:
 
 
 def test_ranks_have_the_environment_of_their_start_and_report_how_they_end(tmp_path: Path) -> None:
-    assert _run(tmp_path, initialized=False) == "[0, 7]\n"
+    codes, failures = _run(tmp_path, initialized=False).splitlines()
+    assert codes == "[0, 7]"
+    assert failures == "[(0, 'FileNotFoundError'), (1, 'FileNotFoundError')]", "vLLM reports them in its log alone"
 
 
 def test_no_server_is_forked_if_only_now_importing_vllm_initializes_cuda(tmp_path: Path) -> None:
