@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,9 @@ from shardwright_worker.writer.buffers import BUFFER
 from shardwright_worker.writer.dtypes import DTYPES, plan_tensor
 from shardwright_worker.writer.part_plan import PAGE
 from shardwright_worker.writer.write import WrittenPart, write_parts
+from tests.engine.peak_memory import SIZE
 
+LARGEST_PEAK = 512 * 1024**2  # bytes
 FOLDERS = ("disk", "memory")
 
 
@@ -76,6 +80,27 @@ def test_safetensors_reads_what_is_written(folder: Path, limit: int, ordered: bo
     assert found.keys() == tensors.keys()
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
     assert sorted(path.name for path in folder.iterdir()) == sorted(part.file for part in parts)
+
+
+def test_large_tensors_that_are_not_contiguous_are_written_in_c_order(tmp_path: Path) -> None:
+    columns = torch.randint(0, 256, (3001, BUFFER // 1500), dtype=torch.uint8)
+    long_rows = torch.randint(0, 2**15, (2, 2, BUFFER // 4 + 3, 2), dtype=torch.int16)
+    tensors = {"columns": columns.t(), "long rows": long_rows.permute(0, 3, 1, 2), "every second": columns[:, ::2]}
+    [part] = _write(tmp_path, tensors)
+    expected = {name: xxhash.xxh3_128(_bytes(tensor)).hexdigest() for name, tensor in tensors.items()}
+    assert {tensor.name: tensor.xxh3 for tensor in part.tensors} == digests_of_loaded(tensors) == expected
+    with safe_open(tmp_path / part.file, "pt") as file:
+        assert all(torch.equal(file.get_tensor(name), tensor) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [("small", 4 * 1024**2), ("small", 50 * 10**6), ("small", 2**40), ("transposed", 1), ("long rows", 1)],
+)
+def test_writing_needs_little_memory_above_the_tensors(tmp_path: Path, kind: str, limit: int) -> None:
+    command = [sys.executable, "-m", "tests.engine.peak_memory", str(tmp_path), str(limit), kind]
+    peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert peak <= LARGEST_PEAK < SIZE
 
 
 def test_data_starts_on_a_page_and_unaligned_tensors_come_last(folder: Path) -> None:

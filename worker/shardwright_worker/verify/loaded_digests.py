@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 import xxhash
 
-from shardwright_worker.writer.buffers import BUFFER, Buffer, Copier, make_buffers
+from shardwright_worker.writer.buffers import Buffer, Copier, make_buffers
 
 _THREADS = 4
 
@@ -31,11 +31,11 @@ def _digests(names: list[str], tensors: Mapping[str, torch.Tensor], buffer: Buff
     for name in names:
         tensor = tensors[name]
         copier = copiers.setdefault(tensor.device, Copier(tensor.device))
-        data = copier.bytes_of(tensor)
         digest = xxhash.xxh3_128()
-        for start in range(0, data.numel(), BUFFER):
-            count = min(BUFFER, data.numel() - start)
-            copier.copy(data, start, buffer, 0, count)
-            digest.update(buffer.view[:count])
+        for data in copier.blocks_of(tensor):
+            for start in range(0, data.numel(), copier.step):
+                count = min(copier.step, data.numel() - start)
+                copier.copy(data, start, buffer, 0, count)
+                digest.update(buffer.view[:count])
         found[name] = str(digest.hexdigest())
     return found

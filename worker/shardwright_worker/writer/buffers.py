@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 BUFFER = 8 * 1024**2  # bytes of one buffer
+STEP = 512 * 1024  # bytes that are copied and hashed at a time, so that all of it finds them in a core's cache
 
 
 class Buffer:
@@ -42,17 +43,26 @@ def make_buffers(count: int, device: torch.device) -> Iterator[list[Buffer]]:
 
 
 class Copier:
-    """Copies bytes of tensors into buffers, for one thread; on a stream of its own where the device has streams."""
+    """Copies bytes of tensors into buffers, for one thread; on a stream of its own where the device has streams.
+
+    `step`: bytes to copy at a time; each copy from a device costs a synchronization, so there it is a whole buffer.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self.step = STEP if device.type == "cpu" else BUFFER
         self._stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None
 
-    def bytes_of(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return the tensor's bytes in C order: a uint8 tensor of one dimension on its device."""
-        with self._on_stream():
-            flat: torch.Tensor = tensor.detach().contiguous().view(-1)
-            return flat.view(torch.uint8) if flat.numel() else flat
+    def blocks_of(self, tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the tensor's bytes in C order, in uint8 tensors of one dimension on its device.
+
+        One that is not contiguous is made so in blocks of its rows, each at most as large as a buffer.
+        """
+        for rows in _rows_of(tensor.detach()):
+            with self._on_stream():
+                # Cloned first, which keeps the order of strides: torch transposes a dense matrix several times as fast.
+                block = rows if rows.is_contiguous() else rows.clone().contiguous()
+            yield block.view(-1).view(torch.uint8)
 
     def copy(self, data: torch.Tensor, start: int, buffer: Buffer, at: int, count: int) -> None:
         """Copy `count` bytes of `data` from `start` to `at` in the buffer; the copy is complete when this returns."""
@@ -66,3 +76,15 @@ class Copier:
 
     def _on_stream(self) -> Any:
         return torch.cuda.stream(self._stream) if self._stream is not None else contextlib.nullcontext()
+
+
+def _rows_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield views that follow each other in C order; one that is not contiguous has at most a buffer's bytes."""
+    if not tensor.numel():
+        return
+    if tensor.is_contiguous() or tensor.nbytes <= BUFFER:
+        yield tensor
+        return
+    count = BUFFER // (tensor.nbytes // len(tensor))
+    for start in range(0, len(tensor), max(count, 1)):
+        yield from _rows_of(tensor[start : start + count] if count else tensor[start])
