@@ -26,10 +26,11 @@ _KEY = 32  # bytes of the key that clients of the server have, where Python asks
 def start_rank_server(ranks: int) -> None:
     """Start the server, and let vLLM start its ranks with it. To be called before this process uses a device.
 
-    One rank needs none: it runs in this process. If importing vLLM has used a device, vLLM spawns its ranks.
+    One rank needs none: it runs in this process. vLLM spawns its ranks if importing it has used a device, and if its
+    variable asks for that, as a user may whose plugin uses a device in a way that torch does not notice.
     https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/utils/system_utils.py#L164
     """
-    if ranks == 1:
+    if ranks == 1 or os.environ.get("VLLM_WORKER_MULTIPROC_METHOD") == "spawn":
         return
     from vllm.v1.executor import multiproc_executor
 
@@ -118,7 +119,8 @@ class _RankProcess(ForkServerProcess):
         super().start()
 
     def run(self) -> None:
-        """Run in the rank."""
+        """Run in the rank, which ends with the server, and so with the engine process."""
+        die_with_parent()
         os.environ.clear()
         os.environ.update(self._environment)
         watch_log_of_rank()  # the modules that do so when they are imported were imported before the fork

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 _EXECUTOR = "get_mp_context = None\nimport torch\ntorch.cuda.initialized = {initialized}\n"
@@ -18,8 +20,10 @@ class cuda:
 _MAIN = """
 import logging
 import os
+import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from shardwright_worker.engine.rank_messages import RankFailed, RankPlan, plan_environment, read_rank_messages
@@ -28,6 +32,8 @@ from shardwright_worker.engine.rank_server import start_rank_server
 FOLDER = Path(sys.argv[1])
 
 def rank(pipe, code):
+    if sys.argv[2:] == ["killed"]:
+        time.sleep(600)
     pipe.send((os.environ.get("LATE"), os.getppid()))
     try:
         os.stat("/no/such/device")
@@ -50,6 +56,9 @@ if __name__ == "__main__":
     ranks = [context.Process(target=rank, args=(writer, 7 * at), name=f"VllmWorker-{at}") for at in range(2)]
     for one in ranks:
         one.start()
+    if sys.argv[2:] == ["killed"]:
+        print(*[one.pid for one in ranks], flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
     found = [reader.recv() for _ in ranks]
     assert [late for late, _ in found] == ["set after the server was forked"] * 2, found
     assert {parent for _, parent in found}.isdisjoint({os.getpid()}), "forked from this process"
@@ -60,7 +69,8 @@ if __name__ == "__main__":
 """
 
 
-def _run(folder: Path, initialized: bool) -> str:
+def _run(folder: Path, *words: str, initialized: bool = False, **environment: str) -> tuple[int, str]:
+    """Return how the program ended, and what it has printed."""
     executor = folder / "vllm" / "v1" / "executor"
     executor.mkdir(parents=True)
     (executor / "multiproc_executor.py").write_text(_EXECUTOR.format(initialized=initialized))
@@ -68,20 +78,49 @@ def _run(folder: Path, initialized: bool) -> str:
     (folder / "main.py").write_text(_MAIN)
     temporary = folder / "tmp"
     temporary.mkdir()
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
-    command = [sys.executable, "main.py", str(temporary)]
-    ended = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), **environment}
+    command = [sys.executable, "main.py", str(temporary), *words]
+    printed = folder / "printed"  # not a pipe, which ranks that go on would keep open
+    with printed.open("w") as file:
+        ended = subprocess.run(command, cwd=folder, env=variables, stdout=file, check=False, timeout=60)
+    return ended.returncode, printed.read_text()
 
 
 def test_ranks_have_the_environment_of_their_start_and_report_how_they_end(tmp_path: Path) -> None:
-    codes, failures = _run(tmp_path, initialized=False).splitlines()
+    code, printed = _run(tmp_path)
+    assert code == 0
+    codes, failures = printed.splitlines()
     assert codes == "[0, 7]"
     assert failures == "[(0, 'FileNotFoundError'), (1, 'FileNotFoundError')]", "vLLM reports them in its log alone"
 
 
 def test_no_server_is_forked_if_only_now_importing_vllm_initializes_cuda(tmp_path: Path) -> None:
-    noted, found = _run(tmp_path, initialized=True).splitlines()
+    noted, found = _run(tmp_path, initialized=True)[1].splitlines()
     assert noted.startswith("CUDA is initialized already")
     assert found == "no server"
+
+
+def test_no_server_is_forked_if_the_user_asks_vllm_to_spawn(tmp_path: Path) -> None:
+    assert _run(tmp_path, VLLM_WORKER_MULTIPROC_METHOD="spawn") == (0, "no server\n")
+
+
+def test_ranks_end_with_an_engine_process_that_is_killed(tmp_path: Path) -> None:
+    code, printed = _run(tmp_path, "killed")
+    assert code == -signal.SIGKILL
+    ranks = [Path("/proc", number) for number in printed.split()]
+    assert len(ranks) == 2
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit and any(_runs(rank) for rank in ranks):
+        time.sleep(0.05)
+    try:
+        assert not any(_runs(rank) for rank in ranks)
+    finally:
+        for rank in filter(_runs, ranks):
+            os.kill(int(rank.name), signal.SIGKILL)
+
+
+def _runs(process: Path) -> bool:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
