@@ -19,12 +19,13 @@ with contextlib.suppress(Exception):
     prepare_environment()
 
     gc.disable()  # thousands of modules are imported, and nearly nothing of that is garbage
-    with without_compiler():
-        import vllm.v1.executor.multiproc_executor
-        import vllm.v1.worker.gpu_worker  # noqa: F401
+    try:
+        with without_compiler():
+            import vllm.v1.executor.multiproc_executor
+            import vllm.v1.worker.gpu_worker  # noqa: F401
 
-        import shardwright_worker.shard.saving_loader  # noqa: F401
-
-    gc.freeze()  # so that no engine process looks at, and by that copies, what all of them share
-    gc.enable()
-    note_device_use()
+            import shardwright_worker.shard.saving_loader  # noqa: F401
+    finally:
+        gc.freeze()  # so that no engine process reads, and by that copies, what all of them share
+        gc.enable()
+        note_device_use()
