@@ -1,4 +1,4 @@
-"""Rewrites the spellings that vLLM's parser takes beside a flag's own: --a_b, --a.key VALUE, -O3.
+"""Rewrites the spellings that vLLM's parser takes beside a flag's own: --a_b, --a.key VALUE, -ab.key VALUE, -O3.
 
 https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/utils/argparse_utils.py#L276
 """
@@ -9,9 +9,11 @@ from typing import Any
 
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.contract.vllm_support.worker_flags import SHORT, flag_of
 from shardwright_worker.serving.flag_values import dotted_value, merge
 
 _OPTIMIZATION = "--optimization-level"
+_LONG = {short: flag_of(name) for name, short in SHORT.items()}
 
 
 def plain_spelling(words: list[str]) -> list[str]:
@@ -29,14 +31,20 @@ def plain_spelling(words: list[str]) -> list[str]:
         key, joined, value = word.partition("=")
         if word.startswith("-O"):
             made += [_OPTIMIZATION, *([word[2:].removeprefix("=")] if word != "-O" else [])]
+        elif "." in key and (name := _with_keys(key)):
+            path = key.removesuffix("+").split(".")[1:]
+            merge(objects.setdefault(name, {}), path, _value(key, value if joined else None, rest))
         elif not word.startswith("--"):
             made.append(word)
-        elif "." in key:
-            name, *path = key.removesuffix("+").split(".")
-            merge(objects.setdefault(_dashed(name), {}), path, _value(key, value if joined else None, rest))
         else:
             made.append(_dashed(key) + joined + value)
     return made + _as_flags(objects)
+
+
+def _with_keys(key: str) -> str:
+    """Return the flag of --flag.key or -f.key; empty for other words, such as -0.5."""
+    flag = key.partition(".")[0]
+    return _dashed(flag) if flag.startswith("--") else _LONG.get(flag, "")
 
 
 def _dashed(flag: str) -> str:

@@ -111,6 +111,10 @@ def test_a_refused_flag_is_named_with_its_reason(name: str) -> None:
         (["--hf-overrides.list+", "a,b"], EngineSettings(hf_overrides='{"list": ["a", "b"]}')),
         (["--limit-mm-per-prompt.image", "0"], EngineSettings(extra_args={"limit_mm_per_prompt": '{"image": 0}'})),
         (["--compilation-config.level", "3", "-O3", "-O", "2", "-O=1"], EngineSettings()),
+        (
+            ["-cc.pass_config.fuse_norm_quant=true", "-ac.backend", "FLASHINFER", "-tp=2"],
+            EngineSettings(tensor_parallel_size=2),
+        ),
         (["-cc", '{"level": 3}', "--seed", "-1", "--max-model-len=-1", "--swap-space", "4"], EngineSettings()),
         (["--cudagraph-capture-sizes", "1", "2", "4", "--no-enable-prefix-caching"], EngineSettings()),
         (["--no-enable-lora", "--disable-eplb", "--cpu-offload-gb", "0", "-dp", "1"], EngineSettings()),
@@ -125,6 +129,7 @@ def test_spellings_of_vllm(flags: list[str], expected: EngineSettings) -> None:
     [
         (["-dp", "2"], "--data-parallel-size 2 is refused: files are named by"),
         (["--kernel-config.moe_backend", "triton"], '--kernel-config {"moe_backend": "triton"} is refused: set --moe'),
+        (["-sc.method", "ngram"], '--speculative-config {"method": "ngram"} is refused: a draft'),
         (["--device_ids=0,1"], "--device-ids 0,1 is refused: set the environment variable CUDA_VISIBLE_DEVICES"),
         (["--mm_encoder_attn_dtype=fp8"], "--mm-encoder-attn-dtype fp8 is refused: an encoder with attention in FP8"),
         (["--config", "x.yaml"], "--config x.yaml is refused: write the flags"),
