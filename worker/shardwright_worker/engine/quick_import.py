@@ -13,8 +13,11 @@ from types import ModuleType
 from typing import Any
 
 from shardwright_worker.contract.vllm_support.installed import installed_vllm
-from shardwright_worker.contract.vllm_support.releases import SUPPORTED, release_of
+from shardwright_worker.contract.vllm_support.releases import release_of, since
 
+# Until 0.29 the import of a worker imports what compiles, too, and that imports a function of env_override:
+# https://github.com/vllm-project/vllm/blob/v0.29.0/vllm/model_executor/warmup/flashinfer_autotune_cache.py#L13
+_RELEASES = since("0.30")
 # What env_override does beside: the variables are those of all supported releases.
 _OVERRIDE = "vllm.env_override"
 _FIXED = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
@@ -55,7 +58,7 @@ def _holds() -> bool:
         return False
     import torch
 
-    return release_of(installed_vllm()) in SUPPORTED and torch.version.hip is None
+    return release_of(installed_vllm()) in _RELEASES and torch.version.hip is None
 
 
 def _leave(model: Callable[..., Any] | None = None, **_: Any) -> Any:

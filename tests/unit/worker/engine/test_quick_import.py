@@ -1,0 +1,32 @@
+"""In which releases vLLM is imported without torch's compiler. A module of the test takes the place of torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_TORCH = "class version:\n    hip = None\n\ndef compile(function):\n    return function\n"
+_MAIN = """
+import sys
+import torch
+from shardwright_worker.engine.quick_import import without_compiler
+ours = torch.compile
+with without_compiler():
+    print(torch.compile is not ours, "vllm.env_override" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("version", "without"), [("0.29.0", False), ("0.30.0", True), ("0.33.1+cu130", True)])
+def test_releases_whose_import_needs_the_compiler_get_it(tmp_path: Path, version: str, without: bool) -> None:
+    metadata = tmp_path / f"vllm-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
+    (tmp_path / "torch.py").write_text(_TORCH)
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-c", _MAIN]
+    ended = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert ended.stdout == f"{without} {without}\n", ended.stderr
