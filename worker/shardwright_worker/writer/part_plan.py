@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 PAGE = 4096  # bytes
 STREAMS = 8  # parts that a rank may write at the same time; decides the layout, so it never depends on the machine
-SMALLEST = 1024**3  # bytes; a rank is not split into smaller parts only to write them at the same time
+SMALLEST = 256 * 1024**2  # bytes; a rank is not split into smaller parts only to write them at the same time
 
 
 @dataclass(frozen=True, slots=True)

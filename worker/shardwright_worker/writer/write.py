@@ -45,7 +45,7 @@ def write_parts(
 
     `name_of`: part number -> file name. `count` gets the bytes of each write, from one thread at a time.
     `ordered`: the volume accepts bytes only front to back (None: find out).
-    `threads`: parts that are written at the same time.
+    `threads`: parts that are hashed at the same time, each on a core (None: as many as there are cores).
 
     Raises:
         OSError: of the volume; the files that exist then must not be used.
@@ -54,7 +54,8 @@ def write_parts(
     plans = plan_parts([plan_tensor(name, tensor) for name, tensor in tensors.items()], max_file_size)
     device = next((one.device for one in tensors.values() if one.device.type != "cpu"), torch.device("cpu"))
     ordered = needs_order(folder) if ordered is None else ordered
-    streams = max(1, min(threads or len(os.sched_getaffinity(0)), STREAMS, len(plans)))
+    cores = threads or len(os.sched_getaffinity(0))
+    streams = max(1, min(cores + 1, STREAMS, len(plans)))  # one more hashes while another waits for its last writes
     if device.type != "cpu":
         torch.accelerator.synchronize()  # what was loaded on another stream must be complete
     with make_pool(streams, device, _counting(count)) as pool, ThreadPoolExecutor(streams) as fillers:

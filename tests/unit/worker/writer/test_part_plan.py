@@ -30,6 +30,10 @@ def test_a_large_rank_has_a_part_for_each_stream() -> None:
     assert max(sizes) < 1.2 * min(sizes)
 
 
+def test_a_small_rank_is_split_for_few_streams_or_not_at_all() -> None:
+    assert [len(plan_parts(_plan(*[SMALLEST // 4] * count), 100 * SMALLEST)) for count in (4, 7, 8, 12)] == [1, 1, 2, 3]
+
+
 def test_the_header_is_padded_to_a_page_and_lists_offsets_in_order() -> None:
     tensors = [
         TensorPlan("odd", "F32", (3,), 12),
