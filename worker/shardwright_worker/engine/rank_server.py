@@ -108,6 +108,7 @@ class _RankProcess(ForkServerProcess):
     """Has the environment that the engine process has when the rank is started, as a spawned process would."""
 
     _environment: dict[str, str]
+    _server: int
 
     @staticmethod
     def _Popen(process: Any) -> Any:  # noqa: N802
@@ -115,12 +116,15 @@ class _RankProcess(ForkServerProcess):
 
     def start(self) -> None:
         """Start the rank."""
-        self._environment = dict(os.environ)
+        server: Any = forkserver._forkserver
+        self._environment, self._server = dict(os.environ), server._forkserver_pid
         super().start()
 
     def run(self) -> None:
         """Run in the rank, which ends with the server, and so with the engine process."""
         die_with_parent()
+        if os.getppid() != self._server:
+            os._exit(1)  # it had ended before
         os.environ.clear()
         os.environ.update(self._environment)
         watch_log_of_rank()  # the modules that do so when they are imported were imported before the fork
