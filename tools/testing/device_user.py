@@ -1,4 +1,4 @@
-"""Imported by a fork server: what shard.preload does, after CUDA was initialized as far as torch can tell.
+"""Imported by a fork server: what shard.preload does, after CUDA was initialized, as torch has noted it.
 
 On a machine without GPUs only torch's note that it was can be set.
 """

@@ -25,11 +25,11 @@ def child_main(run: Run, job: EngineJob) -> None:
     """Do the job with `run`, and write its result, or the failure that it raised."""
     _leave_the_parents_group(job)
     if forked_after_use():
-        _start_anew(run, job)
+        _start_from_scratch(run, job)
     _do(run, job)
 
 
-def _start_anew(run: Run, job: EngineJob) -> None:
+def _start_from_scratch(run: Run, job: EngineJob) -> None:
     """Replace the program of this process by a fresh Python, which imports vLLM again."""
     print("vLLM initialized CUDA while it was imported: this engine process imports it again", flush=True)
     call = job.scratch / "call"
