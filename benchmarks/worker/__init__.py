@@ -1,1 +1,1 @@
-"""The worker beside raw writes, `safetensors.save_file` and vLLM's own way to save a sharded state."""
+"""The worker beside raw writes, `safetensors.save_file`, `sha256sum` and vLLM's own way to save a sharded state."""

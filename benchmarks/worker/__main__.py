@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.worker.check import measure_check
+from benchmarks.worker.hashes import measure_hashes
 from benchmarks.worker.process import measure_process
 from benchmarks.worker.writer import measure_writer
 from tools.models.large import SHAPES
@@ -35,8 +37,13 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         results["process"] = measure_process(folder, arguments.process, arguments.ranks, arguments.runs)
         _table(f"Whole process of {arguments.process} (seconds)", results["process"], "seconds")
         return results
-    results["writer"] = measure_writer(folder, int(arguments.gigabytes * 1e9), arguments.device, arguments.runs)
+    size = int(arguments.gigabytes * 1e9)
+    results["hashes"] = measure_hashes(arguments.runs)
+    _table("Digests on one core (GB/s)", results["hashes"], "GBps")
+    results["writer"] = measure_writer(folder, size, arguments.device, arguments.runs)
     _table("Writer, durable (GB/s; processor seconds)", results["writer"], "GBps")
+    results["check"] = measure_check(folder, size, arguments.runs)
+    _table("Check of every byte, in the page cache (GB/s)", results["check"], "GBps")
     return results
 
 

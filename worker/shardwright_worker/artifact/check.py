@@ -18,7 +18,7 @@ from shardwright_worker.files.safetensors_header import HeaderError, TensorEntry
 from shardwright_worker.files.volume_errors import volume_read_errors
 from shardwright_worker.reporting.progress_output import ShowProgress
 
-_THREADS = 4  # files read at a time
+THREADS = 4  # files read at a time
 
 
 class CheckResult(NamedTuple):
@@ -57,7 +57,7 @@ def _wrong_bytes(folder: Path, manifest: Manifest, show: ShowProgress) -> tuple[
         show(Progress(stage=Stage.VERIFYING, bytes_done=done, bytes_total=manifest.bytes))
 
     files: list[FileDigest | Part] = [*manifest.metadata, *manifest.parts]
-    found = run_parallel(check, files, show_total, _THREADS)
+    found = run_parallel(check, files, show_total, THREADS)
     note = "" if xxh3 else "XXH3 digests of tensors were not compared: install the package xxhash for that"
     return [line for lines in found for line in lines], note
 
