@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-CHUNK = 4 * 1024**2  # bytes read at a time
+CHUNK = 1024**2  # bytes read at a time, few enough that all hashers find them in a core's cache
 
 
 class Hasher(Protocol):
