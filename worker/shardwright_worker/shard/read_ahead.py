@@ -1,11 +1,13 @@
 """Reads the source into the page cache while vLLM is imported, as far as memory is free."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _BLOCK = 8 * 1024**2  # bytes of one read
+_READERS = 4  # one reader leaves most disks and networks idle between two reads
 _SHARE = 0.5  # of the free memory: the model itself needs some too
 # Limit and usage of this control group, by its version:
 # https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
@@ -19,8 +21,10 @@ _GROUPS = (
 def reading_ahead(folder: Path) -> Iterator[None]:
     """Read the folder's weights in the background, in the order that vLLM does, until the block ends."""
     stop = threading.Event()
-    thread = threading.Thread(target=_read, args=(folder, stop), name="read-ahead", daemon=True)
-    thread.start()
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    blocks = _Blocks(files, int(free_memory() * _SHARE))
+    for _ in range(_READERS):
+        threading.Thread(target=_read, args=(blocks, stop), name="read-ahead", daemon=True).start()
     try:
         yield
     finally:
@@ -37,10 +41,31 @@ def free_memory() -> int:
     return max(0, min(free, default=0))
 
 
-def _read(folder: Path, stop: threading.Event) -> None:
-    budget = int(free_memory() * _SHARE)
+def _read(blocks: "_Blocks", stop: threading.Event) -> None:
     buffer = bytearray(_BLOCK)
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+    while not stop.is_set() and (block := blocks.next()):
+        path, offset = block
         with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
-            while not stop.is_set() and budget > 0 and (read := file.readinto(buffer)):
-                budget -= read
+            os.preadv(file.fileno(), [buffer], offset)
+
+
+class _Blocks:
+    """Hands out the blocks of the files, in order, to several threads, until `budget` bytes are handed out."""
+
+    def __init__(self, files: list[Path], budget: int) -> None:
+        self._lock = threading.Lock()
+        self._blocks = ((path, offset) for path in files for offset in range(0, _size(path), _BLOCK))
+        self._left = budget
+
+    def next(self) -> tuple[Path, int] | None:
+        """Return the next block: its file and offset; None if there is none."""
+        with self._lock:
+            self._left -= _BLOCK
+            return next(self._blocks, None) if self._left >= 0 else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
