@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
+
 from tools.models.architectures import SIZES, VOCABULARY, build
 
 _WORDS = ("<s>", "</s>", "<unk>", "Hello", "world", "is", "def", "main", "return", "It")
@@ -72,6 +74,7 @@ def gemma3(folder: Path) -> Path:
         eoi_token_index=ids[tokens[2]],
         mm_tokens_per_image=4,
     )
+    _name_as_on_the_hub(folder)
     names = {"image_token": tokens[0], "boi_token": tokens[1], "eoi_token": tokens[2]}
     images = transformers.Gemma3ImageProcessor(size=_IMAGE_SIZE)
     return _add_processor(
@@ -92,11 +95,13 @@ def llava(folder: Path) -> Path:
         image_token_index=_ids(tokens)["<image>"],
         vision_feature_layer=-2,
     )
+    _name_as_on_the_hub(folder)
     images = transformers.CLIPImageProcessor(size={"shortest_edge": 56}, crop_size=_IMAGE_SIZE)
     return _add_processor(
         folder,
         transformers.LlavaProcessor,
         tokens,
+        {"image_token": tokens[0]},
         image_processor=images,
         patch_size=14,
         vision_feature_select_strategy="default",
@@ -127,6 +132,14 @@ def whisper(folder: Path) -> Path:
     )
     sound = transformers.WhisperFeatureExtractor(feature_size=80)
     return _add_processor(folder, transformers.WhisperProcessor, tokens, feature_extractor=sound)
+
+
+def _name_as_on_the_hub(folder: Path) -> None:
+    """Name the tensors of the vision tower as files on the Hub do, and transformers before release 5."""
+    path = folder / "model.safetensors"
+    new, old = "vision_tower.", "vision_tower.vision_model."
+    tensors = {name.replace(new, old, 1): tensor for name, tensor in load_file(path).items()}
+    save_file(tensors, path, {"format": "pt"})
 
 
 def _ids(tokens: tuple[str, ...]) -> dict[str, int]:

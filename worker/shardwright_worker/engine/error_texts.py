@@ -8,6 +8,8 @@ from shardwright_worker.contract.reasons import Reason
 # A dictionary of parameters in which a tensor of the source is not found:
 # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/deepseek_v2.py#L1820
 UNKNOWN_TENSOR = r"KeyError: '\w+(\.\w+){2,}'"
+# An operator that this build of vLLM declares, or names, and does not have.
+_NO_OPERATOR = r"::\w*{0}\w*\(\) expected at most 0 argument|'_OpNamespace' '\w+' object has no attribute '\w*{0}"
 # (pattern within one sentence of a message, reason). The first match wins: specific texts come before general ones.
 TEXTS: tuple[tuple[str, Reason], ...] = (
     # torch's allocators, vLLM when it builds the model, and its check for the KV cache:
@@ -74,6 +76,8 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
         r"|Failed to find a kernel that can implement|(group|block)[ _]size\b.*(not support|unsupported)",
         Reason.UNSUPPORTED_QUANTIZATION,
     ),
+    (_NO_OPERATOR.format("(fp[48]|int[48]|quant|scaled|marlin|gptq|awq)"), Reason.UNSUPPORTED_QUANTIZATION),
+    (_NO_OPERATOR.format(""), Reason.UNSUPPORTED_MODEL),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/registry.py#L1206
     (
         r"does not recognize this architecture|are not supported for now|no vLLM implementation",
