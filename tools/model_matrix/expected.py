@@ -16,8 +16,19 @@ EXACT: Result = ("exact", "")
 _NO_STAGES = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.LOADING.value)
 # A rank would have half of one of this model's blocks, which is found before anything is loaded.
 _HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
-# vLLM's CPU kernel for such blocks needs AMX, and vLLM raises an error when it builds the model.
+# vLLM's CPU build has no kernel for NVFP4, and needs AMX for FP8 in blocks: it fails to build the model.
 _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
+# vLLM's CPU build loads these and fails to answer with them, from the source as well: it lacks kernels.
+_SILENT = (Reason.UNSUPPORTED_MODEL.value, Stage.SAVING.value)
+_NO_OPERATOR = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.SAVING.value)
+_NOT_ANSWERING_ON_CPU: dict[str, Result] = {
+    "Mamba": _SILENT,
+    "Jamba": _SILENT,
+    "Qwen3-MoE, FP8 in blocks": _SILENT,
+    "Llama, FP8 per tensor (compressed-tensors)": _NO_OPERATOR,
+    "Llama, FP8 per tensor": _NO_OPERATOR,
+    "Llama, FP8 (ModelOpt)": _NO_OPERATOR,
+}
 # Since this release vLLM rejects groups in the order of activations, when it is configured.
 _NO_ORDER_SINCE = "0.30"
 _NO_ORDER = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
@@ -31,6 +42,10 @@ def expected_result(device: str, vllm: str, kind: str, layout: str) -> Result:
         return _NO_STAGES
     if "in order of activations" in kind and not is_older(vllm, _NO_ORDER_SINCE):
         return _NO_ORDER
+    if device == "cpu" and "NVFP4" in kind:
+        return _NO_KERNEL
+    if device == "cpu" and kind in _NOT_ANSWERING_ON_CPU and LAYOUTS[layout].answers(device):
+        return _NOT_ANSWERING_ON_CPU[kind]
     if device == "cpu" and "in blocks" in kind and "amx_tile" not in Path("/proc/cpuinfo").read_text():
         return _NO_KERNEL
     return EXACT

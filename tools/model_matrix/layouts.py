@@ -25,9 +25,17 @@ class Layout:
         """Return whether it differs from the other layouts for this kind."""
         return kind.experts or not self.experts
 
+    def answers(self, device: str) -> bool:
+        """Return whether models are asked.
+
+        vLLM's CPU build cannot answer over pipeline stages and with expert parallelism, from the source as well; four
+        ranks take minutes on fewer cores, because they wait for each other without sleeping.
+        """
+        return device != "cpu" or (self.pipeline == 1 and self.tensor <= 2 and not self.experts)
+
     def arguments(self, device: str, kind: Kind) -> tuple[str, ...]:
-        """Return the worker's arguments. vLLM's CPU build cannot answer over pipeline stages, so it only loads."""
-        level = "generate" if kind.answers and not (device == "cpu" and self.pipeline > 1) else "load"
+        """Return the worker's arguments; a model that cannot answer is only loaded."""
+        level = "generate" if kind.answers and self.answers(device) else "load"
         sizes = ("--tensor-parallel-size", str(self.tensor), "--pipeline-parallel-size", str(self.pipeline))
         return (*sizes, *(["--enable-expert-parallel"] if self.experts else []), "--verification", level)
 

@@ -75,6 +75,7 @@ def stop_children() -> None:
 def _source(arguments: argparse.Namespace, layout: "Layout", show: ShowProgress) -> _Source:
     from shardwright_worker.hub.download_record import recorded_files
     from shardwright_worker.prepare.prepare_folder import prepare_folder
+    from shardwright_worker.shard.shard_stage import import_engine
 
     folder, key, digest = Path(arguments.source), arguments.artifact_name, arguments.source_digest
     if not arguments.source or not folder.is_dir():
@@ -84,6 +85,7 @@ def _source(arguments: argparse.Namespace, layout: "Layout", show: ShowProgress)
             "repository of the Hugging Face Hub is fetched with `shardwright-worker prepare --repo ORG/NAME`",
         )
     if not key:
+        import_engine()  # beside the digests of the source, which take as long if it is large
         found = prepare_folder(folder, layout, show)
         return _Source(found.key, found.source.digest, found.source.fingerprint, tuple(found.files or []))
     _check_key(key, digest, layout)

@@ -13,11 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from shardwright_worker.contract.vllm_support.installed import installed_vllm
-from shardwright_worker.contract.vllm_support.releases import release_of, since
+from shardwright_worker.contract.vllm_support.releases import SUPPORTED, release_of
 
-# Until 0.29 the import of a worker imports what compiles, too, and that imports a function of env_override:
-# https://github.com/vllm-project/vllm/blob/v0.29.0/vllm/model_executor/warmup/flashinfer_autotune_cache.py#L13
-_RELEASES = since("0.30")
 # What env_override does beside: the variables are those of all supported releases.
 _OVERRIDE = "vllm.env_override"
 _FIXED = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
@@ -43,7 +40,7 @@ def without_compiler() -> Iterator[None]:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     torch.compile = _leave
-    sys.modules[_OVERRIDE] = ModuleType(_OVERRIDE)
+    sys.modules[_OVERRIDE] = _NothingToPatch(_OVERRIDE)
     try:
         yield
     except BaseException:
@@ -58,9 +55,22 @@ def _holds() -> bool:
         return False
     import torch
 
-    return release_of(installed_vllm()) in _RELEASES and torch.version.hip is None
+    return release_of(installed_vllm()) in SUPPORTED and torch.version.hip is None
 
 
 def _leave(model: Callable[..., Any] | None = None, **_: Any) -> Any:
     """Return the function, or a decorator that does."""
     return _leave if model is None else model
+
+
+class _NothingToPatch(ModuleType):
+    """Has whatever is imported from it: functions that patch the compiler, which nothing calls.
+
+    Until 0.29 a worker's import gets to one:
+    https://github.com/vllm-project/vllm/blob/v0.29.0/vllm/model_executor/warmup/flashinfer_autotune_cache.py#L13
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _leave

@@ -38,11 +38,11 @@ def start_rank_server(ranks: int) -> None:
     if uses_device():
         print("CUDA is initialized already: ranks are spawned, and each imports vLLM again", flush=True)
         return
-    _start()
+    _start(ranks)
     multiproc_executor.get_mp_context = _RankContext
 
 
-def _start() -> None:
+def _start(ranks: int) -> None:
     """Fork the server, and make it the one that multiprocessing uses in this process.
 
     https://github.com/python/cpython/blob/v3.12.11/Lib/multiprocessing/forkserver.py#L100
@@ -58,11 +58,25 @@ def _start() -> None:
     pid = os.fork()
     if pid == 0:
         os.close(alive_writer)
+        _divide_cores(ranks)
         _serve(listener, alive_reader, key)
     for one in (alive_reader, *key.values()):
         os.close(one)
     listener.close()
     server._forkserver_address, server._forkserver_alive_fd, server._forkserver_pid = address, alive_writer, pid
+
+
+def _divide_cores(ranks: int) -> None:
+    """Give each rank its share of the cores, as vLLM does in the process that it forks ranks from.
+
+    Ranks on a CPU bind themselves to cores.
+    https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/executor/multiproc_executor.py#L1109
+    """
+    import torch
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu() and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // ranks))
 
 
 def _share_key(server: Any) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _build_llm(arguments: Any, config: Any) -> Any:
     arguments.max_num_seqs = len(PROMPTS)
     # More than that, such as a default meant for longer models, and vLLM's warm-up reads past its block tables.
     arguments.max_num_batched_tokens = arguments.max_model_len * arguments.max_num_seqs
-    arguments.kv_cache_memory_bytes, arguments.gpu_memory_utilization = _CACHE, 0.9
+    arguments.kv_cache_memory_bytes = _CACHE
     arguments.enable_prefix_caching = False  # the second answer to a prompt must be computed as the first one was
     arguments.max_logprobs = max(TOP, getattr(arguments, "max_logprobs", 0))
     return LLM.from_engine_args(arguments)

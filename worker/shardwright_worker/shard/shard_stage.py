@@ -25,6 +25,12 @@ from shardwright_worker.shard.verify_again import verify_again
 PRELOAD = "shardwright_worker.shard.preload"  # a name: only the fork server may import it, for it imports vLLM
 
 
+def import_engine() -> None:
+    """Let the fork server import vLLM, in the background."""
+    prepare_environment()
+    warm_up(PRELOAD)
+
+
 def stop() -> None:
     """End all engine processes, because the worker is terminated."""
     stop_all()
@@ -46,9 +52,8 @@ def shard(request: ShardRequest, show: ShowProgress) -> ArtifactReport:
     if finished and satisfies(finished.verified_by, request.verification):
         return finished
     clock = StageClock(show)
-    prepare_environment()
     with Staging(request.output, key, request.attempt, root) as staging, tempfile.TemporaryDirectory() as scratch:
-        warm_up(PRELOAD)
+        import_engine()
         guard = SourceGuard(request, show)
         try:
             if finished:

@@ -17,11 +17,16 @@ from shardwright_worker.engine.quick_import import without_compiler
 ours = torch.compile
 with without_compiler():
     print(torch.compile is not ours, "vllm.env_override" in sys.modules)
+    if torch.compile is not ours:
+        sys.modules["vllm"] = type(sys)("vllm")
+        from vllm.env_override import _any_patch_of_the_compiler
 """
 
 
-@pytest.mark.parametrize(("version", "without"), [("0.29.0", False), ("0.30.0", True), ("0.33.1+cu130", True)])
-def test_releases_whose_import_needs_the_compiler_get_it(tmp_path: Path, version: str, without: bool) -> None:
+@pytest.mark.parametrize(
+    ("version", "without"), [("0.25.2", False), ("0.26.0", True), ("0.33.1+cu130", True), ("0.34.0", False)]
+)
+def test_a_release_that_is_not_known_is_imported_with_the_compiler(tmp_path: Path, version: str, without: bool) -> None:
     metadata = tmp_path / f"vllm-{version}.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")

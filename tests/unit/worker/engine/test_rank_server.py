@@ -10,7 +10,14 @@ import time
 from pathlib import Path
 
 _EXECUTOR = "get_mp_context = None\nimport torch\ntorch.cuda.initialized = {initialized}\n"
+_PLATFORMS = "class current_platform:\n    is_cpu = lambda: False\n"
 _TORCH = """
+threads = "as many as there are cores"
+
+def set_num_threads(count):
+    global threads
+    threads = count
+
 class cuda:
     initialized = False
 
@@ -34,7 +41,8 @@ FOLDER = Path(sys.argv[1])
 def rank(pipe, code):
     if sys.argv[2:] == ["killed"]:
         time.sleep(600)
-    pipe.send((os.environ.get("LATE"), os.getppid()))
+    import torch
+    pipe.send((os.environ.get("LATE"), os.getppid(), torch.threads))
     try:
         os.stat("/no/such/device")
     except OSError:
@@ -60,12 +68,13 @@ if __name__ == "__main__":
         print(*[one.pid for one in ranks], flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     found = [reader.recv() for _ in ranks]
-    assert [late for late, _ in found] == ["set after the server was forked"] * 2, found
-    assert {parent for _, parent in found}.isdisjoint({os.getpid()}), "forked from this process"
+    assert [late for late, *_ in found] == ["set after the server was forked"] * 2, found
+    assert {parent for _, parent, _ in found}.isdisjoint({os.getpid()}), "forked from this process"
     for one in ranks:
         one.join()
     print([one.exitcode for one in ranks])
     print([(at, one.error.type) for at, one in read_rank_messages(FOLDER, RankFailed).items()])
+    print({threads for *_, threads in found})
 """
 
 
@@ -74,6 +83,7 @@ def _run(folder: Path, *words: str, initialized: bool = False, **environment: st
     executor = folder / "vllm" / "v1" / "executor"
     executor.mkdir(parents=True)
     (executor / "multiproc_executor.py").write_text(_EXECUTOR.format(initialized=initialized))
+    (folder / "vllm" / "platforms.py").write_text(_PLATFORMS)
     (folder / "torch.py").write_text(_TORCH)
     (folder / "main.py").write_text(_MAIN)
     temporary = folder / "tmp"
@@ -89,9 +99,14 @@ def _run(folder: Path, *words: str, initialized: bool = False, **environment: st
 def test_ranks_have_the_environment_of_their_start_and_report_how_they_end(tmp_path: Path) -> None:
     code, printed = _run(tmp_path)
     assert code == 0
-    codes, failures = printed.splitlines()
+    codes, failures, threads = printed.splitlines()
+    assert threads == str({max(1, len(os.sched_getaffinity(0)) // 2)})
     assert codes == "[0, 7]"
     assert failures == "[(0, 'FileNotFoundError'), (1, 'FileNotFoundError')]", "vLLM reports them in its log alone"
+
+
+def test_ranks_have_the_threads_that_the_user_asks_for(tmp_path: Path) -> None:
+    assert _run(tmp_path, OMP_NUM_THREADS="3")[1].splitlines()[-1] == "{'as many as there are cores'}"
 
 
 def test_no_server_is_forked_if_only_now_importing_vllm_initializes_cuda(tmp_path: Path) -> None:
