@@ -66,7 +66,8 @@ def _section(results: Results) -> str:
     )
     exact = sum(cell.result == "exact" for cell in cells)
     title = f"\n## {results.machine}, vLLM {results.vllm}\n\n"
-    run = f"Run on {day} unless a cell has another date; {exact} of {len(cells)} cells are exact.\n\n"
+    run = f"Run on {day} unless a cell has another date; {exact} of {len(cells)} cells are exact."
+    run = f"{' '.join(filter(None, (run, results.note)))}\n\n"
     return f"{title}{run}| kind |{columns}\n|---|{'---|' * len(layouts)}\n{rows}{_messages(results)}"
 
 

@@ -30,6 +30,7 @@ class Results(BaseModel):
     machine: str
     device: str
     vllm: str
+    note: str = ""  # what the page says beside the cells, such as which were left out and why
     cells: dict[str, dict[str, Cell]] = {}
 
     def add(self, kind: str, layout: str, cell: Cell) -> None:

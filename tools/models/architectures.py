@@ -80,7 +80,10 @@ ARCHITECTURES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Mixtral": ("MixtralForCausalLM", _LOCAL_EXPERTS),
     "OLMoE": ("OlmoeForCausalLM", {**_EXPERTS, "num_key_value_heads": 4, "intermediate_size": 64}),
     "Granite-MoE": ("GraniteMoeForCausalLM", {**_LOCAL_EXPERTS, "intermediate_size": 64}),
-    "gpt-oss, bf16": ("GptOssForCausalLM", {**_LOCAL_EXPERTS, "intermediate_size": 128, "head_dim": 64}),
+    "gpt-oss, bf16": (
+        "GptOssForCausalLM",
+        {**_LOCAL_EXPERTS, "intermediate_size": 128, "head_dim": 64, "num_key_value_heads": 4},
+    ),
     "DeepSeek-V3": (
         "DeepseekV3ForCausalLM",
         {

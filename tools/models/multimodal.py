@@ -74,7 +74,7 @@ def gemma3(folder: Path) -> Path:
         eoi_token_index=ids[tokens[2]],
         mm_tokens_per_image=4,
     )
-    _name_as_on_the_hub(folder)
+    _name_as_published(folder)
     names = {"image_token": tokens[0], "boi_token": tokens[1], "eoi_token": tokens[2]}
     images = transformers.Gemma3ImageProcessor(size=_IMAGE_SIZE)
     return _add_processor(
@@ -95,7 +95,7 @@ def llava(folder: Path) -> Path:
         image_token_index=_ids(tokens)["<image>"],
         vision_feature_layer=-2,
     )
-    _name_as_on_the_hub(folder)
+    _name_as_published(folder)
     images = transformers.CLIPImageProcessor(size={"shortest_edge": 56}, crop_size=_IMAGE_SIZE)
     return _add_processor(
         folder,
@@ -134,8 +134,8 @@ def whisper(folder: Path) -> Path:
     return _add_processor(folder, transformers.WhisperProcessor, tokens, feature_extractor=sound)
 
 
-def _name_as_on_the_hub(folder: Path) -> None:
-    """Name the tensors of the vision tower as files on the Hub do, and transformers before release 5."""
+def _name_as_published(folder: Path) -> None:
+    """Name the tensors of the vision tower as published models do, and transformers before release 5."""
     path = folder / "model.safetensors"
     new, old = "vision_tower.", "vision_tower.vision_model."
     tensors = {name.replace(new, old, 1): tensor for name, tensor in load_file(path).items()}

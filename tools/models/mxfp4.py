@@ -16,7 +16,14 @@ _BLOCK = 32  # values with one scale; two values are packed in one byte
 def gpt_oss_mxfp4(folder: Path) -> Path:
     """Write the model; the names and shapes are those of https://huggingface.co/openai/gpt-oss-20b."""
     experts, width = 4, 256
-    build(folder, "GptOssForCausalLM", num_local_experts=experts, num_experts_per_tok=2, head_dim=64)
+    build(
+        folder,
+        "GptOssForCausalLM",
+        num_local_experts=experts,
+        num_experts_per_tok=2,
+        num_key_value_heads=4,
+        head_dim=64,
+    )
     weights, path = folder / "model.safetensors", folder / "config.json"
     tensors = load_file(weights)
     for name in [name for name in tensors if name.endswith(("gate_up_proj", "down_proj"))]:

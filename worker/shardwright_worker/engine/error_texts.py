@@ -100,6 +100,9 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     ),
     # torch.narrow, where a rank's share of a weight is outside of it: the parallel size does not fit the model.
     (r"start \(\d+\) \+ length \(\d+\) exceeds dimension size", Reason.INVALID_ENGINE_ARGUMENTS),
+    # A rank's share of the heads is none:
+    # https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/model_executor/models/gpt_oss.py#L138
+    (r"integer (division or )?modulo by zero|integer division by zero", Reason.INVALID_ENGINE_ARGUMENTS),
     (r"unrecognized arguments|invalid choice|Invalid (linear|moe)_backend", Reason.INVALID_ENGINE_ARGUMENTS),
 )
 # What happens to a process because another one has ended: never the cause while another failure is known.

@@ -67,7 +67,7 @@ def _start(ranks: int) -> None:
 
 
 def _divide_cores(ranks: int) -> None:
-    """Give each rank its share of the cores, as vLLM does in the process that it forks ranks from.
+    """Allot each rank its share of the cores, as vLLM does in the process that it forks ranks from.
 
     Ranks on a CPU bind themselves to cores.
     https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/executor/multiproc_executor.py#L1109

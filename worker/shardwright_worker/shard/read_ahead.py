@@ -50,7 +50,7 @@ def _read(blocks: "_Blocks", stop: threading.Event) -> None:
 
 
 class _Blocks:
-    """Hands out the blocks of the files, in order, to several threads, until `budget` bytes are handed out."""
+    """The blocks of the files, in order, for several threads, as far as `budget` bytes reach."""
 
     def __init__(self, files: list[Path], budget: int) -> None:
         self._lock = threading.Lock()

@@ -18,6 +18,8 @@ KNOWN = [
     ("start (2) + length (1) exceeds dimension size (2).", INVALID),
     ("Total number of attention heads (8) must be divisible by tensor parallel size (3).", INVALID),
     ("151936 is not divisible by 7", INVALID),
+    ("integer modulo by zero", INVALID),
+    ("integer division or modulo by zero", INVALID),
     ("num_heads 20 is not divisible by tp_size 8.", INVALID),
     ("Weight output_partition_size = 576 is not divisible by weight quantization block_n = 128.", INVALID),
     ("output_size of gate's and up's = 192 is not divisible by weight quantization block_n = 128.", INVALID),

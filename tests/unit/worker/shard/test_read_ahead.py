@@ -35,5 +35,5 @@ def test_all_weights_are_read(tmp_path: Path) -> None:
 def test_blocks_are_in_order_and_within_the_free_memory(tmp_path: Path) -> None:
     first, second = _weights(tmp_path, _BLOCK + 1, 3 * _BLOCK)
     blocks = _Blocks([first, tmp_path / "gone", second], 4 * _BLOCK)
-    handed_out = [blocks.next() for _ in range(5)]
-    assert handed_out == [(first, 0), (first, _BLOCK), (second, 0), (second, _BLOCK), None]
+    found = [blocks.next() for _ in range(5)]
+    assert found == [(first, 0), (first, _BLOCK), (second, 0), (second, _BLOCK), None]
