@@ -1,11 +1,10 @@
 """Imports all of vLLM that engine processes need, in the fork server from which they are forked; runs nothing."""
 
-import contextlib
 import gc
 import signal
+import sys
 
-# What fails here fails again, and is reported, in the process that needs it.
-with contextlib.suppress(Exception):
+try:
     from shardwright_worker.engine.device_use import note_device_use
     from shardwright_worker.engine.environment import prepare_environment
     from shardwright_worker.engine.process_group import die_with_parent
@@ -29,3 +28,8 @@ with contextlib.suppress(Exception):
         gc.freeze()  # so that no engine process reads, and by that copies, what all of them share
         gc.enable()
         note_device_use()
+except ModuleNotFoundError:
+    pass  # such as vLLM, without which an artifact can still be found
+except Exception as error:
+    # Each process that needs it imports it then, and reports what fails there.
+    print(f"vLLM is imported by each process: {type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -44,3 +44,4 @@ def test_an_import_that_fails_leaves_a_process_from_which_others_can_be_forked(t
     command = [sys.executable, "-c", _MAIN]
     ended = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert ended.stdout == "True True\n", ended.stderr
+    assert ended.stderr == "vLLM is imported by each process: ImportError: a library is missing\n"
