@@ -22,7 +22,7 @@ def test_both_loads_are_measured(make: Make, output: Path, tmp_path: Path, ranks
             stages.append(progress.stage)
 
     report = make(source, watch=watch, measure=True, tensor_parallel_size=ranks)
-    assert stages == [Stage.LOADING, Stage.SAVING, Stage.VERIFYING, Stage.MEASURING, Stage.PUBLISHING]
+    assert stages == [Stage.LOADING, Stage.SAVING, Stage.VERIFYING, Stage.PUBLISHING, Stage.MEASURING]
     manifest = read_manifest(output / report.key)
     measured = manifest.measured
     assert measured is not None
@@ -38,18 +38,17 @@ def test_both_loads_are_measured(make: Make, output: Path, tmp_path: Path, ranks
 def test_a_load_that_fails_costs_no_artifact(
     make: Make, output: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The configuration of the shards is missing while they are measured, and back when they are published."""
+    """The configuration beside the shards is missing while they are measured."""
     away = tmp_path / "config.json"
 
     def watch(progress: Progress) -> None:
         if progress.stage == Stage.MEASURING and not away.exists():
-            next(output.glob(".staging/*/config.json")).rename(away)
-        elif progress.stage == Stage.PUBLISHING and away.exists():
-            away.rename(next(output.glob(".staging/*/*.safetensors")).with_name("config.json"))
+            next(output.glob("*/config.json")).rename(away)
 
     source = language.llama(tmp_path / "source")
     report = make(source, watch=watch, measure=True)
     assert report.measured is None
     assert report.verified_by == "Load"
     assert "The loads are not measured" in capfd.readouterr().err
+    away.rename(output / report.key / "config.json")
     assert make(source, measure=True) == report

@@ -15,7 +15,7 @@ class ProgressStatus(StatusPart):
     """Progress of the stage that the running worker is in. It is updated every few seconds."""
 
     stage: str = Field(
-        description="Preparing, Downloading, Digesting, Loading, Saving, Verifying, Measuring or Publishing."
+        description="Preparing, Downloading, Digesting, Loading, Saving, Verifying, Publishing or Measuring."
     )
     ranks_done: int | None = Field(None, description="Number of ranks that have finished the stage.")
     ranks: int | None = Field(None, description="Number of ranks in the stage.")

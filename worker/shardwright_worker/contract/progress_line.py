@@ -18,8 +18,8 @@ class Stage(StrEnum):
     LOADING = "Loading"
     SAVING = "Saving"
     VERIFYING = "Verifying"
-    MEASURING = "Measuring"
     PUBLISHING = "Publishing"
+    MEASURING = "Measuring"
 
 
 # Steps of loading, in their order, by the names that durations have in a manifest and a report.

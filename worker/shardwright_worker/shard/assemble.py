@@ -11,7 +11,6 @@ from shardwright_worker.engine.classify import classify
 from shardwright_worker.engine.io_errors import Folders
 from shardwright_worker.engine.messages import EngineResult, SourceResult
 from shardwright_worker.files.hashing import sha256_of
-from shardwright_worker.measure.measure_stage import MeasureRequest, measure
 from shardwright_worker.shard.copy_metadata import copy_metadata, correct_config
 from shardwright_worker.shard.load_source import load_source
 from shardwright_worker.shard.shard_request import ShardRequest
@@ -39,12 +38,7 @@ def make(request: ShardRequest, guard: SourceGuard, staging: Path, scratch: Path
         proof = verify_by_reading(manifest, staging, clock.show_bytes)
     else:
         proof = verify_by_loading(verify_request(request, guard, staging, loaded), manifest, scratch, clock.show)
-    measured = None
-    if request.measure:
-        clock.start(Stage.MEASURING)
-        measured = measure(_measure_request(request, guard, staging, manifest), scratch, clock.show)
-    facts = {"verification": proof, "measured": measured, "duration_seconds": clock.durations()}
-    return manifest.model_copy(update=facts)
+    return manifest.model_copy(update={"verification": proof, "duration_seconds": clock.durations()})
 
 
 def verify_request(request: ShardRequest, guard: SourceGuard, artifact: Path, source: EngineResult) -> VerifyRequest:
@@ -56,17 +50,6 @@ def verify_request(request: ShardRequest, guard: SourceGuard, artifact: Path, so
         level=request.verification,
         source=source,
         source_files=[name for name in guard.listing.all_names if not name.endswith(_WEIGHTS)],
-    )
-
-
-def _measure_request(request: ShardRequest, guard: SourceGuard, artifact: Path, manifest: Manifest) -> MeasureRequest:
-    return MeasureRequest(
-        source=request.source,
-        source_files=[file.name for file in guard.listing.files],
-        artifact=artifact,
-        artifact_files=[*(part.file for part in manifest.parts), *(file.name for file in manifest.metadata)],
-        settings=request.settings,
-        file_pattern=request.file_pattern,
     )
 
 

@@ -17,6 +17,7 @@ from shardwright_worker.publish.publish import publish
 from shardwright_worker.publish.staging import Staging
 from shardwright_worker.reporting.progress_output import ShowProgress
 from shardwright_worker.shard.assemble import make
+from shardwright_worker.shard.measure_published import measure_published
 from shardwright_worker.shard.shard_request import ShardRequest
 from shardwright_worker.shard.source_guard import SourceGuard
 from shardwright_worker.shard.stage_clock import StageClock
@@ -63,7 +64,11 @@ def shard(request: ShardRequest, show: ShowProgress) -> ArtifactReport:
             stop_all()
         clock.start(Stage.PUBLISHING)
         guard.check("while its shards were made")
-        published = publish(staging, manifest, request.output / key, root, clock.durations, replaces)
+        artifact = request.output / key
+        published = publish(staging, manifest, artifact, root, clock.durations, replaces)
+        if request.measure:
+            measured = measure_published(request, guard, artifact, staging.path, Path(scratch), clock)
+            published = measured or published
     if satisfies(published.verified_by, request.verification):
         return published
     return shard(request, show)  # another worker has published first, and has proven less
