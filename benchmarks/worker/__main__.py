@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.worker.check import measure_check
 from benchmarks.worker.hashes import measure_hashes
 from benchmarks.worker.process import measure_process
+from benchmarks.worker.reading import measure_reading
 from benchmarks.worker.writer import measure_writer
 from tools.models.large import SHAPES
 
@@ -22,7 +23,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of each writer, in turn (3)")
     parser.add_argument("--folder", type=Path, help="folder on the volume to measure (the temporary folder)")
     parser.add_argument("--process", choices=SHAPES, help="measure the whole process instead, for a Llama of this size")
-    parser.add_argument("--ranks", type=int, default=1, help="tensor parallel size of --process (1)")
+    parser.add_argument("--reading", choices=SHAPES, help="measure ways to read a Llama of this size from a cold disk")
+    parser.add_argument("--ranks", type=int, default=1, help="tensor parallel size of --process and --reading (1)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="shardwright-bench-") as folder:
         results = _measure(Path(folder), arguments)
@@ -36,6 +38,10 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.process:
         results["process"] = measure_process(folder, arguments.process, arguments.ranks, arguments.runs)
         _table(f"Whole process of {arguments.process} (seconds)", results["process"], "seconds")
+        return results
+    if arguments.reading:
+        results["reading"] = measure_reading(folder, arguments.reading, arguments.ranks, arguments.runs)
+        _table(f"Load of {arguments.reading} from a cold disk (seconds)", results["reading"], "seconds")
         return results
     size = int(arguments.gigabytes * 1e9)
     results["hashes"] = measure_hashes(arguments.runs)

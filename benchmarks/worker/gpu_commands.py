@@ -6,6 +6,7 @@ PYTHONPATH=worker:. python3 -m benchmarks.worker --device cuda --gigabytes 15 --
 PYTHONPATH=worker:. python3 -m benchmarks.worker --device cuda --gigabytes 15                     # the writer, disk
 PYTHONPATH=worker:. python3 -m benchmarks.worker --process 8B --folder /dev/shm                   # beside vLLM's script
 PYTHONPATH=worker:. python3 -m benchmarks.worker --process 70B --ranks 4 --folder /dev/shm        # 300 GB of memory
+PYTHONPATH=worker:. python3 -m benchmarks.worker --reading 8B                                     # from a cold disk
 """
 
 if __name__ == "__main__":

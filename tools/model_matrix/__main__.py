@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from shardwright_worker.contract.vllm_support.installed import installed_vllm
-from tools.model_matrix.expected import expected_result
+from tools.model_matrix.expected import expected_result, this_cpu
 from tools.model_matrix.kinds import KINDS
 from tools.model_matrix.layouts import LAYOUTS
 from tools.model_matrix.pool import Name, run_cells
@@ -27,7 +27,7 @@ def main() -> int:
         results = read_results(path)
     unexpected = 0
     for (kind, layout), cell in run_cells(_names(arguments, results), arguments.device, arguments.jobs, arguments.gpus):
-        expected = expected_result(arguments.device, vllm, kind, layout)
+        expected = expected_result(arguments.machine, vllm, kind, layout)
         wrong = (cell.result, cell.stage) != expected
         unexpected += wrong
         print(_line(kind, layout, cell, " at ".join(filter(None, expected)) if wrong else ""), flush=True)
@@ -41,7 +41,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.model_matrix", description=__doc__)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that vLLM runs on (cpu)")
-    parser.add_argument("--machine", default="cpu", help="name of the machine in the results, such as 2xH100 (cpu)")
+    parser.add_argument(
+        "--machine", default=this_cpu(), help="its name in the results, such as 2xH100 (that of the CPU)"
+    )
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="layouts to run (all)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[*KINDS], help="kinds of models to run (all)")
     parser.add_argument("--core", action="store_true", help="run only the kinds that `make test` includes")

@@ -34,8 +34,17 @@ _NO_ORDER_SINCE = "0.30"
 _NO_ORDER = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
 
 
-def expected_result(device: str, vllm: str, kind: str, layout: str) -> Result:
-    """Return the expected result and the stage at which it is reported."""
+CPU, CPU_WITH_AMX = "cpu", "cpu-amx"  # names of machines in results
+
+
+def this_cpu() -> str:
+    """Return the name of this machine, without its GPUs, in results."""
+    return CPU_WITH_AMX if "amx_tile" in Path("/proc/cpuinfo").read_text() else CPU
+
+
+def expected_result(machine: str, vllm: str, kind: str, layout: str) -> Result:
+    """Return the expected result and the stage at which it is reported. `machine`: its name in results."""
+    device = "cpu" if machine in (CPU, CPU_WITH_AMX) else "cuda"
     if "would halve" in kind and LAYOUTS[layout].tensor > 1:
         return _HALF_A_BLOCK
     if LAYOUTS[layout].pipeline > 1 and is_older(vllm, STAGES_SINCE):
@@ -46,6 +55,6 @@ def expected_result(device: str, vllm: str, kind: str, layout: str) -> Result:
         return _NO_KERNEL
     if device == "cpu" and kind in _NOT_ANSWERING_ON_CPU and LAYOUTS[layout].answers(device):
         return _NOT_ANSWERING_ON_CPU[kind]
-    if device == "cpu" and "in blocks" in kind and "amx_tile" not in Path("/proc/cpuinfo").read_text():
+    if machine == CPU and "in blocks" in kind:
         return _NO_KERNEL
     return EXACT

@@ -11,6 +11,7 @@ from pydantic import Field
 from shardwright_operator.api import rules
 from shardwright_operator.api.field_types import Api
 from shardwright_worker.contract.engine_settings import EngineSettings
+from shardwright_worker.contract.vllm_support.engine_arguments import without_unset
 
 
 class EngineSpec(Api):
@@ -56,4 +57,5 @@ class EngineSpec(Api):
 
     def settings(self) -> EngineSettings:
         """Return the same settings in the worker's type."""
-        return EngineSettings.model_validate(self.model_dump(exclude={"image"}))
+        engine = self.model_dump(exclude={"image"})
+        return EngineSettings.model_validate({**engine, "extra_args": without_unset(self.extra_args)})

@@ -34,6 +34,11 @@ def test_engine_settings_are_passed_to_the_worker() -> None:
     )
 
 
+def test_an_extra_argument_without_a_value_is_none() -> None:
+    engine = {"extraArgs": {"code_revision": "", "distributed_timeout_seconds": "None", "load_format": "pt"}}
+    assert EngineSpec.model_validate(engine).settings().extra_args == {"load_format": "pt"}
+
+
 def test_every_engine_setting_of_the_worker_is_a_field_of_the_spec() -> None:
     assert set(EngineSettings.model_fields) == set(EngineSpec.model_fields) - {"image"}
 

@@ -8,7 +8,7 @@ from shardwright_worker.cli.hf_overrides import check_overrides
 from shardwright_worker.contract.engine_settings import EngineSettings
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
-from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, without_unset
 from shardwright_worker.contract.vllm_support.load_formats import LOAD_FORMATS, SOURCE_FORMATS
 from shardwright_worker.contract.vllm_support.other_arguments import RUN_ONLY
 from shardwright_worker.contract.vllm_support.quantization import UNSAVABLE, unsavable
@@ -61,12 +61,7 @@ def _extra_arguments(arguments: argparse.Namespace) -> dict[str, str]:
         value = getattr(arguments, f"extra_{name}")
         if value is not None:
             extra[name] = value
-    return {name: value for name, value in extra.items() if not _is_unset(name, value)}
-
-
-def _is_unset(name: str, value: str) -> bool:
-    """Return whether the value stands for no value, as it does where vLLM's own default is none."""
-    return value in ("", "None") and not EXTRA_ARGUMENTS[name].default
+    return without_unset(extra)
 
 
 def _not_allowed(name: str) -> WorkerFailure:

@@ -6,6 +6,7 @@ https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/engine/arg_utils.py#L471
 
 import json
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -113,6 +114,15 @@ def accepts(argument: Argument, value: str) -> bool:
         case Value.OBJECT:
             return isinstance(_read(value), dict)
     return True
+
+
+def without_unset(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the extra arguments without those whose value stands for none, as it does where vLLM's own default is."""
+    return {name: value for name, value in extra.items() if not _is_unset(name, value)}
+
+
+def _is_unset(name: str, value: str) -> bool:
+    return value in ("", "None") and name in EXTRA_ARGUMENTS and not EXTRA_ARGUMENTS[name].default
 
 
 def canonical(argument: Argument, value: str) -> str:
