@@ -28,6 +28,9 @@ _PLAIN = {
 }  # fmt: skip
 _SPLIT_VOCABULARY = _PLAIN | WIDE_EXPERTS | {"qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text"}
 _OWN_WIDTH = {"gemma", "gemma2", "gemma3_text", "qwen3", "qwen3_vl_text", "seed_oss"}
+# The one family for which vLLM does not repeat heads of keys on ranks that would have none:
+# https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/gpt_oss.py#L157
+_NO_REPEATED_HEADS = "gpt_oss"
 _VOCABULARY_PADDING = 64
 _MLP, _ATTENTION = (
     ("mlp", "gate_proj", "up_proj", "down_proj", "gate_up"),
@@ -45,6 +48,8 @@ def check_splits(text: Mapping[str, Any], quantization: Mapping[str, Any], engin
         return
     if text.get("model_type") in _SPLIT_VOCABULARY:
         _check_vocabulary(text, engine.tensor_parallel_size)
+    if text.get("model_type") == _NO_REPEATED_HEADS:
+        check_divided("num_key_value_heads", number(text, KEY_VALUE_HEADS), engine.tensor_parallel_size)
     if number(text, EXPERTS):
         if not engine.enable_expert_parallel:
             check_experts(text, quantization, engine)

@@ -40,6 +40,8 @@ IN_128 = {"strategy": "group", "group_size": 128}
 
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({**MIXTRAL, "model_type": "gpt_oss", "num_local_experts": 32},
+     {"tensor_parallel_size": 16, "enable_expert_parallel": True}, "num_key_value_heads 8 is not divisible by 16"),
     ({**LLAMA, "intermediate_size": 11009}, {"tensor_parallel_size": 2}, "intermediate_size 11009 is not div"),
     ({**LLAMA, "num_attention_heads": 12, "num_key_value_heads": 12, "hidden_size": 1536, "intermediate_size": 8958,
       "vocab_size": 31990}, {"tensor_parallel_size": 3}, "the vocabulary of 31990 entries, 32000 with padding"),
