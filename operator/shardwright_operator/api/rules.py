@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from pydantic.alias_generators import to_camel
 
 from shardwright_operator.api.cel import Rule, rule, rules
-from shardwright_worker.contract.vllm_support.engine_arguments import COUNT, EXTRA_ARGUMENTS, Value
+from shardwright_worker.contract.vllm_support.engine_arguments import COUNT, EXTRA_ARGUMENTS, UNSET, Argument, Value
 from shardwright_worker.contract.vllm_support.part_names import FORMS, NEEDS, Need
 from shardwright_worker.contract.vllm_support.quantization import ONLINE, UNSAVABLE
 
 _NAMES = ", ".join(sorted(EXTRA_ARGUMENTS))
+
+
+def _unset(argument: Argument) -> tuple[str, ...]:
+    return () if argument.default else UNSET
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -74,7 +78,7 @@ EXTRA_ARGS = rules(
     rule(f"self.all(name, name in [{_listed(sorted(EXTRA_ARGUMENTS))}])", f"must only have the names {_NAMES}"),
     *(
         rule(
-            f"!('{name}' in self) || self['{name}'] in [{_listed(argument.choices)}]",
+            f"!('{name}' in self) || self['{name}'] in [{_listed((*argument.choices, *_unset(argument)))}]",
             f"{name} ({argument.help}) must be one of {', '.join(argument.choices)}",
         )
         for name, argument in sorted(EXTRA_ARGUMENTS.items())
@@ -90,7 +94,8 @@ EXTRA_ARGS = rules(
     ),
     *(
         rule(
-            f"!('{name}' in self) || self['{name}'].matches('^{COUNT}$')",
+            f"!('{name}' in self) || self['{name}'] in [{_listed(_unset(argument))}]"
+            f" || self['{name}'].matches('^{COUNT}$')",
             f"{name} ({argument.help}) must be {argument.value}",
         )
         for name, argument in sorted(EXTRA_ARGUMENTS.items())

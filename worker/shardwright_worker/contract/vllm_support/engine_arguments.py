@@ -22,6 +22,8 @@ DTYPES = {
     "float": "float32",
     "float32": "float32",
 }
+# Values that stand for none: https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/engine/arg_utils.py#L172
+UNSET = ("", "None")
 COUNT = "0*[1-9][0-9]{0,8}"  # a regular expression that RE2 and Python read alike
 
 
@@ -122,7 +124,7 @@ def without_unset(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_unset(name: str, value: str) -> bool:
-    return value in ("", "None") and name in EXTRA_ARGUMENTS and not EXTRA_ARGUMENTS[name].default
+    return value in UNSET and name in EXTRA_ARGUMENTS and not EXTRA_ARGUMENTS[name].default
 
 
 def canonical(argument: Argument, value: str) -> str:
