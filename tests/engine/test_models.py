@@ -27,7 +27,7 @@ def test_a_kind_of_the_core(pool: ProcessPoolExecutor, kind: str) -> None:
     assert (cell.result, cell.stage) == expected_result(this_cpu(), installed_vllm(), kind, "tp=1"), cell.message
 
 
-@pytest.mark.parametrize("path", FOLDER.glob("*.json"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_results_that_are_committed_are_the_expected_ones(path: Path) -> None:
     results = read_results(path)
     found = {

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from shardwright_worker.engine.environment import prepare_environment
 from tools.model_matrix.results import Cell
 from tools.model_matrix.run_cell import run_cell
 
@@ -18,6 +19,7 @@ _LOGS = Path(".bench")
 
 def run_cells(names: Sequence[Name], device: str, jobs: int, gpus: int) -> Iterator[tuple[Name, Cell]]:
     """Yield the cells as they end. `jobs`: processes; `gpus`: over which they are spread, 0 for none."""
+    prepare_environment()  # as the worker does, before anything warns
     context = get_context("spawn")
     numbers = context.Queue()
     for number in range(jobs):
