@@ -12,29 +12,27 @@ from tools.model_matrix.layouts import LAYOUTS
 
 Result = tuple[str, str]  # result and stage
 EXACT: Result = ("exact", "")
+CPU, CPU_WITH_AMX = "cpu", "cpu-amx"  # names of machines in results
 # Only the shard stage knows its vLLM version, and older ones do not find the parts of pipeline stages.
 _NO_STAGES = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.LOADING.value)
 # A rank would have half of one of this model's blocks, which is found before anything is loaded.
 _HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
 # vLLM's CPU build has no kernel for NVFP4, and needs AMX for FP8 in blocks: it fails to build the model.
 _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
-# vLLM's CPU build loads these and fails to answer with them, from the source as well: it lacks kernels.
+# vLLM's CPU build loads these and fails to answer with them, from the source as well.
 _SILENT = (Reason.UNSUPPORTED_MODEL.value, Stage.SAVING.value)
+_SILENT_ON_CPU = ("Mamba", "Jamba", "Qwen3-MoE, FP8 in blocks")
+# It lacks the operator that prepares these weights for its kernels, after they are saved.
 _NO_OPERATOR = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.SAVING.value)
-_NOT_ANSWERING_ON_CPU: dict[str, Result] = {
-    "Mamba": _SILENT,
-    "Jamba": _SILENT,
-    "Qwen3-MoE, FP8 in blocks": _SILENT,
-    "Llama, FP8 per tensor (compressed-tensors)": _NO_OPERATOR,
-    "Llama, FP8 per tensor": _NO_OPERATOR,
-    "Llama, FP8 (ModelOpt)": _NO_OPERATOR,
-}
+_NO_OPERATOR_ON_CPU = ("Llama, FP8 per tensor (compressed-tensors)", "Llama, FP8 per tensor", "Llama, FP8 (ModelOpt)")
+# vLLM has no pipeline stages for these, and says so when the model is configured.
+_WITHOUT_STAGES = ("Mamba 2", "Whisper", "BERT", "BERT, classifier")
+# vLLM looks for the tensors of all stages in each one: not from the source, either.
+_BROKEN_STAGES = ("Granite hybrid",)
+_BROKEN = (Reason.UNSUPPORTED_MODEL.value, Stage.LOADING.value)
 # Since this release vLLM rejects groups in the order of activations, when it is configured.
 _NO_ORDER_SINCE = "0.30"
 _NO_ORDER = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
-
-
-CPU, CPU_WITH_AMX = "cpu", "cpu-amx"  # names of machines in results
 
 
 def this_cpu() -> str:
@@ -44,17 +42,23 @@ def this_cpu() -> str:
 
 def expected_result(machine: str, vllm: str, kind: str, layout: str) -> Result:
     """Return the expected result and the stage at which it is reported. `machine`: its name in results."""
-    device = "cpu" if machine in (CPU, CPU_WITH_AMX) else "cuda"
     if "would halve" in kind and LAYOUTS[layout].tensor > 1:
         return _HALF_A_BLOCK
-    if LAYOUTS[layout].pipeline > 1 and is_older(vllm, STAGES_SINCE):
-        return _NO_STAGES
+    if LAYOUTS[layout].pipeline > 1:
+        if is_older(vllm, STAGES_SINCE) or kind in _WITHOUT_STAGES:
+            return _NO_STAGES
+        if kind in _BROKEN_STAGES:
+            return _BROKEN
     if "in order of activations" in kind and not is_older(vllm, _NO_ORDER_SINCE):
         return _NO_ORDER
-    if device == "cpu" and "NVFP4" in kind:
+    return _on_cpu(machine, kind, layout) if machine in (CPU, CPU_WITH_AMX) else EXACT
+
+
+def _on_cpu(machine: str, kind: str, layout: str) -> Result:
+    if "NVFP4" in kind or (machine == CPU and "in blocks" in kind):
         return _NO_KERNEL
-    if device == "cpu" and kind in _NOT_ANSWERING_ON_CPU and LAYOUTS[layout].answers(device):
-        return _NOT_ANSWERING_ON_CPU[kind]
-    if machine == CPU and "in blocks" in kind:
-        return _NO_KERNEL
+    if kind in _NO_OPERATOR_ON_CPU:
+        return _NO_OPERATOR
+    if kind in _SILENT_ON_CPU and LAYOUTS[layout].answers("cpu"):
+        return _SILENT
     return EXACT
