@@ -102,6 +102,8 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     (r"start \(\d+\) \+ length \(\d+\) exceeds dimension size", Reason.INVALID_ENGINE_ARGUMENTS),
     # A rank's share of the heads is none:
     # https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/model_executor/models/gpt_oss.py#L138
+    # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/layers/mamba/mamba_mixer2.py
+    (r"tensor parallel world size does not divide", Reason.INVALID_ENGINE_ARGUMENTS),
     (r"integer (division or )?modulo by zero|integer division by zero", Reason.INVALID_ENGINE_ARGUMENTS),
     (r"unrecognized arguments|invalid choice|Invalid (linear|moe)_backend", Reason.INVALID_ENGINE_ARGUMENTS),
 )

@@ -19,6 +19,7 @@ KNOWN = [
     ("Total number of attention heads (8) must be divisible by tensor parallel size (3).", INVALID),
     ("151936 is not divisible by 7", INVALID),
     ("integer modulo by zero", INVALID),
+    ("If tensor parallel world size does not divide num_groups, then num_groups must equal 1.", INVALID),
     ("integer division or modulo by zero", INVALID),
     ("num_heads 20 is not divisible by tp_size 8.", INVALID),
     ("Weight output_partition_size = 576 is not divisible by weight quantization block_n = 128.", INVALID),
