@@ -3,11 +3,10 @@
 from typing import Any
 
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine.begin import begin
 from shardwright_worker.engine.engine_arguments import engine_arguments, weights_only
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.messages import EngineJob, TimedLoad
-from shardwright_worker.engine.model_classes import import_model_classes
-from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankTimed, read_rank_messages
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.vllm_engine import Engine
@@ -21,9 +20,8 @@ def load_timed(job: EngineJob, calls: GuardedCalls) -> TimedLoad:
     Raises:
         WorkerFailure: with the reason of what vLLM or the system reports.
     """
-    watch_log(job.rank_messages)
+    begin(job)
     unexpected = Reason.UNEXPECTED_ERROR
-    import_model_classes(job.model)
     arguments = calls.run(lambda: _arguments(job), unexpected)
     config = calls.run(arguments.create_engine_config, unexpected)
     with calls.watching_ranks():

@@ -7,13 +7,11 @@ import time
 from typing import Any
 
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine.begin import begin
 from shardwright_worker.engine.engine_arguments import engine_arguments
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.messages import EngineJob, LoadTimes, SourceResult, TokenizerFacts
-from shardwright_worker.engine.model_classes import import_model_classes
-from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, RankSaved, read_rank_messages
-from shardwright_worker.engine.rank_server import start_rank_server
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.tokenizer import has_tokenizer, processor_name, tokenizer_facts
 from shardwright_worker.engine.vllm_engine import run_engine
@@ -29,9 +27,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     """
     imported = time.monotonic()
     invalid = Reason.INVALID_ENGINE_ARGUMENTS
-    start_rank_server(job.settings.world_size)
-    watch_log(job.rank_messages)
-    import_model_classes(job.model)
+    begin(job)
     calls.run(lambda: serving_engine_arguments(job.model, job.settings, job.file_pattern), invalid)
     arguments = calls.run(lambda: _arguments(job), invalid)
     config = calls.run(arguments.create_engine_config, invalid)

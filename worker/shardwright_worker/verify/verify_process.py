@@ -3,15 +3,13 @@
 from typing import Any
 
 from shardwright_worker.contract.reasons import Reason
+from shardwright_worker.engine.begin import begin
 from shardwright_worker.engine.classify import classify
 from shardwright_worker.engine.engine_arguments import weights_only
 from shardwright_worker.engine.guarded_calls import GuardedCalls
 from shardwright_worker.engine.io_errors import Folders
 from shardwright_worker.engine.messages import EngineJob, EngineResult, TokenizerFacts
-from shardwright_worker.engine.model_classes import import_model_classes
-from shardwright_worker.engine.rank_errors import watch_log
 from shardwright_worker.engine.rank_messages import RankLoaded, read_rank_messages
-from shardwright_worker.engine.rank_server import start_rank_server
 from shardwright_worker.engine.serving_arguments import serving_engine_arguments
 from shardwright_worker.engine.tokenizer import processor_name, tokenizer_facts
 from shardwright_worker.engine.vllm_engine import run_engine
@@ -27,10 +25,8 @@ def load_shards(job: EngineJob, calls: GuardedCalls) -> EngineResult:
     Raises:
         WorkerFailure: VerificationFailed where an error is not known for another reason.
     """
-    start_rank_server(job.settings.world_size)
-    watch_log(job.rank_messages)
+    begin(job)
     failed = Reason.VERIFICATION_FAILED
-    import_model_classes(job.output)
     served = calls.run(lambda: serving_engine_arguments(job.output, job.settings, job.file_pattern), failed)
     arguments = weights_only(served, job.output, job.settings.world_size, _EXTENSION)
     config = calls.run(arguments.create_engine_config, failed)
