@@ -110,7 +110,7 @@ class Spec(Api):
     measure: bool = Field(
         False,
         description="Whether the shard Job also measures what an unmodified vLLM takes to load the source and to load"
-        " the shards, into status.artifact.measured. It loads both once more, after the verification, with the page"
+        " the shards, into status.artifact.measured. It loads both once more, after the publication, with the page"
         " cache of their files dropped, and holds the accelerators meanwhile. It does not change the artifact, and a"
         " measurement that fails is left out. An artifact that is published already is not measured until it is built"
         " again.",

@@ -28,7 +28,7 @@ _PLAIN = {
 }  # fmt: skip
 _SPLIT_VOCABULARY = _PLAIN | WIDE_EXPERTS | {"qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text"}
 _OWN_WIDTH = {"gemma", "gemma2", "gemma3_text", "qwen3", "qwen3_vl_text", "seed_oss"}
-# The one family for which vLLM does not repeat heads of keys on ranks that would have none:
+# A family for which vLLM does not repeat heads of keys on ranks that would have none:
 # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/models/gpt_oss.py#L157
 _NO_REPEATED_HEADS = "gpt_oss"
 _VOCABULARY_PADDING = 64

@@ -5,7 +5,7 @@ import argparse
 from shardwright_worker.contract.failure import WorkerFailure
 from shardwright_worker.contract.reasons import Reason
 from shardwright_worker.contract.text import one_line
-from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, Argument, Value
+from shardwright_worker.contract.vllm_support.engine_arguments import DTYPES, EXTRA_ARGUMENTS, UNSET, Argument, Value
 from shardwright_worker.contract.vllm_support.worker_flags import IGNORED, REFUSED, SHORT, flag_of, opposites
 
 _SHOWN = 80  # characters of a value in a message
@@ -93,11 +93,11 @@ def _add_named(group: "argparse._ArgumentGroup") -> None:
 
 def _optional(text: str) -> str:
     """Return the text; nothing for None, as vLLM reads it."""
-    return "" if text == "None" else text
+    return "" if text in UNSET else text
 
 
 def _add_extra(group: "argparse._ArgumentGroup", name: str, argument: Argument) -> None:
-    flag, dest = "--" + name.replace("_", "-"), f"extra_{name}"
+    flag, dest = flag_of(name), f"extra_{name}"
     if argument.value is Value.SWITCH:
         group.add_argument(flag, dest=dest, nargs="?", const="true", metavar="BOOL", help=argument.help)
         group.add_argument(*opposites(name), dest=dest, action="store_const", const="false", help=argparse.SUPPRESS)
