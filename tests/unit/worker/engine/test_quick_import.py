@@ -34,4 +34,4 @@ def test_a_release_that_is_not_known_is_imported_with_the_compiler(tmp_path: Pat
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     command = [sys.executable, "-c", _MAIN]
     ended = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
-    assert ended.stdout == f"{without} {without}\n", ended.stderr
+    assert (ended.returncode, ended.stdout) == (0, f"{without} {without}\n"), ended.stderr
