@@ -110,7 +110,7 @@ ARCHITECTURES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Mamba": ("MambaForCausalLM", {"state_size": 16, "intermediate_size": 512}),
     "Mamba 2": (
         "Mamba2ForCausalLM",
-        {"num_heads": 8, "head_dim": 64, "state_size": 16, "n_groups": 2, "expand": 2, "intermediate_size": 512},
+        {"num_heads": 8, "head_dim": 64, "state_size": 16, "n_groups": 4, "expand": 2, "intermediate_size": 512},
     ),
     "Jamba": (
         "JambaForCausalLM",

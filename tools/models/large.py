@@ -55,6 +55,7 @@ class Shape:
 SHAPES = {
     "0.2B": Shape(2, 2048, 4096, 16, vocabulary=32000),
     "8B": Shape(32, 4096, 14336, 32),
+    "35B": Shape(40, 8192, 28672, 64),  # half the layers of 70B: for each of two ranks what four have of 70B
     "70B": Shape(80, 8192, 28672, 64),
 }
 

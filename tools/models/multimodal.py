@@ -11,12 +11,12 @@ from tools.models.architectures import SIZES, VOCABULARY, build
 
 _WORDS = ("<s>", "</s>", "<unk>", "Hello", "world", "is", "def", "main", "return", "It")
 _QWEN = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
-_VISION: dict[str, Any] = {"depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2}
+_VISION: dict[str, Any] = {"depth": 2, "hidden_size": 128, "intermediate_size": 128, "num_heads": 4}
 _SIGLIP: dict[str, Any] = {
-    "hidden_size": 64,
+    "hidden_size": 128,
     "intermediate_size": 128,
     "num_hidden_layers": 2,
-    "num_attention_heads": 2,
+    "num_attention_heads": 4,
     "image_size": 56,
     "patch_size": 14,
 }
@@ -122,6 +122,7 @@ def whisper(folder: Path) -> Path:
         decoder_layers=2,
         encoder_attention_heads=4,
         decoder_attention_heads=4,
+        num_key_value_heads=4,  # of SIZES, which Whisper takes for another name of encoder_attention_heads
         encoder_ffn_dim=256,
         decoder_ffn_dim=256,
         num_mel_bins=80,

@@ -19,7 +19,7 @@ _CONDITIONS = (
     (names.SOURCE_READY, "the source is resolved to an immutable revision and complete", "always"),
     (names.SHARDS_COMPLETE, "every file of every rank is on the volume with its size and digest", "always"),
     (names.METADATA_COMPLETE, "configuration, tokenizer and the other metadata files are on the volume", "always"),
-    (names.VERIFIED, "an unmodified vLLM loaded the artifact to the same weights as the source", "always"),
+    (names.VERIFIED, "vLLM's own loader loaded the artifact to the same weights as the source", "always"),
 )
 _SITUATIONS = (
     ("just created, not seen by the operator", "(observedGeneration -1)", "-", "-"),

@@ -121,7 +121,7 @@ def _add_measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measure",
         action="store_true",
-        help="before publishing, load the source and the shards with a stock vLLM, each from a cold page cache, and "
+        help="after publishing, load the source and the shards with a stock vLLM, each from a cold page cache, and "
         "record seconds and bytes read; it holds the accelerators for two more loads, decides nothing about the "
         "artifact, and an artifact that is published already is not measured",
     )

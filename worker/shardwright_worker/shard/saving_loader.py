@@ -24,6 +24,7 @@ from shardwright_worker.engine.compat import tie_again
 from shardwright_worker.engine.logical_state import global_rank, logical_state
 from shardwright_worker.engine.rank_errors import recording, watch_log_of_rank
 from shardwright_worker.engine.rank_messages import RankLoaded, RankReading, plan_from_environment, write_rank_message
+from shardwright_worker.engine.staged_copies import StagedCopies
 from shardwright_worker.shard.engine_refusals import refuse_online_quantization
 from shardwright_worker.shard.missing_tensors import find_missing, source_names
 from shardwright_worker.shard.save_rank import save_rank
@@ -67,7 +68,8 @@ class SavingLoader(BaseModelLoader):  # type: ignore[misc]
         plan, rank = plan_from_environment(), global_rank()
         refuse_online_quantization(model)
         write_rank_message(plan.messages, RankReading(rank=rank, time=time.monotonic()))
-        self._loader.load_weights(model, model_config)
+        with StagedCopies():
+            self._loader.load_weights(model, model_config)
         untied = tie_again(model, model_config)
         state = logical_state(model)
         _refuse_incomplete(model, state, model_config)

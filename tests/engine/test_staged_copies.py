@@ -1,0 +1,118 @@
+"""Copies through a buffer of limited size: every byte arrives, whatever the tensor's shape, type and strides.
+
+The device is the CPU here: blocks, rows and buffers are the same, and what a GPU adds is in docs/benchmarks.md.
+"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from shardwright_worker.engine import staged_copies
+from shardwright_worker.engine.staged_copies import StagedCopies
+
+KIB = 1024
+
+
+@pytest.fixture(autouse=True)
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_copies, "BUFFER", 64 * KIB)
+    monkeypatch.setattr(staged_copies, "_SMALLEST", 8 * KIB)
+
+
+@pytest.fixture
+def filled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Each filling of a buffer: which one, and the bytes."""
+    found: list[tuple[int, int]] = []
+    copy = staged_copies._Buffer.copy
+
+    def count(self: staged_copies._Buffer, target: torch.Tensor, source: torch.Tensor) -> None:
+        found.append((id(self), source.nbytes))
+        copy(self, target, source)
+
+    monkeypatch.setattr(staged_copies._Buffer, "copy", count)
+    return found
+
+
+def random(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape)
+
+
+SOURCES: dict[str, Callable[[], torch.Tensor]] = {
+    "one dimension": lambda: random(100_003),
+    "rows that do not divide a buffer": lambda: random(301, 777),
+    "half of each row": lambda: random(301, 1554).narrow(1, 777, 777),
+    "some of the rows": lambda: random(900, 301).narrow(0, 300, 300),
+    "transposed": lambda: random(777, 301).t(),
+    "rows that are larger than a buffer": lambda: random(3, 40_000),
+    "experts that are larger than a buffer": lambda: random(2, 3, 20_000).transpose(0, 1),
+    "bfloat16": lambda: random(301, 777).bfloat16(),
+    "FP8": lambda: random(301, 777).to(torch.float8_e4m3fn),
+    "packed": lambda: torch.randint(-(2**31), 2**31 - 1, (301, 777), dtype=torch.int32),
+    "booleans": lambda: random(301, 777) > 0,
+}
+
+
+@pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
+def test_every_byte_arrives_in_blocks(make: Callable[[], torch.Tensor], filled: list[tuple[int, int]]) -> None:
+    torch.manual_seed(0)
+    source = make()
+    target = torch.zeros(source.shape, dtype=source.dtype)
+    with StagedCopies("cpu"):
+        assert target.copy_(source) is target
+    assert torch.equal(target.view(torch.uint8), source.contiguous().view(torch.uint8))
+    sizes = [size for _, size in filled]
+    assert sum(sizes) == source.nbytes
+    assert max(sizes) <= 64 * KIB
+
+
+def test_copies_into_a_part_of_a_parameter() -> None:
+    parameter, source = torch.nn.Parameter(torch.zeros(4, 100, 300)), random(100, 300)
+    with StagedCopies("cpu"):
+        parameter.data[2].copy_(source)
+    assert torch.equal(parameter.data[2], source)
+    assert not parameter.data[[0, 1, 3]].any()
+
+
+def test_one_buffer_is_filled_while_the_other_one_is_sent(filled: list[tuple[int, int]]) -> None:
+    count = 5 * 64 * KIB // 4
+    with StagedCopies("cpu"):
+        torch.zeros(count).copy_(random(count))
+    first, second, *_ = buffers = [buffer for buffer, _ in filled]
+    assert first != second
+    assert buffers == [first, second, first, second, first]
+
+
+@pytest.mark.parametrize(
+    ("target", "source"),
+    [
+        (torch.zeros(100, 300, dtype=torch.bfloat16), random(100, 300)),
+        (torch.zeros(100, 300), random(300)),
+        (torch.zeros(300, 100).t(), random(100, 300)),
+        (torch.zeros(10), random(10)),
+        (torch.zeros(()), random(1)[0]),
+    ],
+    ids=["another type", "broadcast", "a target with gaps", "small", "a scalar"],
+)
+def test_other_copies_are_torchs_own(target: torch.Tensor, source: torch.Tensor, filled: list[tuple[int, int]]) -> None:
+    expected = target.clone().copy_(source)
+    with StagedCopies("cpu"):
+        target.copy_(source)
+    assert torch.equal(target, expected)
+    assert not filled
+
+
+def test_copies_on_a_cpu_are_torchs_own(filled: list[tuple[int, int]]) -> None:
+    target = torch.zeros(100, 300)
+    with StagedCopies():
+        target.copy_(torch.ones(100, 300))
+    assert target.all()
+    assert not filled
+
+
+def test_other_arguments_reach_torch(filled: list[tuple[int, int]]) -> None:
+    target, source = torch.zeros(100, 300), random(100, 300)
+    with StagedCopies("cpu"):
+        target.copy_(source, non_blocking=True)
+    assert torch.equal(target, source)
+    assert not filled
