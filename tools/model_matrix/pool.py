@@ -26,8 +26,11 @@ def run_cells(names: Sequence[Name], device: str, jobs: int, gpus: int) -> Itera
         numbers.put(number)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(numbers, gpus)) as pool:
         running = {pool.submit(run_cell, *name, device): name for name in names}
-        for done in as_completed(running):
-            yield running[done], done.result()
+        try:
+            for done in as_completed(running):
+                yield running[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # such as after a model that could not be built
 
 
 def _begin(numbers: Any, gpus: int) -> None:

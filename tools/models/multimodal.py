@@ -192,9 +192,8 @@ def _add_processor(
     ids |= {f"word{at}": at for at in range(len(ids), VOCABULARY)}
     words = Tokenizer(WordLevel(ids, unk_token="<unk>"))
     words.pre_tokenizer = Whitespace()
+    words.add_special_tokens(list(tokens))
     marks = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words, **marks, additional_special_tokens=list(tokens), extra_special_tokens=names or {}
-    )
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=words, **marks, extra_special_tokens=names or {})
     processor(tokenizer=tokenizer, **parts).save_pretrained(folder)
     return folder

@@ -64,7 +64,11 @@ TEXTS: tuple[tuple[str, Reason], ...] = (
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/cuda.py#L471
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/interface.py#L511
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/platforms/interface.py#L820
-    (r"No valid ([\w ]+ )?backend found|Aligned KV cache block size", Reason.UNSUPPORTED_MODEL),
+    # https://github.com/vllm-project/vllm/blob/v0.26.0/vllm/platforms/cpu.py#L84
+    (
+        r"No valid ([\w ]+ )?backend found|Aligned KV cache block size|(MLA|Attention) is not supported on CPU",
+        Reason.UNSUPPORTED_MODEL,
+    ),
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/config/model.py#L1454
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/weight_utils.py#L375
     # https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/kernels/linear/__init__.py#L721

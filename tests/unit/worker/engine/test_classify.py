@@ -39,6 +39,8 @@ KNOWN = [
     ("User-specified max_model_len (9000) is greater than the derived max_model_len (256)", INVALID),
     ("Please pass the argument `trust_remote_code=True` to allow custom code to be run.", INVALID),
     ("model type `flummi` but Transformers does not recognize this architecture.", Reason.UNSUPPORTED_MODEL),
+    ("MLA is not supported on CPU.", Reason.UNSUPPORTED_MODEL),
+    ("Sparse Attention is not supported on CPU.", Reason.UNSUPPORTED_MODEL),
     ("Model architectures ['Foo'] are not supported for now.", Reason.UNSUPPORTED_MODEL),
     ("Invalid repository ID or local directory specified: '/models/llama'", Reason.SOURCE_NOT_FOUND),
     ("It looks like the config file at '/models/llama/config.json' is not a valid JSON file.", Reason.SOURCE_CORRUPT),
