@@ -17,6 +17,7 @@ from shardwright_worker.engine.tokenizer import has_tokenizer, processor_name, t
 from shardwright_worker.engine.vllm_engine import run_engine
 from shardwright_worker.shard.engine_facts import engine_facts
 from shardwright_worker.shard.engine_refusals import refuse_engine_config
+from shardwright_worker.shard.score_head import refuse_score_head
 
 
 def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
@@ -33,6 +34,8 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     config = calls.run(arguments.create_engine_config, invalid)
     refuse_engine_config(config, job)
     tokenizer = _tokenizer(job, config.model_config, calls)
+    if tokenizer:
+        refuse_score_head(config.model_config, job.settings.tensor_parallel_size)
     facts = engine_facts(config)  # before a model is built, which renames what the configuration lists
     configured = time.monotonic()
     unexpected, unanswered = Reason.UNEXPECTED_ERROR, Reason.UNSUPPORTED_MODEL
