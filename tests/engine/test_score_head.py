@@ -36,3 +36,11 @@ def test_a_score_head_of_rows_that_the_first_rank_has_is_saved(make: Make, reran
     path = reranker / "tokenizer.json"
     path.write_text(path.read_text().replace('"yes": 128', '"yes": 127'))
     assert make(reranker, tensor_parallel_size=2).verified_by == "Load"
+
+
+def test_a_token_that_the_model_lacks_is_named(make: Make, reranker: Path) -> None:
+    path = reranker / "tokenizer.json"
+    path.write_text(path.read_text().replace('"yes": 128', '"yes": 300'))
+    with pytest.raises(WorkerFailure, match="has no token yes") as raised:
+        make(reranker)
+    assert raised.value.reason is Reason.SOURCE_CORRUPT

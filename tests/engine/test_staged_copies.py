@@ -4,6 +4,7 @@ The device is the CPU here: blocks, rows and buffers are the same, and what a GP
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -39,17 +40,17 @@ def random(*shape: int) -> torch.Tensor:
 
 
 SOURCES: dict[str, Callable[[], torch.Tensor]] = {
-    "one dimension": lambda: random(100_003),
-    "rows that do not divide a buffer": lambda: random(301, 777),
-    "half of each row": lambda: random(301, 1554).narrow(1, 777, 777),
-    "some of the rows": lambda: random(900, 301).narrow(0, 300, 300),
-    "transposed": lambda: random(777, 301).t(),
+    "one dimension": lambda: random(100_002),
+    "rows that do not divide a buffer": lambda: random(301, 776),
+    "half of each row": lambda: random(301, 1552).narrow(1, 776, 776),
+    "some of the rows": lambda: random(900, 302).narrow(0, 300, 300),
     "rows that are larger than a buffer": lambda: random(3, 40_000),
     "experts that are larger than a buffer": lambda: random(2, 3, 20_000).transpose(0, 1),
-    "bfloat16": lambda: random(301, 777).bfloat16(),
-    "FP8": lambda: random(301, 777).to(torch.float8_e4m3fn),
-    "packed": lambda: torch.randint(-(2**31), 2**31 - 1, (301, 777), dtype=torch.int32),
-    "booleans": lambda: random(301, 777) > 0,
+    "bfloat16": lambda: random(301, 776).bfloat16(),
+    "FP8": lambda: random(301, 776).to(torch.float8_e4m3fn),
+    "packed": lambda: torch.randint(-(2**31), 2**31 - 1, (301, 776), dtype=torch.int32),
+    "booleans": lambda: random(301, 776) > 0,
+    "experts of a pickle": lambda: torch.nn.Parameter(random(3, 100, 200)),
 }
 
 
@@ -57,10 +58,11 @@ SOURCES: dict[str, Callable[[], torch.Tensor]] = {
 def test_every_byte_arrives_in_blocks(make: Callable[[], torch.Tensor], filled: list[tuple[int, int]]) -> None:
     torch.manual_seed(0)
     source = make()
-    target = torch.zeros(source.shape, dtype=source.dtype)
+    parameter = torch.nn.Parameter(torch.zeros(source.shape, dtype=source.dtype), requires_grad=False)
+    target = parameter.data
     with StagedCopies("cpu"):
         assert target.copy_(source) is target
-    assert torch.equal(target.view(torch.uint8), source.contiguous().view(torch.uint8))
+    assert torch.equal(parameter.data.view(torch.uint8), source.detach().contiguous().view(torch.uint8))
     sizes = [size for _, size in filled]
     assert sum(sizes) == source.nbytes
     assert max(sizes) <= 64 * KIB
@@ -91,15 +93,90 @@ def test_one_buffer_is_filled_while_the_other_one_is_sent(filled: list[tuple[int
         (torch.zeros(300, 100).t(), random(100, 300)),
         (torch.zeros(10), random(10)),
         (torch.zeros(()), random(1)[0]),
+        (torch.zeros(301, 777), random(777, 301).t()),
+        (torch.zeros(301, 777), random(301, 777)),
+        (torch.zeros(100, 300, requires_grad=False), random(100, 300).to_sparse().to_dense().to_sparse()),
+        (torch.zeros(100, 300), 5.0),
     ],
-    ids=["another type", "broadcast", "a target with gaps", "small", "a scalar"],
+    ids=[
+        *(
+            "another type",
+            "broadcast",
+            "a target with gaps",
+            "small",
+            "a scalar",
+            "transposed",
+            "rows of half an integer",
+        ),
+        *("sparse", "a number"),
+    ],
 )
-def test_other_copies_are_torchs_own(target: torch.Tensor, source: torch.Tensor, filled: list[tuple[int, int]]) -> None:
-    expected = target.clone().copy_(source)
+def test_other_copies_are_torchs_own(target: torch.Tensor, source: Any, filled: list[tuple[int, int]]) -> None:
+    expected = _copied(target.clone(), source)
     with StagedCopies("cpu"):
-        target.copy_(source)
-    assert torch.equal(target, expected)
+        copied = _copied(target, source)
+    assert copied == expected
     assert not filled
+
+
+def _copied(target: torch.Tensor, source: Any) -> object:
+    """The values after the copy, or the error of one that torch refuses."""
+    try:
+        return target.copy_(source).tolist()
+    except RuntimeError as error:
+        return str(error)
+
+
+def test_a_subclass_copies_by_itself(filled: list[tuple[int, int]]) -> None:
+    class Own(torch.Tensor):  # type: ignore[misc]
+        pass
+
+    target, source = torch.zeros(100, 300), random(100, 300)
+    with StagedCopies("cpu"):
+        target.copy_(source.as_subclass(Own))
+    assert torch.equal(target, source)
+    assert not filled
+
+
+@pytest.mark.parametrize("shape", [(100, 300), (30_000,)])
+def test_bytes_that_arrive_wrong_are_noticed(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    send = staged_copies._Buffer.copy
+
+    def lose_the_last(self: staged_copies._Buffer, target: torch.Tensor, source: torch.Tensor) -> None:
+        send(self, target[:-1], source[:-1])
+
+    monkeypatch.setattr(staged_copies._Buffer, "copy", lose_the_last)
+    with pytest.raises(RuntimeError, match="other bytes than the files"), StagedCopies("cpu"):
+        torch.zeros(shape).copy_(random(*shape))
+
+
+def test_an_error_of_the_load_is_the_one_that_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_copies._Buffer, "copy", lambda *_: None)
+
+    def load() -> None:
+        torch.zeros(100, 300).copy_(random(100, 300))
+        raise KeyError
+
+    with pytest.raises(KeyError), StagedCopies("cpu"):
+        load()
+
+
+def test_a_buffer_is_filled_when_its_bytes_were_sent() -> None:
+    done: list[str] = []
+
+    class Event:
+        def synchronize(self) -> None:
+            done.append(f"waited for {target[0]:.0f}")
+
+        def record(self) -> None:
+            done.append(f"sent {target[0]:.0f}")
+
+    target = torch.zeros(10)
+    buffer = staged_copies._Buffer(None)
+    buffer._sent = Event()
+    buffer.copy(target, torch.full((10,), 1.0))
+    buffer.copy(target, torch.full((10,), 2.0))
+    assert done == ["waited for 0", "sent 1", "waited for 1", "sent 2"]
 
 
 def test_copies_on_a_cpu_are_torchs_own(filled: list[tuple[int, int]]) -> None:

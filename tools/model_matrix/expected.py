@@ -22,6 +22,9 @@ _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
 # vLLM's CPU build loads these and fails to answer with them, from the source as well.
 _SILENT = (Reason.UNSUPPORTED_MODEL.value, Stage.SAVING.value)
 _SILENT_ON_CPU = ("Mamba", "Jamba", "Qwen3-MoE, FP8 in blocks")
+# Before this release it had no MLA, and failed to answer with two more.
+_COMPLETE_SINCE = "0.29"
+_MLA, _SILENT_BEFORE = ("DeepSeek-V2", "DeepSeek-V3"), ("Gemma 3", "Mamba 2")
 # It lacks the operator that prepares these weights for its kernels, after they are saved.
 _NO_OPERATOR = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.SAVING.value)
 _NO_OPERATOR_ON_CPU = ("Llama, FP8 per tensor (compressed-tensors)", "Llama, FP8 per tensor", "Llama, FP8 (ModelOpt)")
@@ -51,14 +54,17 @@ def expected_result(machine: str, vllm: str, kind: str, layout: str) -> Result:
             return _BROKEN
     if "in order of activations" in kind and not is_older(vllm, _NO_ORDER_SINCE):
         return _NO_ORDER
-    return _on_cpu(machine, kind, layout) if machine in (CPU, CPU_WITH_AMX) else EXACT
+    return _on_cpu(machine, vllm, kind, layout) if machine in (CPU, CPU_WITH_AMX) else EXACT
 
 
-def _on_cpu(machine: str, kind: str, layout: str) -> Result:
+def _on_cpu(machine: str, vllm: str, kind: str, layout: str) -> Result:
+    before = is_older(vllm, _COMPLETE_SINCE)
+    if before and kind in _MLA:
+        return _BROKEN
     if "NVFP4" in kind or (machine == CPU and "in blocks" in kind):
         return _NO_KERNEL
     if kind in _NO_OPERATOR_ON_CPU:
         return _NO_OPERATOR
-    if kind in _SILENT_ON_CPU and LAYOUTS[layout].answers("cpu"):
+    if (kind in _SILENT_ON_CPU or (before and kind in _SILENT_BEFORE)) and LAYOUTS[layout].answers("cpu"):
         return _SILENT
     return EXACT

@@ -30,7 +30,7 @@ def run_cells(names: Sequence[Name], device: str, jobs: int, gpus: int) -> Itera
             for done in as_completed(running):
                 yield running[done], done.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # such as after a model that could not be built
+            pool.shutdown(cancel_futures=True)  # such as after a model that could not be built
 
 
 def _begin(numbers: Any, gpus: int) -> None:

