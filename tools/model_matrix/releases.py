@@ -1,6 +1,6 @@
 """`make test-engines`: runs the core of the matrix with the oldest, a middle and the newest CPU release of vLLM.
 
-Each release has an environment of its own in .venv-engines/RELEASE (3 GB), which is installed by uv on first use.
+Each release has an environment of its own in .venv-engines/RELEASE (some GB), which is installed by uv on first use.
 """
 
 from __future__ import annotations
