@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 BUFFER = 32 * 1024**2  # bytes of pinned memory
 _BUFFERS = 2  # one is filled while the other one is sent
-_SMALLEST = BUFFER // 8  # bytes of a tensor for which two steps are faster than one
+_SMALLEST = 128 * 1024  # bytes of a tensor; one core copies a smaller one as fast
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
