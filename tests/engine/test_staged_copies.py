@@ -93,10 +93,11 @@ def test_one_buffer_is_filled_while_the_other_one_is_sent(filled: list[tuple[int
         (torch.zeros(300, 100).t(), random(100, 300)),
         (torch.zeros(10), random(10)),
         (torch.zeros(()), random(1)[0]),
-        (torch.zeros(301, 777), random(777, 301).t()),
+        (torch.zeros(301, 776), random(776, 301).t()),
         (torch.zeros(301, 777), random(301, 777)),
         (torch.zeros(100, 300, requires_grad=False), random(100, 300).to_sparse().to_dense().to_sparse()),
         (torch.zeros(100, 300), 5.0),
+        (torch.zeros(30_001)[1:], random(30_000)),
     ],
     ids=[
         *(
@@ -108,7 +109,7 @@ def test_one_buffer_is_filled_while_the_other_one_is_sent(filled: list[tuple[int
             "transposed",
             "rows of half an integer",
         ),
-        *("sparse", "a number"),
+        *("sparse", "a number", "a target that begins within an integer"),
     ],
 )
 def test_other_copies_are_torchs_own(target: torch.Tensor, source: Any, filled: list[tuple[int, int]]) -> None:
@@ -125,6 +126,15 @@ def _copied(target: torch.Tensor, source: Any) -> object:
         return target.copy_(source).tolist()
     except RuntimeError as error:
         return str(error)
+
+
+def test_quantized_tensors_of_torch_are_copied_by_it(filled: list[tuple[int, int]]) -> None:
+    source = torch.quantize_per_tensor(random(100, 304), 0.1, 0, torch.qint8)
+    target = torch.quantize_per_tensor(torch.zeros(100, 304), 0.1, 0, torch.qint8)
+    with StagedCopies("cpu"):
+        target.copy_(source)
+    assert torch.equal(target.int_repr(), source.int_repr())
+    assert not filled
 
 
 def test_a_subclass_copies_by_itself(filled: list[tuple[int, int]]) -> None:
