@@ -60,6 +60,8 @@ class LockFile:
 
     def _try(self) -> LockState:
         file, new = _open(self._path)
+        if file < 0:
+            return LockState.HELD
         try:
             locked = try_flock(file)
             if locked is False:
@@ -145,7 +147,9 @@ def remove_abandoned(path: Path, now: float, removal: Callable[[], None]) -> Non
 
 
 def _open(path: Path) -> tuple[int, bool]:
-    """Return a descriptor of the file and whether this call created it."""
+    """Return a descriptor of the file, or -1 if its owner removed it just now, and whether this call created it."""
     with contextlib.suppress(FileExistsError):
         return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644), True
-    return os.open(path, _FLAGS | os.O_CREAT, 0o644), False
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(path, _FLAGS), False
+    return -1, False

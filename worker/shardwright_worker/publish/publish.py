@@ -56,7 +56,9 @@ def publish(
     with volume_errors(target.parent, f"publish {target}", needed=manifest.bytes):
         _write_manifest(staging.path, manifest)
         _sync_staged(staging.path)
-        _publish_as(staging.path, target, replaces)
+        # One worker at a time for each name: what one has found out of it stays true until it has published.
+        with exclusive_lock(staging.path.with_name(f"{target.name}.moving{OWNER_SUFFIX}")):
+            _publish_as(staging.path, target, replaces)
         fsync_path(target.parent)
         found = find_artifact(target.parent, target.name, root)
     if found is None:
@@ -80,7 +82,7 @@ def _publish_as(staged: Path, target: Path, replaces: str = "") -> None:
             case TargetState.EMPTY if _remove_empty(target):
                 continue
             case TargetState.DAMAGED | TargetState.FREE | TargetState.EMPTY | TargetState.MOVING:
-                _move(staged, target)
+                move_files_into(target, staged)
                 return
     raise damage_failure(f"{target} keeps changing: something other than a worker writes there")
 
@@ -97,12 +99,6 @@ def _remove_empty(target: Path) -> bool:
         target.rmdir()
         return True
     return False
-
-
-def _move(staged: Path, target: Path) -> None:
-    """Move the files under a lock: a worker that waited for it finds the artifact published."""
-    with exclusive_lock(target.parent / STAGING_FOLDER / f"{target.name}.moving{OWNER_SUFFIX}"):
-        move_files_into(target, staged)
 
 
 def _set_aside_damaged(target: Path) -> bool:

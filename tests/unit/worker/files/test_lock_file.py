@@ -78,6 +78,24 @@ def test_a_file_removed_while_it_was_opened_is_not_acquired(path: Path, monkeypa
     late.release()
 
 
+def test_a_file_that_its_owner_removed_is_free_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_locks(monkeypatch)
+    owner, waiting = LockFile(path), LockFile(path)
+    assert owner.acquire() == LockState.ACQUIRED
+    real = os.open
+
+    def open_late(name: Path, flags: int, *mode: int) -> int:
+        if not flags & os.O_EXCL:
+            monkeypatch.setattr(os, "open", real)
+            owner.release()
+        return real(name, flags, *mode)
+
+    monkeypatch.setattr(os, "open", open_late)
+    assert waiting.acquire() == LockState.ACQUIRED
+    waiting.release()
+    assert not path.exists()
+
+
 def test_an_owner_that_was_replaced_does_not_remove_the_new_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replaced, successor = LockFile(path), LockFile(path)
     assert replaced.acquire() == LockState.ACQUIRED

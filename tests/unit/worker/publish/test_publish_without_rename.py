@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import threading
+import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from shardwright_worker.artifact.find import find_artifact
 from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.contract.naming import MANIFEST_NAME
+from shardwright_worker.files.file_modes import set_mode
+from shardwright_worker.publish import publish
 from shardwright_worker.publish.publish_without_rename import move_files_into
 from tests.unit.worker.volume_cases import PreparedVolume
+from tests.volumes.worker_process import CREATED_AT, publish_one
 from tools.testing.tiny_files import KEY, write_artifact
 
+MODULE = "shardwright_worker.publish.publish_without_rename"
 PART = "model-rank-0-part-0.safetensors"
 
 
@@ -53,3 +64,38 @@ def test_does_not_mix_files_of_an_interrupted_move_of_other_bytes(prepared: Prep
     report = prepared.prepare("--deep")
     assert report.artifact
     assert report.artifact.vllm_version == "0.32.0"
+
+
+def test_another_worker_waits_while_files_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take the folder that was just made for one that a kubelet made, and remove it."""
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(source), None, str(target))
+
+    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(publish, "rename_folder", lambda _source, _target: False)
+    results: list[str] = []
+    waits_or_ends = threading.Event()
+
+    def publish_the_other() -> None:
+        results.append(publish_one(tmp_path, attempt="b"))
+        waits_or_ends.set()
+
+    other, sleep = threading.Thread(target=publish_the_other), time.sleep
+
+    def wait(seconds: float) -> None:
+        waits_or_ends.set()
+        sleep(seconds)
+
+    def let_the_other_go_on(*arguments: Any) -> None:
+        monkeypatch.setattr(f"{MODULE}.set_mode", set_mode)
+        monkeypatch.setattr(time, "sleep", wait)
+        other.start()
+        assert waits_or_ends.wait(60)
+        set_mode(*arguments)
+
+    monkeypatch.setattr(f"{MODULE}.set_mode", let_the_other_go_on)
+    assert publish_one(tmp_path, attempt="a") == CREATED_AT
+    other.join(60)
+    assert results == [CREATED_AT]
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
