@@ -12,7 +12,11 @@ FOLDER = Path(__file__).parent / "results"
 
 
 class Cell(BaseModel):
-    """How one kind with one layout ended: `exact`, or a reason at a stage with its message."""
+    """How one kind with one layout ended: `exact`, or a reason at a stage with its message.
+
+    `source`, `state`: digests of the model and of what its ranks hold. Two machines that were given the same source
+    made the same artifact if the states are equal.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +24,8 @@ class Cell(BaseModel):
     stage: str = ""
     message: str = ""
     verified_by: str = ""
+    source: str = ""
+    state: str = ""
     seconds: float
     run: date
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import sys
 import tempfile
@@ -10,7 +11,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shardwright_worker.artifact.manifest_file import read_manifest
 from shardwright_worker.cli.main import run
+from shardwright_worker.contract.manifest import Manifest
 from shardwright_worker.contract.progress_line import read_progress
 from shardwright_worker.contract.report import read_report
 from tools.model_matrix.expected import EXACT
@@ -19,6 +22,7 @@ from tools.model_matrix.layouts import LAYOUTS
 from tools.model_matrix.results import Cell
 
 _LONGEST = 300  # characters of a message that are kept
+_DIGITS = 16  # of a digest that are kept
 
 
 def run_cell(kind: str, layout: str, device: str) -> Cell:
@@ -36,13 +40,26 @@ def run_cell(kind: str, layout: str, device: str) -> Cell:
         target.mkdir()
         arguments = [*LAYOUTS[layout].arguments(device, KINDS[kind]), *KINDS[kind].arguments]
         run(["shard", "--source", str(source), "--output", str(target), *arguments])
+        manifests = [read_manifest(path.parent) for path in target.glob("*/shardwright.json")]
     lines = output.getvalue().strip().splitlines()
     report = read_report(lines[-1]) if lines else None
     ended = {"seconds": round(time.monotonic() - since, 1), "run": datetime.now(UTC).date()}
     if report is None:
         return Cell(result="no report", **ended)
     if report.artifact:
-        return Cell(result=EXACT[0], verified_by=report.artifact.verified_by, **ended)
+        [manifest] = manifests
+        digests = {"source": manifest.source.digest[:_DIGITS], "state": state_digest(manifest)[:_DIGITS]}
+        return Cell(result=EXACT[0], verified_by=report.artifact.verified_by, **digests, **ended)
     stages = [progress.stage.value for line in lines if (progress := read_progress(line))]
     stage = stages[-1] if stages else ""
     return Cell(result=report.reason.value, stage=stage, message=report.message[:_LONGEST], **ended)
+
+
+def state_digest(manifest: Manifest) -> str:
+    """Return the SHA-256 in hex over each tensor of each rank: its name, shape, dtype and bytes; not over its part."""
+    tensors = sorted(
+        (part.rank, tensor.name, tensor.dtype, *tensor.shape, tensor.xxh3)
+        for part in manifest.parts
+        for tensor in part.tensors
+    )
+    return hashlib.sha256(repr(tensors).encode()).hexdigest()
