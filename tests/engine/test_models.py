@@ -23,7 +23,7 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.core])
 def test_a_kind_of_the_core(pool: ProcessPoolExecutor, kind: str) -> None:
-    cell = pool.submit(run_cell, kind, "tp=1", "cpu").result()
+    cell = pool.submit(run_cell, kind, "tp=1", "cpu", "generate").result()
     assert (cell.result, cell.stage) == expected_result(this_cpu(), installed_vllm(), kind, "tp=1"), cell.message
 
 

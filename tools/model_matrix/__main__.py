@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from shardwright_worker.contract.verification_levels import LEVELS
 from shardwright_worker.contract.vllm_support.installed import installed_vllm
 from tools.model_matrix.expected import expected_result, this_cpu
 from tools.model_matrix.kinds import KINDS
@@ -26,7 +27,8 @@ def main() -> int:
     if path.exists():
         results = read_results(path)
     unexpected = 0
-    for (kind, layout), cell in run_cells(_names(arguments, results), arguments.device, arguments.jobs, arguments.gpus):
+    names = _names(arguments, results)
+    for (kind, layout), cell in run_cells(names, arguments.device, arguments.level, arguments.jobs, arguments.gpus):
         expected = expected_result(arguments.machine, vllm, kind, layout)
         wrong = (cell.result, cell.stage) != expected
         unexpected += wrong
@@ -47,6 +49,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="layouts to run (all)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[*KINDS], help="kinds of models to run (all)")
     parser.add_argument("--core", action="store_true", help="run only the kinds that `make test` includes")
+    levels = [level.lower() for level in LEVELS]
+    parser.add_argument("--level", choices=levels, default=levels[-1], help="verification, at most (generate)")
     parser.add_argument("--missing", action="store_true", help="leave out cells that have a result")
     parser.add_argument("--jobs", type=int, default=1, help="cells that run at the same time (1)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs over which the jobs are spread (0: not spread)")

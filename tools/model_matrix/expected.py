@@ -21,7 +21,7 @@ _HALF_A_BLOCK = (Reason.INVALID_ENGINE_ARGUMENTS.value, Stage.PREPARING.value)
 _NO_KERNEL = (Reason.UNSUPPORTED_QUANTIZATION.value, Stage.LOADING.value)
 # vLLM's CPU build loads these and fails to answer with them, from the source as well.
 _SILENT = (Reason.UNSUPPORTED_MODEL.value, Stage.SAVING.value)
-_SILENT_ON_CPU = ("Mamba", "Jamba", "Qwen3-MoE, FP8 in blocks")
+_SILENT_ON_CPU = ("Mamba", "Jamba")
 # Before this release it had no MLA, and failed to answer with two more.
 _COMPLETE_SINCE = "0.29"
 _MLA, _SILENT_BEFORE = ("DeepSeek-V2", "DeepSeek-V3"), ("Gemma 3", "Mamba 2")

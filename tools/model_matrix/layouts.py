@@ -33,9 +33,10 @@ class Layout:
         """
         return device != "cpu" or (self.pipeline == 1 and self.tensor <= 2 and not self.experts)
 
-    def arguments(self, device: str, kind: Kind) -> tuple[str, ...]:
-        """Return the worker's arguments; a model that cannot answer is only loaded."""
-        level = "generate" if kind.answers and self.answers(device) else "load"
+    def arguments(self, device: str, kind: Kind, level: str) -> tuple[str, ...]:
+        """Return the worker's arguments; at the level `generate`, a model that cannot answer is only loaded."""
+        if level == "generate" and not (kind.answers and self.answers(device)):
+            level = "load"
         sizes = ("--tensor-parallel-size", str(self.tensor), "--pipeline-parallel-size", str(self.pipeline))
         return (*sizes, *(["--enable-expert-parallel"] if self.experts else []), "--verification", level)
 

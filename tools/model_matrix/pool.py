@@ -17,15 +17,18 @@ Name = tuple[str, str]  # of a cell: kind and layout
 _LOGS = Path(".bench")
 
 
-def run_cells(names: Sequence[Name], device: str, jobs: int, gpus: int) -> Iterator[tuple[Name, Cell]]:
-    """Yield the cells as they end. `jobs`: processes; `gpus`: over which they are spread, 0 for none."""
+def run_cells(names: Sequence[Name], device: str, level: str, jobs: int, gpus: int) -> Iterator[tuple[Name, Cell]]:
+    """Yield the cells as they end.
+
+    `level`: of verification, at most; `jobs`: processes; `gpus`: over which they are spread, 0 for none.
+    """
     prepare_environment()  # as the worker does, before anything warns
     context = get_context("spawn")
     numbers = context.Queue()
     for number in range(jobs):
         numbers.put(number)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(numbers, gpus)) as pool:
-        running = {pool.submit(run_cell, *name, device): name for name in names}
+        running = {pool.submit(run_cell, *name, device, level): name for name in names}
         try:
             for done in as_completed(running):
                 yield running[done], done.result()

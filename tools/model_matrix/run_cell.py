@@ -25,8 +25,8 @@ _LONGEST = 300  # characters of a message that are kept
 _DIGITS = 16  # of a digest that are kept
 
 
-def run_cell(kind: str, layout: str, device: str) -> Cell:
-    """Return how it ended.
+def run_cell(kind: str, layout: str, device: str, level: str) -> Cell:
+    """Return how it ended. `level`: of its verification, at most.
 
     The worker runs in this process, so that its fork server imports vLLM once for all cells; the engine processes are
     forked from it for each cell, as ever.
@@ -38,7 +38,7 @@ def run_cell(kind: str, layout: str, device: str) -> Cell:
         source, target = Path(folder, "source"), Path(folder, "output")
         KINDS[kind].build(source)
         target.mkdir()
-        arguments = [*LAYOUTS[layout].arguments(device, KINDS[kind]), *KINDS[kind].arguments]
+        arguments = [*LAYOUTS[layout].arguments(device, KINDS[kind], level), *KINDS[kind].arguments]
         run(["shard", "--source", str(source), "--output", str(target), *arguments])
         manifests = [read_manifest(path.parent) for path in target.glob("*/shardwright.json")]
     lines = output.getvalue().strip().splitlines()

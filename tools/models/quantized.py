@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tools.models import language
-from tools.models.language import Tensors
+from tools.models.language import LAYERS, Tensors
 
 _GROUP = 32
 _PROJECTION = re.compile(r"_proj(_with_mqa)?\.weight$")
@@ -176,8 +176,15 @@ FP8_COMPRESSED_BLOCKS = _eight_bits(
     {"strategy": "group", "group_size": 128},
 )
 FP8_STATIC = Quantization({"quant_method": "fp8", "activation_scheme": "static"}, _fp8_scalar)
+_ROUTERS = [f"model.layers.{layer}.mlp.gate" for layer in range(LAYERS)]
 FP8_BLOCKS = Quantization(
-    {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128], "fmt": "e4m3"},
+    {
+        "quant_method": "fp8",
+        "activation_scheme": "dynamic",
+        "weight_block_size": [128, 128],
+        "fmt": "e4m3",
+        "modules_to_not_convert": ["lm_head", *_ROUTERS],  # as in Qwen3-30B-A3B-FP8
+    },
     _fp8_blocks,
 )
 FP8_MODELOPT = Quantization(

@@ -105,9 +105,9 @@ def _complete(artifact: Artifact) -> list[Shown]:
 
 def _verified(artifact: Artifact) -> Shown:
     if satisfies(artifact.verified_by, "Generate"):
-        return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights, and answers as with the source"
+        return "True", Reason.SUCCEEDED, "vLLM's own loader loaded the same weights, and answers as with the source"
     if satisfies(artifact.verified_by, "Load"):
-        return "True", Reason.SUCCEEDED, "A stock vLLM loaded the same weights"
+        return "True", Reason.SUCCEEDED, "vLLM's own loader loaded the same weights"
     if satisfies(artifact.verified_by, "Digests"):
         return "Unknown", Reason.DIGESTS_ONLY, "The bytes are as written; that they load is not proven (Digests)"
     return "Unknown", Reason.PROGRESSING, "The level of verification is not known"

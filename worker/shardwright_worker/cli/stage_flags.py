@@ -112,7 +112,7 @@ def _add_verification(parser: argparse.ArgumentParser) -> None:
         choices=("digests", "load", "generate"),
         type=str.lower,
         default="load",
-        help="digests: read the bytes again; load: load them with a stock vLLM and compare the weights of every rank; "
+        help="digests: read the bytes again; load: load them with vLLM's own loader and compare each rank's weights; "
         "generate: compare tokens and log-probabilities, too (default: load)",
     )
 

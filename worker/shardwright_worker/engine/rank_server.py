@@ -19,6 +19,7 @@ from typing import Any
 from shardwright_worker.engine.device_use import uses_device
 from shardwright_worker.engine.process_group import die_with_parent
 from shardwright_worker.engine.rank_errors import watch_log_of_rank
+from shardwright_worker.engine.torch_threads import set_threads
 
 _KEY = 32  # bytes of the key that clients of the server have, where Python asks for one
 
@@ -38,11 +39,12 @@ def start_rank_server(ranks: int) -> None:
     if uses_device():
         print("CUDA is initialized already: ranks are spawned, and each imports vLLM again", flush=True)
         return
-    _start(ranks)
+    _RankProcess.threads = _threads_of(ranks)
+    _start()
     multiproc_executor.get_mp_context = _RankContext
 
 
-def _start(ranks: int) -> None:
+def _start() -> None:
     """Fork the server, and make it the one that multiprocessing uses in this process.
 
     https://github.com/python/cpython/blob/v3.12.11/Lib/multiprocessing/forkserver.py#L100
@@ -58,7 +60,6 @@ def _start(ranks: int) -> None:
     pid = os.fork()
     if pid == 0:
         os.close(alive_writer)
-        _divide_cores(ranks)
         _serve(listener, alive_reader, key)
     for one in (alive_reader, *key.values()):
         os.close(one)
@@ -66,8 +67,8 @@ def _start(ranks: int) -> None:
     server._forkserver_address, server._forkserver_alive_fd, server._forkserver_pid = address, alive_writer, pid
 
 
-def _divide_cores(ranks: int) -> None:
-    """Allot each rank its share of the cores, as vLLM does in the process that it forks ranks from.
+def _threads_of(ranks: int) -> int:
+    """Return the number of threads of each rank: its share of the cores, as vLLM does where it forks ranks itself.
 
     Ranks on a CPU bind themselves to cores.
     https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/executor/multiproc_executor.py#L1109
@@ -75,8 +76,9 @@ def _divide_cores(ranks: int) -> None:
     import torch
     from vllm.platforms import current_platform
 
-    if not current_platform.is_cpu() and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // ranks))
+    if current_platform.is_cpu() or "OMP_NUM_THREADS" in os.environ:
+        return int(torch.get_num_threads())
+    return max(1, len(os.sched_getaffinity(0)) // ranks)
 
 
 def _share_key(server: Any) -> dict[str, Any]:
@@ -121,6 +123,7 @@ class _Popen(popen_forkserver.Popen):
 class _RankProcess(ForkServerProcess):
     """Has the environment that the engine process has when the rank is started, as a spawned process would."""
 
+    threads: int
     _environment: dict[str, str]
     _server: int
 
@@ -141,6 +144,7 @@ class _RankProcess(ForkServerProcess):
             os._exit(1)  # it had ended before
         os.environ.clear()
         os.environ.update(self._environment)
+        set_threads(self.threads)
         watch_log_of_rank()  # the modules that do so when they are imported were imported before the fork
         super().run()
 

@@ -12,11 +12,16 @@ from pathlib import Path
 _EXECUTOR = "get_mp_context = None\nimport torch\ntorch.cuda.initialized = {initialized}\n"
 _PLATFORMS = "class current_platform:\n    is_cpu = lambda: False\n"
 _TORCH = """
-threads = "as many as there are cores"
+import os
+
+threads = 99, os.getpid()
+
+def get_num_threads():
+    return threads[0]
 
 def set_num_threads(count):
     global threads
-    threads = count
+    threads = count, os.getpid()
 
 class cuda:
     initialized = False
@@ -42,7 +47,9 @@ def rank(pipe, code):
     if sys.argv[2:] == ["killed"]:
         time.sleep(600)
     import torch
-    pipe.send((os.environ.get("LATE"), os.getppid(), torch.threads))
+    threads, process = torch.threads
+    assert process == os.getpid(), "set in another process than the one that computes"
+    pipe.send((os.environ.get("LATE"), os.getppid(), threads))
     try:
         os.stat("/no/such/device")
     except OSError:
@@ -106,7 +113,7 @@ def test_ranks_have_the_environment_of_their_start_and_report_how_they_end(tmp_p
 
 
 def test_ranks_have_the_threads_that_the_user_asks_for(tmp_path: Path) -> None:
-    assert _run(tmp_path, OMP_NUM_THREADS="3")[1].splitlines()[-1] == "{'as many as there are cores'}"
+    assert _run(tmp_path, OMP_NUM_THREADS="3")[1].splitlines()[-1] == "{99}"
 
 
 def test_no_server_is_forked_if_only_now_importing_vllm_initializes_cuda(tmp_path: Path) -> None:
