@@ -14,8 +14,7 @@ FOLDER = Path(__file__).parent / "results"
 class Cell(BaseModel):
     """How one kind with one layout ended: `exact`, or a reason at a stage with its message.
 
-    `source`, `state`: digests of the model and of what its ranks hold. Two machines that were given the same source
-    made the same artifact if the states are equal.
+    `state`: digest of the tensors of all ranks. Two machines have made the same shards if it is equal.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,7 +23,6 @@ class Cell(BaseModel):
     stage: str = ""
     message: str = ""
     verified_by: str = ""
-    source: str = ""
     state: str = ""
     seconds: float
     run: date

@@ -48,8 +48,8 @@ def run_cell(kind: str, layout: str, device: str, level: str) -> Cell:
         return Cell(result="no report", **ended)
     if report.artifact:
         [manifest] = manifests
-        digests = {"source": manifest.source.digest[:_DIGITS], "state": state_digest(manifest)[:_DIGITS]}
-        return Cell(result=EXACT[0], verified_by=report.artifact.verified_by, **digests, **ended)
+        state = state_digest(manifest)[:_DIGITS]
+        return Cell(result=EXACT[0], verified_by=report.artifact.verified_by, state=state, **ended)
     stages = [progress.stage.value for line in lines if (progress := read_progress(line))]
     stage = stages[-1] if stages else ""
     return Cell(result=report.reason.value, stage=stage, message=report.message[:_LONGEST], **ended)
