@@ -84,13 +84,12 @@ def replaced_output_claim(scope: Scope) -> Scope:
 def _stop(scope: Scope, problem: Verdict) -> Step:
     """Delete the running Job. No watch reports that the problem is gone, so it is checked again after a while.
 
-    A Job that has finished stays on record, so that its result counts once the problem is gone; but not while it would
-    hold a claim that is being deleted.
+    A Job that has finished stays on record, so that its result counts once the problem is gone.
     """
     actions = tuple(DeleteJob(job.name, job.uid) for job in scope.observed.live_jobs() if not job.deleting)
     attempt = scope.status.job
     job = scope.observed.job(attempt.name) if attempt else None
-    kept = attempt if job and job.finished and not _is_a_claim_deleted(scope.observed) else None
+    kept = attempt if job and job.finished else None
     return Step(scope.status.model_copy(update={"job": kept, "progress": None}), problem, actions, POLL_INTERVAL)
 
 
@@ -135,20 +134,18 @@ def _unusable(claim: Claim, field: str) -> Verdict | None:
 
 
 def release_claims(scope: Scope, step: Step) -> Step:
-    """Delete finished Jobs while a claim is being deleted: their pods hold it. The Job on record is kept.
+    """Delete finished Jobs while a claim is being deleted: their pods hold it. One on record is forgotten, too.
 
     https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
     """
     observed = scope.observed
-    if not _is_a_claim_deleted(observed):
+    if not any(claim is not None and claim.deleting for claim in observed.claims.values()):
         return step
-    known = step.status.job.name if step.status.job else ""
-    ended = [job for job in observed.jobs if job.owned and job.finished and not job.deleting and job.name != known]
-    return replace(step, actions=(*step.actions, *(DeleteJob(job.name, job.uid) for job in ended)))
-
-
-def _is_a_claim_deleted(observed: Observed) -> bool:
-    return any(claim is not None and claim.deleting for claim in observed.claims.values())
+    ended = [job for job in observed.jobs if job.owned and job.finished and not job.deleting]
+    status = step.status
+    if status.job and any(job.name == status.job.name for job in ended):
+        status = status.model_copy(update={"job": None, "progress": None})
+    return replace(step, status=status, actions=(*step.actions, *(DeleteJob(job.name, job.uid) for job in ended)))
 
 
 def owners_of(claim: Claim) -> str:

@@ -135,6 +135,25 @@ def test_finished_jobs_do_not_hold_a_claim_that_is_being_deleted(name: str) -> N
     assert _deleted(namespace) == set(namespace.jobs)
 
 
+@pytest.mark.parametrize("stop", ["no output claim", "no output claim, suspended", "claim lost", "folder conflict"])
+def test_a_finished_job_whose_result_does_not_count_yet_does_not_hold_the_source(stop: str) -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    namespace.succeed()
+    if stop == "folder conflict":
+        namespace.neighbors = (_neighbor(60),)
+    elif stop == "claim lost":
+        namespace.claims["shards"] = replace(claim("shards"), phase="Lost")
+    else:
+        namespace.claims["shards"] = None
+    if "suspended" in stop:
+        namespace.edit(suspend=True)
+    namespace.claims["models"] = replace(claim("models"), deleting=True)
+    namespace.settle()
+    assert not namespace.jobs
+    assert namespace.status.job is None
+
+
 def test_a_finished_job_is_judged_before_it_is_deleted_for_its_claim() -> None:
     namespace = FakeNamespace()
     namespace.settle()
