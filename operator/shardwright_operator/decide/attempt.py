@@ -43,12 +43,15 @@ def next_attempt(observed: Observed, status: Status, stage: NextStage, claim: Cl
 
 
 def adopt(observed: Observed, status: Status, stage: NextStage, claim: Claim) -> JobStatus | None:
-    """Return the attempt that exists for this stage: the one in status, or that of a live Job that status lacks."""
+    """Return the attempt that exists for this stage: the one in status, or that of a live Job that status lacks.
+
+    A Job with a lower number than the last attempt has ended, or is being deleted, whatever a stale cache shows.
+    """
     known = status.job
     if known and (known.stage, known.inputs, known.claim_uid) == (stage.stage, stage.inputs, claim.uid):
         return known
     for job in observed.live_jobs():
-        if _serves(job, stage) and not job.deleting:
+        if _serves(job, stage) and not job.deleting and _number(job) >= status.attempt:
             attempt = _attempt_of(job, stage, claim)
             return attempt.model_copy(update={"accelerators": _accelerators(observed, stage)})
     return None

@@ -93,3 +93,20 @@ def test_a_stale_cache_counts_no_disruption_twice() -> None:
     namespace.settle()
     assert namespace.status.job is not None
     assert namespace.status.job.disruptions == 1
+
+
+def test_a_job_of_an_earlier_attempt_is_not_adopted_from_a_stale_cache() -> None:
+    namespace = FakeNamespace()
+    namespace.settle()
+    [prepare] = namespace.live_jobs()
+    namespace.succeed()
+    namespace.settle()
+    namespace.succeed()
+    namespace.status = namespace.status.model_copy(update={"source": None})  # as after its claim was gone for a moment
+    now = namespace.observed()
+    stale = replace(now, jobs=(prepare, *(job for job in now.jobs if job.name != prepare.name)))
+    namespace.step(stale)
+    namespace.settle()
+    found = namespace.status.job
+    assert found is not None
+    assert (found.stage, found.attempt) == ("Prepare", 3)
